@@ -1,0 +1,52 @@
+# make demo    a real street video, segmented and annotated, from a fresh clone
+# make test    style, types and tests
+# make lint    style and types only
+# make setup   the environment in .venv, from the locked and hashed requirements
+# make lock    renew requirements.lock from pyproject.toml
+# make clean   remove the environment and what tools and commands left behind
+#
+# Another Python (3.10-3.13): make test PYTHON=/path/to/python3.12
+
+VENV := .venv
+INSTALLED := $(VENV)/.installed
+CANDIDATES := python3.11 python3.12 python3.13 python3.10 python3
+
+# The first candidate that runs, can make an environment (some systems ship Python without
+# ensurepip) and is of a suitable version; looked up only when needed.
+SUITABLE := import sys, ensurepip; sys.exit(not (3, 10) <= sys.version_info[:2] < (3, 14))
+PYTHON ?= $(shell for python in $(CANDIDATES); do \
+	$$python -c '$(SUITABLE)' 2>/dev/null && echo $$python && break; done)
+
+.PHONY: demo test lint setup lock clean
+.DEFAULT_GOAL := test
+
+demo: setup
+	$(VENV)/bin/vssn demo
+
+# pytest comes last, so that its closing line is the last one printed.
+test: lint
+	$(VENV)/bin/pytest
+
+lint: setup
+	$(VENV)/bin/ruff check
+	$(VENV)/bin/ruff format --check
+	$(VENV)/bin/mypy
+
+setup: $(INSTALLED)
+
+$(INSTALLED): requirements.lock pyproject.toml
+	@test -n "$(PYTHON)" || { echo "No Python 3.10-3.13 found; name one: make PYTHON=..." >&2; exit 2; }
+	@"$(PYTHON)" -c '$(SUITABLE)' || { echo "$(PYTHON) is no Python 3.10-3.13 with ensurepip" >&2; exit 2; }
+	test -x $(VENV)/bin/pip || "$(PYTHON)" -m venv $(VENV)
+	$(VENV)/bin/pip install --require-hashes -r requirements.lock
+	$(VENV)/bin/pip install --no-deps --no-build-isolation -e .
+	touch $@
+
+lock: setup
+	$(VENV)/bin/uv pip compile pyproject.toml --output-file requirements.lock \
+		--universal --python-version 3.10 --all-extras --generate-hashes --upgrade \
+		--no-annotate --no-header --no-emit-index-url --no-emit-find-links
+
+clean:
+	rm -rf $(VENV) build *.egg-info .mypy_cache .ruff_cache .pytest_cache
+	find vssn scripts tests benchmarks -name __pycache__ -type d -prune -exec rm -rf {} + 2>/dev/null || true

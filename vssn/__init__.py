@@ -1,0 +1,31 @@
+"""Adaptive semantic segmentation of driving video on an ordinary CPU.
+
+Example:
+    >>> import vssn
+    >>> segmenter = vssn.load_segmenter(target=80)
+    >>> with vssn.VideoSource("street.mp4") as frames_bgr:
+    ...     for result in segmenter.stream(frames_bgr):
+    ...         print(result.index, result.path.value, result.labels.shape)
+"""
+
+from vssn.datatypes import FramePath, FrameResult, SceneObject, VideoInfo
+from vssn.errors import VssnError
+from vssn.media.video import VideoSource
+from vssn.streaming.load import load_segmenter
+from vssn.streaming.schedule import DecisionSchedule, FixedInterval
+from vssn.streaming.segmenter import AdaptiveSegmenter
+from vssn.version import __version__
+
+__all__ = [
+    "AdaptiveSegmenter",
+    "DecisionSchedule",
+    "FixedInterval",
+    "FramePath",
+    "FrameResult",
+    "SceneObject",
+    "VideoInfo",
+    "VideoSource",
+    "VssnError",
+    "__version__",
+    "load_segmenter",
+]

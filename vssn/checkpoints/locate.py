@@ -1,0 +1,197 @@
+"""Finding weights: default folders, nested downloads, TF1's ``checkpoint`` state file."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Iterable, Iterator
+from os.path import isdir, isfile  # unlike pathlib's, false for names that can't exist
+from pathlib import Path
+
+from vssn.checkpoints.bundle import data_path, index_path
+from vssn.errors import CheckpointError
+
+SEGNET_FOLDER = "resnet50_segnet_model"
+FLOWNETS_FOLDER = "dvs_net_flownets_checkpoints"
+DECISION_FOLDER = "decision_network_checkpoints"
+FINETUNE_FOLDER = "finetune"
+SEGNET_NAME = "resnet50_segnet"
+SEGNET_SUFFIXES = (".pb", ".h5", ".keras", ".weights.h5")
+STATE_FILE = "checkpoint"
+MAX_STATE_BYTES = 1 << 20
+MAX_NESTING = 4
+DOWNLOAD_REMEDY = "give its path, download the weights (see README), or train the network"
+
+
+def _missing(what: str, path: Path, expected: str) -> CheckpointError:
+    return CheckpointError(f"{what} '{path}'", expected, DOWNLOAD_REMEDY)
+
+
+def _start(path: str | Path | None, default_folder: str) -> Path:
+    """What the user gave, else the default folder here, else the one beside the package."""
+    if path is not None:
+        return Path(path).expanduser()
+    here = Path(default_folder)
+    beside_package = Path(__file__).resolve().parents[2] / default_folder
+    return beside_package if not isdir(here) and isdir(beside_package) else here
+
+
+def _nested(folder: Path, default_folder: str) -> Iterator[Path]:
+    """``folder`` and those below that unzipping a download makes, outer ones first."""
+    names = [name for name in (folder.resolve().name, default_folder, FINETUNE_FOLDER) if name]
+    names = list(dict.fromkeys(names))
+    level = [folder]
+    for _ in range(MAX_NESTING):
+        yield from level
+        level = [inner / name for inner in level for name in names if isdir(inner / name)]
+
+
+def locate_segnet(path: str | Path | None) -> Path:
+    """Find the segmentation network's file.
+
+    Args:
+        path: a .pb, .h5, .keras or .weights.h5 file, or a folder that holds (at some depth of a
+            nested download) ``resnet50_segnet`` with one of these suffixes, which are tried in
+            this order; None for ``resnet50_segnet_model`` here or beside the package.
+
+    Raises:
+        CheckpointError: there is none, or the file is of another kind.
+    """
+    start = _start(path, SEGNET_FOLDER)
+    if isfile(start):
+        if not start.name.endswith(SEGNET_SUFFIXES):
+            raise _missing("weights", start, f"a {', '.join(SEGNET_SUFFIXES)} file")
+        return start
+    if isdir(start):
+        for folder in _nested(start, SEGNET_FOLDER):
+            for suffix in SEGNET_SUFFIXES:
+                if isfile(folder / f"{SEGNET_NAME}{suffix}"):
+                    return folder / f"{SEGNET_NAME}{suffix}"
+        raise _missing("weights folder", start, f"{SEGNET_NAME}.pb, .h5 or .keras in it")
+    raise _missing("weights", start, "an existing file or folder")
+
+
+def _unescaped(text: str) -> str:
+    """Undo the escapes of protocol buffers' text format (non-ASCII bytes are octal there)."""
+    try:
+        return text.encode("latin-1").decode("unicode_escape").encode("latin-1").decode("utf-8")
+    except UnicodeError:
+        return text
+
+
+def _recorded(state: Path) -> str:
+    """The path in a state file; relative to it, or of the machine that wrote it."""
+    try:
+        with state.open("rb") as file:
+            text = file.read(MAX_STATE_BYTES).decode("utf-8", "replace")
+    except OSError as error:
+        raise _missing("state file", state, f"a readable file ({error.strerror})") from error
+    found = re.search(r'^\s*model_checkpoint_path:\s*"((?:[^"\\\n]|\\.)+)"', text, re.MULTILINE)
+    if found is None:
+        raise _missing("state file", state, "a line 'model_checkpoint_path: \"...\"'")
+    return _unescaped(found[1])
+
+
+def _state_prefix(folder: Path) -> Path:
+    """The checkpoint that the folder's state file names."""
+    recorded = _recorded(folder / STATE_FILE)
+    # A copied folder still records its old place. Its own files come first, since they are what
+    # the user pointed at, also where the old place holds other weights by now.
+    inside = folder / re.split(r"[/\\]", recorded)[-1]
+    relative_first = not Path(recorded).is_absolute()
+    candidates = (folder / recorded, inside) if relative_first else (inside, Path(recorded))
+    for prefix in candidates:
+        if prefix.name and (isfile(index_path(prefix)) or isfile(prefix)):
+            return _complete_prefix(prefix)
+    raise _missing("state file", folder / STATE_FILE, f"the checkpoint '{recorded}' it names")
+
+
+def _complete_prefix(path: Path) -> Path:
+    """A prefix as given, with the highest global step where it was left out."""
+    prefix = path.with_name(re.sub(r"\.(index|meta|data-\d{5}-of-\d{5})$", "", path.name))
+    if prefix.name and isfile(index_path(prefix)):
+        return prefix
+    steps = {
+        int(found[1]): file.with_suffix("")
+        for file in (path.parent.glob("*.index") if isdir(path.parent) else ())
+        if (found := re.fullmatch(re.escape(prefix.name) + r"-(\d+)\.index", file.name))
+    }
+    if steps:
+        return steps[max(steps)]
+    if isfile(path):
+        expected = "TensorFlow's V2 format (.index and .data files)"
+        raise CheckpointError(
+            f"checkpoint '{path}', a single file as TensorFlow's V1 format",
+            expected,
+            "restore it with TensorFlow 1 and save it with tf.train.Saver()",
+        )
+    raise _missing("TF1 checkpoint", path, "an existing prefix or folder")
+
+
+def locate_tf1(path: str | Path | None, default_folder: str) -> Path:
+    """Find a TF1 checkpoint.
+
+    Args:
+        path: a folder with a ``checkpoint`` state file, in itself or in ``finetune`` or a nested
+            download below; or a prefix such as ``model.ckpt``, with or without its global step;
+            None for the default folder here or beside the package.
+        default_folder: :data:`FLOWNETS_FOLDER` or :data:`DECISION_FOLDER`.
+
+    Returns:
+        The prefix: the path of the ``.index`` file without that suffix.
+
+    Raises:
+        CheckpointError: there is none, or it is of TensorFlow's old V1 format.
+    """
+    start = _start(path, default_folder)
+    if not isdir(start):
+        return _complete_prefix(start)
+    for folder in _nested(start, default_folder):
+        if isfile(folder / STATE_FILE):
+            return _state_prefix(folder)
+    # Some downloads lack the state file; a single checkpoint leaves nothing to choose.
+    for folder in _nested(start, default_folder):
+        indices = list(folder.glob("[!.]*.index"))
+        if len(indices) == 1:
+            return indices[0].with_suffix("")
+    raise _missing("checkpoint folder", start, f"a '{STATE_FILE}' state file in it")
+
+
+def weights_files(path: Path) -> list[Path]:
+    """The files that weights consist of.
+
+    Args:
+        path: a file, or a TF1 prefix from :func:`locate_tf1`.
+
+    Raises:
+        CheckpointError: there are none.
+    """
+    if isfile(path):
+        return [path]
+    data = sorted(path.parent.glob(f"{_glob_escape(path.name)}.data-?????-of-?????"))
+    if not isfile(index_path(path)) or not data:
+        raise _missing("weights", path, f"{index_path(path).name} and {data_path(path).name}")
+    return [index_path(path), *data]
+
+
+def _glob_escape(name: str) -> str:
+    return re.sub(r"([*?[])", r"[\1]", name)
+
+
+def sha256_of(paths: Iterable[Path]) -> dict[str, str]:
+    """SHA-256 digests in hexadecimal, by path.
+
+    Raises:
+        CheckpointError: a file can't be read.
+    """
+    digests = {}
+    for path in paths:
+        try:
+            with path.open("rb") as file:
+                digest = hashlib.sha256()
+                while chunk := file.read(1 << 20):
+                    digest.update(chunk)
+        except OSError as error:
+            raise _missing("weights", path, f"a readable file ({error.strerror})") from error
+        digests[str(path)] = digest.hexdigest()
+    return digests

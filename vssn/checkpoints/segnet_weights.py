@@ -1,0 +1,180 @@
+"""Weights of ResNet50-SegNet to and from a Keras model."""
+
+from __future__ import annotations
+
+import json
+from collections import deque
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from vssn.checkpoints.hdf5 import Array, LayerWeights, read_layer_weights, write_layer_weights
+from vssn.errors import CheckpointError
+from vssn.files import atomic_path
+from vssn.preprocess import SEGNET_MEANS_RGB
+
+if TYPE_CHECKING:
+    import keras
+
+CONFIG_FILE = "resnet50_segnet_config.json"
+OUTPUT_STRIDE = 2
+CAFFE_MEANS_RGB = np.array([123.68, 116.779, 103.939], np.float32)
+
+
+def is_encoder(name: str) -> bool:
+    """Whether a layer of that name belongs to the ResNet-50 encoder."""
+    return name.startswith(("res", "bn", "conv1"))
+
+
+def _variables(layer: keras.Layer) -> dict[str, keras.Variable]:
+    return {variable.name: variable for variable in layer.weights}
+
+
+def _weighted_layers(model: keras.Model) -> list[keras.Layer]:
+    return [layer for layer in model.layers if layer.weights]
+
+
+def _queues(layers: list[LayerWeights]) -> dict[str, deque[LayerWeights]]:
+    """Layers to be matched by order, convolutions and batch norms apart."""
+    queues: dict[str, deque[LayerWeights]] = {"kernel": deque(), "gamma": deque()}
+    for layer in layers:
+        queues["kernel" if "kernel" in layer.variables else "gamma"].append(layer)
+    return queues
+
+
+def _pairs(
+    path: Path, model: keras.Model, given: list[LayerWeights]
+) -> list[tuple[keras.Layer, LayerWeights]]:
+    """Match layers: the encoder's by name, the decoder's, unnamed in the original, by order.
+
+    Early Keras 3 kept no layer's name; there the encoder's order decides too.
+    """
+    by_name = {layer.name: layer for layer in given if is_encoder(layer.name)}
+    by_order = _queues([layer for layer in given if not is_encoder(layer.name)])
+    pairs = []
+    for layer in _weighted_layers(model):
+        queue = by_order["kernel" if "kernel" in _variables(layer) else "gamma"]
+        named = bool(by_name) and is_encoder(layer.name)
+        if layer.name not in by_name if named else not queue:
+            raise _mismatch(path, f"layer '{layer.name}' is missing")
+        pairs.append((layer, by_name[layer.name] if named else queue.popleft()))
+    used = {id(found) for _, found in pairs}
+    left = [layer.name for layer in given if id(layer) not in used]
+    if left:
+        raise _mismatch(path, f"unexpected layers {', '.join(left[:4])}")
+    return pairs
+
+
+def _mismatch(path: Path, what: str) -> CheckpointError:
+    return CheckpointError(
+        f"weights '{path}' ({what})",
+        "the weights of a ResNet50-SegNet",
+        "check that the file belongs to this network",
+    )
+
+
+def _check(path: Path, layer: keras.Layer, variables: dict[str, Array]) -> None:
+    own = _variables(layer)
+    if own.keys() != variables.keys():
+        raise _mismatch(path, f"layer '{layer.name}' has {sorted(variables)}, not {sorted(own)}")
+    for name, variable in own.items():
+        if tuple(variable.shape) != variables[name].shape:
+            shapes = f"{variables[name].shape}, not {tuple(variable.shape)}"
+            raise _mismatch(path, f"'{layer.name}/{name}' has shape {shapes}")
+    if np.any(np.asarray(variables.get("moving_variance", 0)) < 0):
+        raise _mismatch(path, f"'{layer.name}' has a negative variance")
+
+
+def _assign(layer: keras.Layer, variables: dict[str, Array]) -> None:
+    for name, variable in _variables(layer).items():
+        variable.assign(variables[name])
+
+
+def load_segnet_weights(model: keras.Model, path: Path) -> None:
+    """Load a Keras weight file into ``model``, which is unchanged where that fails.
+
+    Args:
+        model: from :func:`vssn.models.segnet.build_segnet`.
+        path: see :func:`vssn.checkpoints.hdf5.read_layer_weights`.
+
+    Raises:
+        CheckpointError: the file can't be read, or is not for this network.
+    """
+    pairs = _pairs(path, model, read_layer_weights(path))
+    for layer, given in pairs:
+        _check(path, layer, given.variables)
+    for layer, given in pairs:
+        _assign(layer, given.variables)
+
+
+def save_segnet_weights(model: keras.Model, path: Path, exact: bool = False) -> None:
+    """Write ``model``'s weights as Keras 2's ``save_weights`` does, atomically.
+
+    Args:
+        model: from :func:`vssn.models.segnet.build_segnet`.
+        path: the .h5 file.
+        exact: keep float32; otherwise kernels are rounded to float16, at half the size.
+
+    Raises:
+        CheckpointError: the file can't be written, or a weight is not finite.
+    """
+    layers = [
+        LayerWeights(
+            layer.name,
+            {
+                name: np.asarray(variable, np.float32)
+                for name, variable in _variables(layer).items()
+            },
+        )
+        for layer in _weighted_layers(model)
+    ]
+    write_layer_weights(path, layers, exact)
+
+
+def load_encoder_weights(model: keras.Model, path: Path) -> None:
+    """Load ImageNet weights, which expect caffe-style BGR, into the encoder.
+
+    Our input is RGB with other means: conv1's input channels are flipped, and the difference of
+    the means goes into its bias. The first layer's output is the same then, but for the border of
+    two positions where the padding, zero in both, stands for other colours.
+
+    Args:
+        model: from :func:`vssn.models.segnet.build_segnet`.
+        path: ImageNet ResNet-50 weights under the original Keras names (``res2a_branch2a``).
+
+    Raises:
+        CheckpointError: the file can't be read, or lacks a layer.
+    """
+    given = {layer.name: dict(layer.variables) for layer in read_layer_weights(path)}
+    encoder = [layer for layer in _weighted_layers(model) if is_encoder(layer.name)]
+    for layer in encoder:
+        if layer.name not in given:
+            raise _mismatch(path, f"layer '{layer.name}' is missing")
+        _check(path, layer, given[layer.name])
+    adapt_caffe_encoder(given["conv1"])
+    for layer in encoder:
+        _assign(layer, given[layer.name])
+
+
+def adapt_caffe_encoder(conv1: dict[str, Array]) -> None:
+    """Turn conv1's BGR kernel and bias in place into ones for our RGB input."""
+    kernel = np.asarray(conv1["kernel"], np.float32)[:, :, ::-1]
+    shift = (SEGNET_MEANS_RGB - CAFFE_MEANS_RGB).astype(np.float32)
+    conv1["kernel"] = kernel
+    conv1["bias"] = np.asarray(conv1["bias"], np.float32) + np.einsum("hwio,i->o", kernel, shift)
+
+
+def write_segnet_config(model: keras.Model, directory: Path) -> None:
+    """Write ``resnet50_segnet_config.json`` with the original's keys."""
+    height, width = model.input_shape[1:3]
+    config = {
+        "model_class": "resnet50_segnet",
+        "n_classes": int(model.output_shape[-1]),
+        "input_height": height,
+        "input_width": width,
+        "output_height": height // OUTPUT_STRIDE,
+        "output_width": width // OUTPUT_STRIDE,
+    }
+    with atomic_path(directory / CONFIG_FILE) as temporary:
+        temporary.write_text(json.dumps(config) + "\n")

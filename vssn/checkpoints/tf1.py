@@ -1,0 +1,188 @@
+"""TF1 checkpoints of FlowNetS and of the decision network, matched by variable name."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from vssn.checkpoints.bundle import Array, index_path, read_bundle, write_bundle
+from vssn.checkpoints.locate import (
+    DECISION_FOLDER,
+    FLOWNETS_FOLDER,
+    STATE_FILE,
+    locate_tf1,
+)
+from vssn.errors import CheckpointError
+from vssn.files import atomic_path, make_directory
+
+if TYPE_CHECKING:
+    import keras
+
+FLOWNETS_SCOPE = "FlowNets"
+DECISION_SCOPE = "decision"
+BEST_NAME = "model.ckpt"
+FINAL_NAME = "modelFinal.ckpt"
+VARIABLE_NAMES = {"kernel": "weights", "bias": "biases"}  # Keras' name -> TF1's
+OPTIMIZER_SLOT = re.compile(
+    r"(^|/)(Adam|Momentum|RMSProp|Adagrad|Adadelta|Ftrl|ExponentialMovingAverage"
+    r"|beta[12]_power|global_step)(_\d+)?$"
+)
+MAX_LISTED = 4
+
+
+def read_tf1_variables(path: str | Path) -> dict[str, Array]:
+    """Read a checkpoint's variables, without optimizer slots and step counters.
+
+    Args:
+        path: a folder or prefix, see :func:`vssn.checkpoints.locate.locate_tf1`.
+
+    Returns:
+        Arrays by variable name, such as ``FlowNets/conv1/weights``.
+
+    Raises:
+        CheckpointError: missing or damaged.
+    """
+    variables = read_bundle(locate_tf1(path, Path(path).name))
+    # A network's weights have dimensions; learning rates and unnamed steps have none.
+    return {
+        name: values
+        for name, values in variables.items()
+        if values.ndim and not OPTIMIZER_SLOT.search(name)
+    }
+
+
+def _targets(model: keras.Model, scope: str) -> dict[str, keras.Variable]:
+    """The model's variables by their names in TF1."""
+    return {
+        f"{scope}/{layer.name}/{VARIABLE_NAMES[variable.name]}": variable
+        for layer in model.layers
+        for variable in layer.weights
+        # A dropout layer's random state is no weight.
+        if variable.name in VARIABLE_NAMES
+    }
+
+
+def _listed(kind: str, items: list[str]) -> list[str]:
+    if not items:
+        return []
+    more = f" and {len(items) - MAX_LISTED} more" if len(items) > MAX_LISTED else ""
+    return [f"{kind}: {', '.join(items[:MAX_LISTED])}{more}"]
+
+
+def _problems(targets: Mapping[str, keras.Variable], given: Mapping[str, Array]) -> list[str]:
+    """What is missing, unexpected, of another shape or type, or not finite."""
+    common = [name for name in targets if name in given]
+    shapes = [
+        f"{name} {list(given[name].shape)}, not {list(targets[name].shape)}"
+        for name in common
+        if given[name].shape != tuple(targets[name].shape)
+    ]
+    types = [f"{name} {given[name].dtype}" for name in common if given[name].dtype != np.float32]
+    values = [name for name in common if not np.isfinite(given[name]).all()]
+    return [
+        *_listed("missing", [name for name in targets if name not in given]),
+        *_listed("unexpected", [name for name in given if name not in targets]),
+        *_listed("mis-shaped", shapes),
+        *_listed("not float32", types),
+        *_listed("not finite", values),
+    ]
+
+
+def _load(model: keras.Model, scope: str, path: Path) -> None:
+    given = read_tf1_variables(path)
+    targets = _targets(model, scope)
+    problems = _problems(targets, given)
+    if problems:
+        raise CheckpointError(
+            f"TF1 checkpoint '{path}' ({'; '.join(problems)})",
+            f"the {len(targets)} variables {scope}/... of this network",
+            "check that the checkpoint belongs to it",
+        )
+    for name, variable in targets.items():
+        variable.assign(given[name])
+
+
+def load_flownets(model: keras.Model, path: str | Path) -> None:
+    """Load a TF1 checkpoint into FlowNetS; the model is unchanged where that fails.
+
+    Args:
+        model: from :func:`vssn.models.flownets.build_flownets`.
+        path: a folder or prefix, see :func:`vssn.checkpoints.locate.locate_tf1`.
+
+    Raises:
+        CheckpointError: missing, damaged, or a variable's name or shape doesn't match.
+    """
+    _load(model, FLOWNETS_SCOPE, locate_tf1(path, FLOWNETS_FOLDER))
+
+
+def load_decision(model: keras.Model, path: str | Path) -> None:
+    """Load a TF1 checkpoint into the decision network; see :func:`load_flownets`.
+
+    Args:
+        model: from :func:`vssn.models.decision.build_decision`.
+        path: a folder or prefix, see :func:`vssn.checkpoints.locate.locate_tf1`.
+
+    Raises:
+        CheckpointError: missing, damaged, or a variable's name or shape doesn't match.
+    """
+    _load(model, DECISION_SCOPE, locate_tf1(path, DECISION_FOLDER))
+
+
+def _write_state(directory: Path, name: str) -> None:
+    """Write the ``checkpoint`` state file, with relative paths so that the folder can move."""
+    # The best model is what inference should find, also after the last one was written.
+    names = [n for n in (BEST_NAME, FINAL_NAME, name) if index_path(directory / n).is_file()]
+    names = list(dict.fromkeys(names))
+    lines = [f'model_checkpoint_path: "{names[0]}"']
+    lines += [f'all_model_checkpoint_paths: "{each}"' for each in names]
+    with atomic_path(directory / STATE_FILE) as temporary:
+        temporary.write_text("\n".join(lines) + "\n", encoding="ascii")
+
+
+def _save(model: keras.Model, scope: str, directory: Path, name: str) -> None:
+    targets = _targets(model, scope)
+    variables = {key: np.asarray(variable, np.float32) for key, variable in targets.items()}
+    make_directory(directory)
+    write_bundle(directory / name, variables)
+    try:
+        _write_state(directory, name)
+    except OSError as error:
+        raise CheckpointError(
+            f"state file '{directory / STATE_FILE}' ({error.strerror})",
+            "a place that can be written to",
+            "check the disk's space and permissions",
+        ) from error
+
+
+def save_flownets(model: keras.Model, directory: Path, name: str = BEST_NAME) -> None:
+    """Write FlowNetS' weights as ``tf.train.Saver`` does, and the ``checkpoint`` state file.
+
+    Args:
+        model: from :func:`vssn.models.flownets.build_flownets`.
+        directory: created where it is missing; each file takes its name only when complete.
+        name: prefix of the files. The state file names ``model.ckpt`` where that exists.
+
+    Raises:
+        CheckpointError: the files can't be written.
+        MediaError: the directory can't be.
+    """
+    _save(model, FLOWNETS_SCOPE, directory, name)
+
+
+def save_decision(model: keras.Model, directory: Path, name: str = BEST_NAME) -> None:
+    """Write the decision network's weights; see :func:`save_flownets`.
+
+    Args:
+        model: from :func:`vssn.models.decision.build_decision`.
+        directory: created where it is missing; each file takes its name only when complete.
+        name: ``model.ckpt`` for the best model, ``modelFinal.ckpt`` for the last.
+
+    Raises:
+        CheckpointError: the files can't be written.
+        MediaError: the directory can't be.
+    """
+    _save(model, DECISION_SCOPE, directory, name)

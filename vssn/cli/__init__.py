@@ -1,0 +1,1 @@
+"""Argument parsing and one ``main`` per command; no domain code."""

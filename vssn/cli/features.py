@@ -1,0 +1,83 @@
+"""``vssn features``: make the decision network's training data from pairs of frames."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from vssn.cli.options import add_quiet_argument, positive, progress
+
+if TYPE_CHECKING:
+    from vssn.training.features import FramePair
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the original's flags."""
+    parser.add_argument("--data_dir", type=Path, default=Path("camvid_30_fps"))
+    parser.add_argument(
+        "--data_list",
+        type=Path,
+        help="list file; of each line the first frame is the key frame, the second the current "
+        "one (default: list/train_file_list.txt)",
+    )
+    parser.add_argument("--num_steps", type=positive, metavar="N", help="lines to process")
+    parser.add_argument(
+        "--save_dir",
+        type=Path,
+        default=Path("generated_features_resnet_segnet/train"),
+        help="where X.npy and Y.npy go (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--clip",
+        type=float,
+        default=0.0,
+        help="drop pairs whose score, 0-1, is not above this (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--restore_from_seg", metavar="PATH", help="segmentation network (default: its folder)"
+    )
+    parser.add_argument(
+        "--restore_from_flownet", metavar="PATH", help="flow network (default: its folder)"
+    )
+    add_quiet_argument(parser)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Score the pairs; an interrupted run goes on where it stopped."""
+    from vssn.checkpoints.locate import (
+        FLOWNETS_FOLDER,
+        locate_segnet,
+        locate_tf1,
+        sha256_of,
+        weights_files,
+    )
+    from vssn.runtime.load import load_flow, load_segmentation
+    from vssn.training.features import FeatureWriter, WarpScorer, generate_features
+
+    pairs = _pairs(args)
+    segnet = locate_segnet(args.restore_from_seg)
+    flownets = locate_tf1(args.restore_from_flownet, FLOWNETS_FOLDER)
+    digests = sha256_of([*weights_files(segnet), *weights_files(flownets)])
+    settings = [*digests.values(), *(f"{pair.key} {pair.current}" for pair in pairs)]
+    writer = FeatureWriter(args.save_dir, settings, args.clip)
+    if writer.done:
+        print(f"going on after {writer.done} of {len(pairs)} pairs")
+    scorer = WarpScorer(load_segmentation(segnet), load_flow(flownets))
+    steps = generate_features(pairs, scorer, writer)
+    for _ in progress(steps, len(pairs) - writer.done, args.quiet, unit="pair"):
+        pass
+    print(f"{args.save_dir}: X.npy and Y.npy with {writer.finish()} of {len(pairs)} pairs")
+    return 0
+
+
+def _pairs(args: argparse.Namespace) -> list[FramePair]:
+    from vssn.evaluation.dataset import existing
+    from vssn.evaluation.lists import default_list, read_list
+    from vssn.training.features import FramePair
+
+    entries = read_list(args.data_list or default_list("train"))[: args.num_steps]
+    return [
+        FramePair(existing(args.data_dir, entry.frame), existing(args.data_dir, entry.labelled))
+        for entry in entries
+    ]

@@ -1,0 +1,109 @@
+"""``vssn infer``: segment a data set adaptively, save masks, score the labelled frames."""
+
+from __future__ import annotations
+
+import argparse
+from contextlib import ExitStack
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from vssn.cli.options import (
+    add_network_arguments,
+    add_output_arguments,
+    check_summary,
+    directory_or_none,
+    positive,
+    progress,
+    write_summary,
+)
+
+if TYPE_CHECKING:
+    from vssn.evaluation.dataset import DatasetFrame, Scores
+    from vssn.evaluation.statistics import RunStatistics
+    from vssn.streaming.segmenter import AdaptiveSegmenter
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the original's flags and ours."""
+    parser.add_argument(
+        "--num_steps",
+        type=positive,
+        metavar="N",
+        help="frames to process (default: the whole list)",
+    )
+    parser.add_argument(
+        "--data_dir", type=Path, default=Path("camvid_30_fps_test_only"), help="the data set"
+    )
+    parser.add_argument(
+        "--data_list",
+        type=Path,
+        help="list file, a line 'frame labelled label' per frame "
+        "(default: list/test_file_list.txt); see vssn make-lists",
+    )
+    parser.add_argument(
+        "--save_dir",
+        type=directory_or_none,
+        default=Path("inference-output"),
+        metavar="DIR|none",
+        help="where masks go; none saves nothing (default: %(default)s)",
+    )
+    add_network_arguments(parser)
+    add_output_arguments(parser)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Check everything that can be checked, then stream."""
+    from vssn.runtime.load import WeightPaths, load_networks
+    from vssn.streaming.schedule import DecisionSchedule
+    from vssn.streaming.segmenter import AdaptiveSegmenter
+
+    check_summary(args.summary)
+    frames = _frames(args)
+    weights = WeightPaths.locate(args.segnet_chkpt, args.dvs_flownet_chkpt, args.decision_chkpt)
+    networks = load_networks(weights)
+    schedule = DecisionSchedule(networks.decision, args.target)
+    segmenter = AdaptiveSegmenter(networks.segmentation, networks.flow, schedule)
+    statistics, scores = _stream(frames, segmenter, args.save_dir, args.quiet)
+    print("\n".join(statistics.lines() + scores.lines()))
+    provenance = {"runtime": networks.runtime, "weights": weights.sha256()}
+    write_summary(args.summary, {**statistics.summary(), **provenance, **scores.summary()})
+    return 0
+
+
+def _frames(args: argparse.Namespace) -> list[DatasetFrame]:
+    """The list's frames, cut to --num_steps."""
+    from vssn.evaluation.dataset import dataset_frames
+    from vssn.evaluation.lists import default_list, read_list
+
+    path = args.data_list or default_list("test")
+    entries = read_list(path)
+    if args.num_steps and args.num_steps > len(entries):
+        print(f"note: --num_steps {args.num_steps}, but '{path}' ends after {len(entries)} frames")
+    return dataset_frames(args.data_dir, entries[: args.num_steps])
+
+
+def _stream(
+    frames: list[DatasetFrame],
+    segmenter: AdaptiveSegmenter,
+    save_dir: Path | None,
+    quiet: bool,
+) -> tuple[RunStatistics, Scores]:
+    """Read ahead, segment, score, and write behind."""
+    from vssn.evaluation.dataset import Scores, iter_frames
+    from vssn.evaluation.statistics import RunStatistics
+    from vssn.media.pipeline import WriteBehind, read_ahead
+    from vssn.media.sinks import MaskFolder
+
+    scores = Scores()
+    with ExitStack() as stack:
+        masks = stack.enter_context(WriteBehind(MaskFolder(save_dir))) if save_dir else None
+        statistics = RunStatistics()
+        for image, truth in progress(read_ahead(iter_frames(frames)), len(frames), quiet):
+            result = segmenter.step(image)
+            statistics.add(result)
+            if truth is not None:
+                scores.add(result, truth)
+            if masks is not None:
+                masks.write(result.labels)
+    statistics.stop()
+    return statistics, scores

@@ -1,0 +1,132 @@
+"""Flags and output that several commands share."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Any
+
+from tqdm import tqdm
+
+from vssn.errors import MediaError
+from vssn.files import atomic_path, make_directory
+from vssn.training.progress import LOG_FILE, NOT_CURVES, Metrics, Progress
+
+DEFAULT_TARGET = 80.0
+
+
+def boolean(text: str) -> bool:
+    """Parse the original's ``True`` and ``False``, in any case."""
+    values = {"true": True, "1": True, "yes": True, "false": False, "0": False, "no": False}
+    if text.lower() not in values:
+        raise argparse.ArgumentTypeError(f"'{text}' is neither True nor False")
+    return values[text.lower()]
+
+
+def directory_or_none(text: str) -> Path | None:
+    """Parse a directory, or ``none`` for saving nothing."""
+    return None if text.lower() == "none" else Path(text)
+
+
+def positive(text: str) -> int:
+    """Parse a whole number of 1 or more."""
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"'{text}' is no whole number of 1 or more")
+    return int(text)
+
+
+def add_network_arguments(parser: argparse.ArgumentParser) -> None:
+    """The three checkpoints and the target."""
+    parser.add_argument(
+        "--target",
+        type=float,
+        default=DEFAULT_TARGET,
+        help="expected confidence score, 0-100, below which a frame is segmented: near 100 slow, "
+        "80 balanced, 50 fast (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--segnet_chkpt",
+        metavar="PATH",
+        help=".pb, .h5 or .keras of the segmentation network, or its folder "
+        "(default: resnet50_segnet_model)",
+    )
+    parser.add_argument(
+        "--dvs_flownet_chkpt",
+        metavar="PATH",
+        help="flow network checkpoint (default: dvs_net_flownets_checkpoints)",
+    )
+    parser.add_argument(
+        "--decision_chkpt",
+        metavar="PATH",
+        help="decision network checkpoint (default: decision_network_checkpoints)",
+    )
+
+
+def add_output_arguments(parser: argparse.ArgumentParser) -> None:
+    """Summary file and quietness."""
+    parser.add_argument("--summary", type=Path, metavar="FILE.json", help="write the figures here")
+    add_quiet_argument(parser)
+
+
+def add_quiet_argument(parser: argparse.ArgumentParser) -> None:
+    """Quietness."""
+    parser.add_argument("--quiet", action="store_true", help="print only the result and warnings")
+
+
+def check_summary(path: Path | None) -> None:
+    """Find out before the work, not after it, that the summary can't be written.
+
+    Raises:
+        MediaError: its folder can't be written to, or it is a folder itself.
+    """
+    if path is None:
+        return
+    if path.is_dir():
+        raise MediaError(f"--summary '{path}'", "a file name", "name a file in that folder")
+    make_directory(path.parent)
+
+
+def write_summary(path: Path | None, summary: dict[str, Any]) -> None:
+    """Write the figures as JSON, atomically."""
+    if path is not None:
+        with atomic_path(path) as temporary:
+            temporary.write_text(json.dumps(summary, indent=2) + "\n")
+
+
+def progress(items: Iterable[Any], total: int | None, quiet: bool, unit: str = "frame") -> Any:
+    """A progress bar on a terminal, and nothing anywhere else."""
+    return tqdm(items, total=total, unit=unit, disable=True if quiet else None, file=sys.stderr)
+
+
+def print_epochs(epochs: Iterable[Metrics], directory: Path, total: int) -> None:
+    """Print each epoch's metrics as it ends, and draw the curves at the end."""
+    for metrics in epochs:
+        shown = {name: value for name, value in metrics.items() if name not in NOT_CURVES}
+        values = ", ".join(f"{name} {value:.4f}" for name, value in shown.items())
+        print(f"epoch {metrics['epoch']}/{total}: {values}", flush=True)
+    finish_training(directory)
+
+
+def finish_training(directory: Path) -> None:
+    """Draw the curves of a training's log beside it."""
+    from vssn.evaluation.plots import plot_curves
+
+    plot_curves(json.loads((directory / LOG_FILE).read_text()), directory / "training_curves.png")
+
+
+def training_reporter(quiet: bool) -> Callable[[Progress], None]:
+    """A callback that shows the steps of a training with the time left."""
+    bar = tqdm(disable=True if quiet else None, unit="step", file=sys.stderr)
+
+    def report(progress: Progress) -> None:
+        bar.total = progress.steps
+        bar.n = progress.step
+        minutes = progress.seconds_left / 60
+        values = " ".join(f"{name} {value:.3f}" for name, value in progress.metrics.items())
+        bar.set_description(f"epoch {progress.epoch + 1}/{progress.epochs}", refresh=False)
+        bar.set_postfix_str(f"{values}, {minutes:.0f} min left")
+
+    return report

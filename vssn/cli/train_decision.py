@@ -1,0 +1,76 @@
+"""``vssn train-decision``: train the decision network on generated features."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from vssn.cli.options import add_quiet_argument, finish_training, positive, training_reporter
+
+if TYPE_CHECKING:
+    from vssn.training.decision import DecisionTask
+
+TRAIN_ERROR_EVERY = 10
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the original's flags and ours."""
+    features = "generated_features_resnet_segnet"
+    parser.add_argument("--train_data_dir", type=Path, default=Path(features, "train"))
+    parser.add_argument("--val_data_dir", type=Path, default=Path(features, "val"))
+    parser.add_argument(
+        "--save_dir",
+        type=Path,
+        default=Path("decision_network_checkpoints"),
+        help="where checkpoints, log and plots go (default: %(default)s)",
+    )
+    parser.add_argument("--batch_size", type=positive, default=32, help="(default: %(default)s)")
+    parser.add_argument("--learning_rate", type=float, default=0.002, help="(default: %(default)s)")
+    parser.add_argument("--epochs", type=positive, default=100, help="(default: %(default)s)")
+    parser.add_argument(
+        "--decay", type=float, default=0.99, help="of the rate, per epoch (default: %(default)s)"
+    )
+    parser.add_argument("--seed", type=int, default=1, help="(default: %(default)s)")
+    parser.add_argument(
+        "--resume", action="store_true", help="go on with the interrupted training in --save_dir"
+    )
+    add_quiet_argument(parser)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Train, keeping the best model by validation error."""
+    from scipy.stats import spearmanr
+
+    from vssn.runtime.startup import start_tensorflow
+
+    start_tensorflow()
+    from vssn.evaluation.plots import plot_scores
+    from vssn.training.decision import DecisionRecipe, DecisionTask, read_feature_set
+    from vssn.training.loop import LoopConfig, train
+
+    recipe = DecisionRecipe(args.batch_size, args.learning_rate, args.decay, args.seed)
+    train_set, val_set = read_feature_set(args.train_data_dir), read_feature_set(args.val_data_dir)
+    task = DecisionTask(train_set, val_set, recipe)
+    config = LoopConfig(
+        args.epochs, args.save_dir, 1, args.resume, recipe.fingerprint(len(train_set.scores))
+    )
+    for metrics in train(task, config, training_reporter(args.quiet)):
+        print("\n".join(_lines(task, metrics)), flush=True)
+    finish_training(config.directory)
+    task.load_best(config.directory)
+    predicted = task.predict(val_set.features)
+    plot_scores(predicted, val_set.scores, config.directory / "predicted_scores.png")
+    rank = spearmanr(predicted, val_set.scores).statistic
+    error = task.validate()["val_mean_absolute_error"]
+    print(f"best model: mean absolute error {error:.2f} points, rank correlation {rank:.3f}")
+    return 0
+
+
+def _lines(task: DecisionTask, metrics: dict[str, float]) -> Iterator[str]:
+    """The original's lines: validation error each epoch, training error each tenth."""
+    epoch = int(metrics["epoch"])
+    if epoch % TRAIN_ERROR_EVERY == 0:
+        yield f"epoch {epoch}: training error {task.train_error():.4f}"
+    yield f"epoch {epoch}: validation error {metrics['val_mean_absolute_error']:.4f}"

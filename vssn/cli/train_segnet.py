@@ -1,0 +1,75 @@
+"""``vssn train-segnet``: train ResNet50-SegNet on labelled stills."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from vssn.cli.options import add_quiet_argument, positive, print_epochs, training_reporter
+
+if TYPE_CHECKING:
+    from vssn.training.segnet import SegnetTask
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare data, start, length and output."""
+    parser.add_argument(
+        "--data_dir",
+        type=Path,
+        required=True,
+        help="CamVid in the stills layout: train/ trainannot/ val/ valannot/",
+    )
+    parser.add_argument(
+        "--encoder_weights",
+        default="imagenet",
+        metavar="imagenet|none|FILE",
+        help="start of the encoder: Keras' own download, random, or a .h5 (default: %(default)s)",
+    )
+    parser.add_argument("--epochs", type=positive, default=48, help="(default: %(default)s)")
+    parser.add_argument("--batch_size", type=positive, default=6, help="(default: %(default)s)")
+    parser.add_argument("--seed", type=int, default=1, help="(default: %(default)s)")
+    parser.add_argument(
+        "--validate_every", type=positive, default=4, help="epochs (default: %(default)s)"
+    )
+    parser.add_argument(
+        "--save_dir",
+        type=Path,
+        default=Path("resnet50_segnet_model"),
+        help="where model, log and plot go (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--resume", action="store_true", help="go on with the interrupted training in --save_dir"
+    )
+    add_quiet_argument(parser)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Train, keeping the best model by validation mean IoU."""
+    from vssn.training.loop import LoopConfig, train
+
+    task, fingerprint = _task(args)
+    config = LoopConfig(args.epochs, args.save_dir, args.validate_every, args.resume, fingerprint)
+    print_epochs(train(task, config, training_reporter(args.quiet)), config.directory, args.epochs)
+    return 0
+
+
+def _task(args: argparse.Namespace) -> tuple[SegnetTask, str]:
+    from vssn.runtime.startup import start_tensorflow
+
+    start_tensorflow()
+    import keras
+
+    from vssn.models.segnet import build_segnet
+    from vssn.training.encoder import start_encoder
+    from vssn.training.segnet import SegnetRecipe, SegnetTask
+    from vssn.training.stills import list_stills
+
+    stills, val = list_stills(args.data_dir, "train"), list_stills(args.data_dir, "val")
+    recipe = SegnetRecipe(batch_size=args.batch_size, seed=args.seed)
+    keras.utils.set_random_seed(recipe.seed)  # before the decoder draws its first weights
+    model = build_segnet()
+    if not args.resume:
+        start_encoder(model, args.encoder_weights)
+    task = SegnetTask(stills, val, recipe, args.epochs, model)
+    return task, recipe.fingerprint(args.epochs, len(stills))

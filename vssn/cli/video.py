@@ -1,0 +1,107 @@
+"""``vssn video``: turn a video into one with objects boxed, named and, some, measured."""
+
+from __future__ import annotations
+
+import argparse
+import logging
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from vssn.cli.options import (
+    add_network_arguments,
+    add_output_arguments,
+    boolean,
+    check_summary,
+    progress,
+    write_summary,
+)
+
+if TYPE_CHECKING:
+    from vssn.media.video import VideoSource
+
+logger = logging.getLogger(__name__)
+
+OUTPUT_NAMES = {True: "output-video-original.avi", False: "output-video-segmented.avi"}
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the original's flags and ours."""
+    parser.add_argument(
+        "--video_file",
+        type=Path,
+        default=Path("01TP_extract.avi"),
+        help="any video that FFmpeg reads (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--process_original",
+        type=boolean,
+        default=True,
+        metavar="True|False",
+        help="draw on the frames themselves, or on their masks (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--save_dir",
+        type=Path,
+        default=Path("video-output"),
+        help="where the video goes (default: %(default)s)",
+    )
+    add_network_arguments(parser)
+    add_output_arguments(parser)
+
+
+@dataclass(frozen=True)
+class VideoJob:
+    """What to annotate and how."""
+
+    source: VideoSource
+    output: Path
+    on_original: bool
+    quiet: bool
+
+
+def run(args: argparse.Namespace) -> int:
+    """Check everything that can be checked, then stream."""
+    from vssn.media.video import VideoSource
+    from vssn.runtime.load import WeightPaths
+
+    check_summary(args.summary)
+    weights = WeightPaths.locate(args.segnet_chkpt, args.dvs_flownet_chkpt, args.decision_chkpt)
+    output = args.save_dir / OUTPUT_NAMES[args.process_original]
+    with VideoSource(args.video_file) as source:
+        job = VideoJob(source, output, args.process_original, args.quiet)
+        write_summary(args.summary, annotate(job, weights, args.target))
+    return 0
+
+
+def annotate(job: VideoJob, weights: Any, target: float) -> dict[str, Any]:
+    """Annotate a video; print and return the figures."""
+    from vssn.evaluation.statistics import RunStatistics
+    from vssn.media.pipeline import WriteBehind, read_ahead
+    from vssn.media.video import VideoSink
+    from vssn.runtime.load import load_networks
+    from vssn.scene.annotate import Annotator
+    from vssn.streaming.schedule import DecisionSchedule
+    from vssn.streaming.segmenter import AdaptiveSegmenter
+
+    networks = load_networks(weights)
+    schedule = DecisionSchedule(networks.decision, target)
+    segmenter = AdaptiveSegmenter(networks.segmentation, networks.flow, schedule)
+    info = job.source.info
+    annotator = Annotator(info, job.on_original)
+    sink = VideoSink(job.output, info)
+    with ExitStack() as stack:
+        # Runs also on Ctrl-C or an error: the video is then closed and holds what was written.
+        stack.callback(lambda: print(f"{job.output}: {sink.frames} frames"))
+        writer = stack.enter_context(WriteBehind(sink))
+        statistics = RunStatistics()
+        frames = read_ahead(iter(job.source))
+        for frame in progress(frames, info.total_frames, job.quiet):
+            result = segmenter.step(frame)
+            statistics.add(result)
+            writer.write(annotator.draw(frame, result))
+    statistics.stop()
+    print("\n".join(statistics.lines()))
+    provenance = {"runtime": networks.runtime, "weights": weights.sha256()}
+    return {**statistics.summary(), **provenance}

@@ -1,0 +1,115 @@
+"""The few types that everything here speaks; imports NumPy only."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import Enum
+
+import numpy as np
+import numpy.typing as npt
+
+UInt8Array = npt.NDArray[np.uint8]
+Float32Array = npt.NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class VideoInfo:
+    """What is known of a video before it is read.
+
+    Attributes:
+        width_px, height_px: frame size.
+        fps: frames per second of the source, not rounded.
+        total_frames: as its header says, or None where it says nothing.
+    """
+
+    width_px: int
+    height_px: int
+    fps: float
+    total_frames: int | None
+
+
+@dataclass(frozen=True)
+class FlowEstimate:
+    """The flow network's result for a pair of frames.
+
+    Attributes:
+        flow: (h, w, 2) float32, (dx, dy) in cells of this grid, from the current frame back to
+            the key frame.
+        scale: (h, w, 11) float32, a factor for each CamVid class' warped score.
+    """
+
+    flow: Float32Array
+    scale: Float32Array
+
+
+@dataclass(frozen=True)
+class KeyFrame:
+    """A segmented frame that later ones are warped from.
+
+    Attributes:
+        index: its number in the stream.
+        flow_input: the flow network's view of it, (208, 304, 3) float32 RGB in [0, 1].
+        scores: (208, 304, 11) float32 class scores.
+    """
+
+    index: int
+    flow_input: Float32Array
+    scores: Float32Array
+
+
+class FramePath(Enum):
+    """How a frame's labels came about."""
+
+    SEGMENT = "segment"
+    WARP = "warp"
+
+
+@dataclass(frozen=True)
+class FrameResult:
+    """One frame's segmentation.
+
+    Attributes:
+        index: its number in the stream, from 0.
+        labels: (H, W) uint8 CamVid classes 0-10, at the frame's own size.
+        path: segmented, or warped from the key frame.
+        expected_score: 0-100, the agreement that the schedule expected of a warp; None where it
+            did not ask.
+        key_distance: frames since the key frame; 0 for a key frame.
+        seconds: time spent per stage, by stage name.
+    """
+
+    index: int
+    labels: UInt8Array
+    path: FramePath
+    expected_score: float | None
+    key_distance: int
+    seconds: dict[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Box:
+    """A rectangle in px; ``right`` and ``bottom`` lie just outside of it."""
+
+    left: int
+    top: int
+    right: int
+    bottom: int
+
+
+@dataclass(frozen=True)
+class SceneObject:
+    """A connected region of one class.
+
+    Attributes:
+        label: CamVid class index.
+        box: its bounding rectangle.
+        pixel_count: its area in px.
+        distance_m: metres from the camera along the ground, or None where it is not measured.
+        calibrated: whether the distance comes from a camera that the user described.
+    """
+
+    label: int
+    box: Box
+    pixel_count: int
+    distance_m: float | None = None
+    calibrated: bool = False

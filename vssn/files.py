@@ -1,0 +1,44 @@
+"""Writing files so that a final name never holds half a file."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from vssn.errors import MediaError
+
+
+def make_directory(path: Path) -> Path:
+    """Create ``path`` and its parents; return it.
+
+    Raises:
+        MediaError: it can't be created or written to.
+    """
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=path):
+            pass
+    except OSError as error:
+        raise MediaError(
+            f"output directory '{path}' ({error.strerror})",
+            "a directory that can be written to",
+            "choose another one or change its permissions",
+        ) from error
+    return path
+
+
+@contextmanager
+def atomic_path(path: Path) -> Iterator[Path]:
+    """Yield a temporary path beside ``path``; it takes the final name only on success.
+
+    The temporary name keeps the suffix, since writers choose formats by it.
+    """
+    temporary = path.with_name(f".{path.stem}.{os.getpid()}.part{path.suffix}")
+    try:
+        yield temporary
+        os.replace(temporary, path)
+    finally:
+        temporary.unlink(missing_ok=True)

@@ -1,0 +1,163 @@
+"""Reading ahead and writing behind, each in a thread of its own.
+
+Decoding and encoding leave Python's lock, so they run beside the networks. The queues are
+bounded: memory does not grow when one side is slower.
+"""
+
+from __future__ import annotations
+
+import logging
+import queue
+import threading
+from collections.abc import Generator, Iterable
+from typing import Generic, Protocol, TypeVar
+
+logger = logging.getLogger(__name__)
+
+Item = TypeVar("Item")
+Consumed = TypeVar("Consumed", contravariant=True)
+
+# A source that hangs, such as a camera without signal, must not hang its consumer on closing.
+STOP_TIMEOUT_S = 5.0
+
+
+class Sink(Protocol[Consumed]):
+    """Takes items one by one until it is closed."""
+
+    def write(self, item: Consumed, /) -> None:
+        """Take an item."""
+
+    def close(self) -> None:
+        """Finish; called again, it does nothing."""
+
+
+class _End:
+    """Follows the last item, with what ended them."""
+
+    def __init__(self, error: BaseException | None = None) -> None:
+        self.error = error
+
+
+def _fill(iterable: Iterable[Item], items: queue.Queue[Item | _End], stop: threading.Event) -> None:
+    end = _End()
+    try:
+        for item in iterable:
+            if stop.is_set():
+                break
+            items.put(item)
+    except BaseException as error:  # noqa: BLE001 - it is raised again in the consumer
+        end = _End(error)
+    items.put(end)
+
+
+def _stop_reader(
+    thread: threading.Thread, items: queue.Queue[Item | _End], stop: threading.Event
+) -> None:
+    stop.set()
+    # Taking out what is queued frees a reader that waits for room, until its end arrives.
+    try:
+        while not isinstance(items.get(timeout=STOP_TIMEOUT_S), _End):
+            pass
+    except queue.Empty:
+        logger.warning("the source does not answer; leaving it behind")
+        return
+    thread.join()
+
+
+def read_ahead(iterable: Iterable[Item], depth: int = 4) -> Generator[Item, None, None]:
+    """Iterate in a thread of its own, up to ``depth`` items ahead of the consumer.
+
+    Closing this generator, or an exception in the loop over it, stops the thread and waits for
+    the item that it is reading. Close the source after that, or with it.
+
+    Args:
+        iterable: read by one thread only, from the first ``next`` on.
+        depth: how many items may wait, 1 or more.
+
+    Raises:
+        Exception: whatever ``iterable`` raises, after the items before.
+    """
+    items: queue.Queue[Item | _End] = queue.Queue(max(1, depth))
+    stop = threading.Event()
+    thread = threading.Thread(
+        target=_fill, args=(iterable, items, stop), name="read-ahead", daemon=True
+    )
+    thread.start()
+    try:
+        while not isinstance(item := items.get(), _End):
+            yield item
+    except BaseException:
+        _stop_reader(thread, items, stop)
+        raise
+    thread.join()
+    if item.error is not None:
+        raise item.error
+
+
+class WriteBehind(Generic[Item]):
+    """Hands items to a sink in a thread of its own; use it in a ``with`` statement.
+
+    Leaving the statement, by an exception too, writes what is queued and closes the sink. Items
+    must not be changed once they are handed over.
+    """
+
+    def __init__(self, sink: Sink[Item], depth: int = 4) -> None:
+        """Start the thread.
+
+        Args:
+            sink: written to by that thread, closed by the caller's.
+            depth: how many items may wait, 1 or more; then `write` waits.
+        """
+        self._sink = sink
+        self._items: queue.Queue[Item | _End] = queue.Queue(max(1, depth))
+        self._error: BaseException | None = None
+        self._thread = threading.Thread(target=self._drain, name="write-behind", daemon=True)
+        self._thread.start()
+
+    def __enter__(self) -> WriteBehind[Item]:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def write(self, item: Item) -> None:
+        """Queue an item.
+
+        Raises:
+            Exception: what the sink raised at an earlier item; later ones are not written.
+            ValueError: it is closed.
+        """
+        self._raise_error()
+        if not self._thread.is_alive():
+            raise ValueError("write to a closed WriteBehind")
+        self._items.put(item)
+
+    def close(self) -> None:
+        """Write what is queued and close the sink; called again, it does nothing.
+
+        Raises:
+            Exception: what the sink raised at an item, unless `write` did already, or on closing.
+        """
+        if self._thread.is_alive():
+            self._items.put(_End())
+            self._thread.join()
+        try:
+            self._sink.close()
+        finally:
+            self._raise_error()
+
+    def _raise_error(self) -> None:
+        error, self._error = self._error, None
+        if error is not None:
+            raise error
+
+    def _drain(self) -> None:
+        failed = False
+        while not isinstance(item := self._items.get(), _End):
+            # After an error items are only taken out, so that the producer never waits in vain.
+            if failed:
+                continue
+            try:
+                self._sink.write(item)
+            except BaseException as error:  # noqa: BLE001 - it is raised again in the producer
+                self._error, failed = error, True

@@ -1,0 +1,1 @@
+"""Keras architectures. They know no files: see :mod:`vssn.checkpoints` for weights."""

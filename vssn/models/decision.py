@@ -1,0 +1,40 @@
+"""The decision network: from FlowNetS' deepest feature to the expected confidence score.
+
+Source: Xu et al., "Dynamic Video Segmentation Network" (CVPR 2018); layer names follow the TF1
+variables ``decision/<layer>/...``.
+"""
+
+from __future__ import annotations
+
+import keras
+from keras import layers
+
+from vssn.models.flownets import LEAK
+from vssn.models.shapes import FEATURE_SHAPE
+
+DENSE_UNITS = (1024, 1024, 10, 1)
+DROPOUT = 0.5
+
+
+def build_decision(feature_shape: tuple[int, int, int] = FEATURE_SHAPE) -> keras.Model:
+    """Build the decision network with fresh weights.
+
+    Args:
+        feature_shape: (h, w, channels) of the flow network's ``feature``.
+
+    Returns:
+        Model from (batch, *feature_shape) float32 to the expected score (batch, 1) float32: the
+        percentage, 0-100, to which the warped result would agree with a fresh segmentation.
+        Dropout of 0.5 follows the first three dense layers in training.
+    """
+    feature = keras.Input(feature_shape, name="feature")
+    x = layers.Conv2D(96, 3, padding="same", name="Conv")(feature)
+    x = layers.LeakyReLU(negative_slope=LEAK, name="Conv_leaky")(x)
+    x = layers.Flatten(name="flatten")(x)
+    for index, units in enumerate(DENSE_UNITS):
+        name = "fully_connected" if index == 0 else f"fully_connected_{index}"
+        x = layers.Dense(units, name=name)(x)
+        x = layers.LeakyReLU(negative_slope=LEAK, name=f"{name}_leaky")(x)
+        if index < len(DENSE_UNITS) - 1:
+            x = layers.Dropout(DROPOUT, name=f"{name}_dropout")(x)
+    return keras.Model(feature, x, name="decision")

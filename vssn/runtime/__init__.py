@@ -1,0 +1,1 @@
+"""Running the networks: protocols, and the runtimes behind them."""

@@ -1,0 +1,115 @@
+"""The reference runtime: TensorFlow, float32, each network as one frozen function."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import cached_property
+
+import keras
+import numpy as np
+import tensorflow as tf
+from tensorflow.python.framework.convert_to_constants import convert_variables_to_constants_v2
+
+from vssn.datatypes import Float32Array, FlowEstimate, UInt8Array
+from vssn.labels import NUM_CLASSES, NUM_OUTPUTS, SCALE_CHANNELS
+from vssn.models.flownets import refinement_features
+from vssn.models.segnet import OUTPUT_STRIDE
+from vssn.preprocess import flow_input, segnet_input
+
+Function = Callable[..., list[tf.Tensor]]
+
+
+def freeze(model: keras.Model) -> Function:
+    """Turn ``model`` into a function of batch size 1 with its weights as constants.
+
+    Constants let TensorFlow fold the batch norms: a tenth of a segmented frame's time.
+    """
+    signature = [tf.TensorSpec((1, *x.shape[1:]), tf.float32) for x in model.inputs]
+    single = len(signature) == 1
+    call = tf.function(lambda *x: model(x[0] if single else list(x), training=False))
+    function: Function = convert_variables_to_constants_v2(call.get_concrete_function(*signature))
+    function(*(tf.zeros(x.shape) for x in signature))  # the first call compiles; not a frame's time
+    return function
+
+
+class TensorFlowSegmentation:
+    """ResNet50-SegNet.
+
+    Args:
+        run: (1, h, w, 3) float32 preprocessed RGB to softmax (1, h/2 * w/2, 12).
+        input_hw: the network's input size in px.
+    """
+
+    def __init__(self, run: Function, input_hw: tuple[int, int]) -> None:
+        self._run = run
+        self._input_hw = input_hw
+
+    def scores(self, frame_bgr: UInt8Array) -> Float32Array:
+        """Class scores (h/2, w/2, 11) float32; see the protocol."""
+        (flat,) = self._run(tf.constant(segnet_input(frame_bgr, self._input_hw)))
+        height, width = (side // OUTPUT_STRIDE for side in self._input_hw)
+        grid = np.reshape(flat, (height, width, NUM_OUTPUTS))
+        return np.ascontiguousarray(grid[..., :NUM_CLASSES])
+
+
+class TensorFlowFlow:
+    """Thin FlowNetS, its encoder and refinement run apart.
+
+    Args:
+        model: from :func:`vssn.models.flownets.build_flownets`.
+    """
+
+    def __init__(self, model: keras.Model) -> None:
+        features = refinement_features(model)
+        self._input_hw: tuple[int, int] = model.input_shape[1:3]
+        self._encoder = freeze(keras.Model(model.input, features))
+        outputs = [model.output["flow"], model.output["scale"]]
+        self._refinement = freeze(keras.Model(features, outputs))
+
+    def prepare(self, frame_bgr: UInt8Array) -> Float32Array:
+        """The whole frame, resized; see the protocol."""
+        return flow_input(frame_bgr, self._input_hw)
+
+    def compare(self, current: Float32Array, key: Float32Array) -> TensorFlowComparison:
+        """See the protocol."""
+        pair = np.concatenate([current, key], axis=-1)[np.newaxis]
+        return TensorFlowComparison(self._encoder, self._refinement, pair)
+
+
+class TensorFlowComparison:
+    """A pair of frames; the encoder runs once, on first use."""
+
+    def __init__(self, encoder: Function, refinement: Function, pair: Float32Array) -> None:
+        self._encoder = encoder
+        self._refinement = refinement
+        self._pair = pair
+
+    @cached_property
+    def _features(self) -> list[tf.Tensor]:
+        return self._encoder(tf.constant(self._pair))
+
+    @property
+    def feature(self) -> Float32Array:
+        """(4, 5, 384) float32; see the protocol."""
+        return self._features[-1].numpy()[0]  # type: ignore[no-any-return]
+
+    def estimate(self) -> FlowEstimate:
+        """See the protocol."""
+        flow, scale = self._refinement(*self._features)
+        return FlowEstimate(flow.numpy()[0], scale.numpy()[0][..., SCALE_CHANNELS])
+
+
+class TensorFlowDecision:
+    """The decision network.
+
+    Args:
+        model: from :func:`vssn.models.decision.build_decision`.
+    """
+
+    def __init__(self, model: keras.Model) -> None:
+        self._run = freeze(model)
+
+    def expected_score(self, feature: Float32Array) -> float:
+        """See the protocol."""
+        (score,) = self._run(tf.constant(feature[np.newaxis]))
+        return float(score[0, 0])

@@ -1,0 +1,1 @@
+"""What the labels show: objects, how far they are, and their drawing."""

@@ -1,0 +1,151 @@
+"""Drawing labels and objects onto frames."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+
+from vssn.datatypes import Box, SceneObject, UInt8Array
+from vssn.labels import LABELS, PALETTE_RGB
+
+FONT = cv2.FONT_HERSHEY_SIMPLEX
+Colour = tuple[int, int, int]
+WHITE: Colour = (255, 255, 255)
+BLACK: Colour = (0, 0, 0)
+
+# OpenCV's own lookup of a colour for each grey value, here with the palette and black beyond.
+_COLOUR_MAP_BGR = np.zeros((256, 1, 3), np.uint8)
+_COLOUR_MAP_BGR[: len(PALETTE_RGB), 0] = PALETTE_RGB[:, ::-1]
+
+
+def colour_mask_bgr(labels: UInt8Array) -> UInt8Array:
+    """Paint each class in its palette colour.
+
+    Args:
+        labels: (H, W) uint8 class indices.
+
+    Returns:
+        (H, W, 3) uint8 BGR that holds palette colours only.
+    """
+    return np.asarray(cv2.applyColorMap(labels, _COLOUR_MAP_BGR), np.uint8)
+
+
+@dataclass(frozen=True)
+class _Style:
+    """Sizes in px that follow the frame's height."""
+
+    line: int
+    font_scale: float
+    text_line: int
+    pad: int
+
+    @classmethod
+    def of(cls, height_px: int) -> _Style:
+        line = max(2, round(height_px / 400))
+        return cls(line, max(0.4, height_px / 1100), max(1, round(height_px / 600)), line)
+
+
+@dataclass(frozen=True)
+class _Tag:
+    """A text on a filled rectangle."""
+
+    text: str
+    place: Box
+    baseline_px: int
+    colour: Colour
+
+
+def _colour_bgr(label: int) -> Colour:
+    red, green, blue = LABELS[label].colour_rgb
+    return blue, green, red
+
+
+def _text_colour(fill: Colour) -> Colour:
+    # Weights of ITU-R BT.601 for brightness.
+    blue, green, red = fill
+    return BLACK if 0.114 * blue + 0.587 * green + 0.299 * red > 120 else WHITE
+
+
+def object_text(found: SceneObject) -> str:
+    """What is written at an object: ``car 8.00 m``, ``car ~8.00 m`` uncalibrated, or ``car``."""
+    name = LABELS[found.label].name
+    if found.distance_m is None:
+        return name
+    return f"{name} {'' if found.calibrated else '~'}{found.distance_m:.2f} m"
+
+
+def _overlaps(a: Box, b: Box) -> bool:
+    return a.left < b.right and b.left < a.right and a.top < b.bottom and b.top < a.bottom
+
+
+def _place(box: Box, size_wh: tuple[int, int], frame_hw: tuple[int, int], taken: list[Box]) -> Box:
+    """Above, below or inside the box, whichever is free, and always inside the frame."""
+    width, height = size_wh
+    left = max(0, min(box.left, frame_hw[1] - width))
+    places = []
+    for top in (box.top - height, box.bottom, box.top, box.bottom - height):
+        top = max(0, min(top, frame_hw[0] - height))
+        places.append(Box(left, top, left + width, top + height))
+    free = (place for place in places if not any(_overlaps(place, other) for other in taken))
+    return next(free, places[0])
+
+
+def _tag(found: SceneObject, style: _Style, frame_hw: tuple[int, int], taken: list[Box]) -> _Tag:
+    text = object_text(found)
+    (width, height), baseline = cv2.getTextSize(text, FONT, style.font_scale, style.text_line)
+    size_wh = (width + 2 * style.pad, height + baseline + 2 * style.pad)
+    place = _place(found.box, size_wh, frame_hw, taken)
+    taken.append(place)
+    return _Tag(text, place, baseline, _colour_bgr(found.label))
+
+
+def _draw_box(image_bgr: UInt8Array, found: SceneObject, style: _Style) -> None:
+    first = (found.box.left, found.box.top)
+    last = (found.box.right - 1, found.box.bottom - 1)
+    # The palette is dark, and on a painted mask a box has its region's own colour: white around it.
+    cv2.rectangle(image_bgr, first, last, WHITE, style.line + 2)
+    cv2.rectangle(image_bgr, first, last, _colour_bgr(found.label), style.line)
+
+
+def _draw_tag(image_bgr: UInt8Array, tag: _Tag, style: _Style) -> None:
+    place, ink = tag.place, _text_colour(tag.colour)
+    cv2.rectangle(
+        image_bgr,
+        (place.left, place.top),
+        (place.right - 1, place.bottom - 1),
+        tag.colour,
+        cv2.FILLED,
+    )
+    origin = (place.left + style.pad, place.bottom - style.pad - tag.baseline_px)
+    cv2.putText(
+        image_bgr, tag.text, origin, FONT, style.font_scale, ink, style.text_line, cv2.LINE_AA
+    )
+
+
+def _nearest_first(found: SceneObject) -> tuple[bool, float, int]:
+    return found.distance_m is None, found.distance_m or 0.0, -found.pixel_count
+
+
+def draw_objects(image_bgr: UInt8Array, objects: Sequence[SceneObject]) -> None:
+    """Draw boxes and texts in the classes' palette colours, in place.
+
+    Lines and letters grow with the frame. Texts stay inside it and, where there is room, beside
+    each other; the nearest objects choose their place first and lie on top.
+
+    Args:
+        image_bgr: (H, W, 3) uint8 BGR, contiguous.
+        objects: in px of this image.
+    """
+    style = _Style.of(image_bgr.shape[0])
+    taken: list[Box] = []
+    tags = [
+        _tag(found, style, image_bgr.shape[:2], taken)
+        for found in sorted(objects, key=_nearest_first)
+    ]
+    for found in objects:
+        _draw_box(image_bgr, found, style)
+    for tag in reversed(tags):
+        _draw_tag(image_bgr, tag, style)

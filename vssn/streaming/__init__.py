@@ -1,0 +1,1 @@
+"""The adaptive segmenter, warping and schedules."""

@@ -1,0 +1,71 @@
+"""Carrying class scores from the key frame to the current one."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import Any
+
+import cv2
+import numpy as np
+
+from vssn.datatypes import Float32Array, FlowEstimate
+from vssn.preprocess import resize_bilinear
+
+NO_ARRAY: Any = None  # OpenCV's types don't admit the None that its functions take
+
+
+@lru_cache(maxsize=4)
+def pixel_grid(hw: tuple[int, int]) -> Float32Array:
+    """(h, w, 2) float32 with each pixel's own (x, y); read-only, since it is shared."""
+    ys, xs = np.mgrid[: hw[0], : hw[1]]
+    grid = np.stack([xs, ys], axis=-1).astype(np.float32)
+    grid.flags.writeable = False
+    return grid
+
+
+def enlarge_flow(flow: Float32Array, hw: tuple[int, int]) -> Float32Array:
+    """Enlarge a flow field bilinearly; its vectors grow with the grid.
+
+    Args:
+        flow: (h, w, 2) float32, (dx, dy) in cells of its grid.
+        hw: size of the new grid.
+
+    Returns:
+        (H, W, 2) float32 in cells of the new grid.
+    """
+    gain = np.array([hw[1] / flow.shape[1], hw[0] / flow.shape[0]], np.float32)
+    return resize_bilinear(flow, hw) * gain
+
+
+def warp(image: Float32Array, flow: Float32Array) -> Float32Array:
+    """Sample ``image`` bilinearly where the flow points.
+
+    Args:
+        image: (h, w, channels) float32, of the key frame.
+        flow: (h, w, 2) float32, current -> key, in px of this grid.
+
+    Returns:
+        (h, w, channels) float32: ``image`` moved to the current frame. What the flow takes from
+        outside repeats the edge.
+    """
+    where = pixel_grid((flow.shape[0], flow.shape[1])) + flow
+    moved = cv2.remap(image, where, NO_ARRAY, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+    return np.asarray(moved, np.float32)
+
+
+def warp_scores(scores: Float32Array, estimate: FlowEstimate) -> Float32Array:
+    """Warp the key frame's class scores to the current frame, at the scores' own resolution.
+
+    Flow and scale are enlarged first: warping on the flow's coarse grid, as the original does,
+    loses poles and pedestrians.
+
+    Args:
+        scores: (h, w, 11) float32 of the key frame.
+        estimate: from the flow network, on any coarser grid.
+
+    Returns:
+        (h, w, 11) float32.
+    """
+    hw = (scores.shape[0], scores.shape[1])
+    moved = warp(scores, enlarge_flow(estimate.flow, hw))
+    return moved * resize_bilinear(estimate.scale, hw)

@@ -1,0 +1,1 @@
+"""Training of the three networks. TensorFlow is imported by its modules, never by this file."""

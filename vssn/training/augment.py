@@ -1,0 +1,120 @@
+"""Random views of a labelled still: scale, crop, rotation, flip, colour."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+
+from vssn.datatypes import UInt8Array
+from vssn.labels import NUM_CLASSES, VOID
+from vssn.preprocess import SEGNET_INPUT_HW
+
+
+@dataclass(frozen=True)
+class ViewRange:
+    """How far the random views stray.
+
+    Attributes:
+        scale: smallest and largest zoom relative to the network's 416x608 view.
+        stretch: largest factor between horizontal and vertical zoom.
+        rotation_deg: largest rotation either way.
+        rare_share: share of views centred on a pixel of a class drawn uniformly from those in
+            the image, so that thin and rare classes are seen as often as roads.
+        colour: strength of the colour changes; 0 is none, 1 is strong.
+    """
+
+    scale: tuple[float, float] = (0.6, 1.7)
+    stretch: float = 1.15
+    rotation_deg: float = 4.0
+    rare_share: float = 0.5
+    colour: float = 0.5
+
+
+def _centre(rng: np.random.Generator, label: UInt8Array, rare_share: float) -> tuple[float, float]:
+    """Where the view looks, (x, y) in px of the still."""
+    height, width = label.shape
+    if rng.random() < rare_share:
+        present = np.flatnonzero(np.bincount(label.ravel(), minlength=NUM_CLASSES)[:NUM_CLASSES])
+        if present.size:
+            ys, xs = np.nonzero(label == rng.choice(present))
+            pick = rng.integers(ys.size)
+            return float(xs[pick]), float(ys[pick])
+    return rng.uniform(0, width), rng.uniform(0, height)
+
+
+def _view_matrix(
+    rng: np.random.Generator, label: UInt8Array, crop_hw: tuple[int, int], views: ViewRange
+) -> np.ndarray:
+    """Affine map (2, 3) from a still's pixels to a view's pixels."""
+    height, width = label.shape
+    zoom = np.exp(rng.uniform(*np.log(views.scale)))
+    stretch = np.exp(rng.uniform(-1, 1) * np.log(views.stretch) / 2)
+    zoom_x = zoom * stretch * SEGNET_INPUT_HW[1] / width
+    zoom_y = zoom / stretch * SEGNET_INPUT_HW[0] / height
+    x, y = _centre(rng, label, views.rare_share)
+    # Keep the view inside the still where it fits, so that little of a crop is padding.
+    half_w, half_h = crop_hw[1] / 2 / zoom_x, crop_hw[0] / 2 / zoom_y
+    x += rng.uniform(-0.6, 0.6) * half_w
+    y += rng.uniform(-0.6, 0.6) * half_h
+    x = np.clip(x, half_w, width - half_w) if 2 * half_w < width else width / 2
+    y = np.clip(y, half_h, height - half_h) if 2 * half_h < height else height / 2
+    angle = np.deg2rad(rng.uniform(-1, 1) * views.rotation_deg)
+    flip = -1.0 if rng.random() < 0.5 else 1.0
+    cos, sin = np.cos(angle), np.sin(angle)
+    linear = np.array([[cos, -sin], [sin, cos]]) @ np.diag([flip * zoom_x, zoom_y])
+    shift = np.array([crop_hw[1] / 2, crop_hw[0] / 2]) - linear @ np.array([x, y])
+    return np.column_stack([linear, shift])
+
+
+def jitter_colour(rng: np.random.Generator, image_rgb: UInt8Array, strength: float) -> UInt8Array:
+    """Change brightness, contrast, gamma, saturation and hue of an (h, w, 3) uint8 RGB image."""
+    draw = rng.uniform(-1, 1, 5) * strength
+    ramp = np.linspace(0, 1, 256) ** np.exp(0.5 * draw[0])
+    ramp = (ramp - 0.5) * np.exp(0.4 * draw[1]) + 0.5 + 0.2 * draw[2]
+    image = cv2.LUT(image_rgb, np.clip(ramp * 255, 0, 255).astype(np.uint8))
+    hsv = cv2.cvtColor(image, cv2.COLOR_RGB2HSV)
+    levels = np.arange(256)
+    hue = ((levels + round(12 * draw[3])) % 180).astype(np.uint8)
+    saturation = np.clip(levels * np.exp(0.6 * draw[4]), 0, 255).astype(np.uint8)
+    table = np.stack([hue, saturation, levels.astype(np.uint8)], axis=-1)[np.newaxis]
+    return cv2.cvtColor(cv2.LUT(hsv, table), cv2.COLOR_HSV2RGB)  # type: ignore[return-value]
+
+
+def random_view(
+    rng: np.random.Generator,
+    image_rgb: UInt8Array,
+    label: UInt8Array,
+    crop_hw: tuple[int, int],
+    label_stride: int,
+    views: ViewRange,
+) -> tuple[UInt8Array, UInt8Array]:
+    """Draw one view of a still.
+
+    Args:
+        rng: source of all randomness.
+        image_rgb: (H, W, 3) uint8 RGB.
+        label: (H, W) uint8 class indices, 11 = void.
+        crop_hw: size of the view in px.
+        label_stride: the label is drawn at ``crop_hw`` divided by this.
+        views: how far views stray.
+
+    Returns:
+        (h, w, 3) uint8 RGB and (h / stride, w / stride) uint8; void where the view leaves the
+        still.
+    """
+    matrix = _view_matrix(rng, label, crop_hw, views)
+    size_wh = (crop_hw[1], crop_hw[0])
+    mirror = cv2.BORDER_REFLECT_101
+    image = np.asarray(cv2.warpAffine(image_rgb, matrix, size_wh, borderMode=mirror), np.uint8)
+    # Output pixel centres of the strided grid lie between input pixels.
+    coarse = matrix / label_stride
+    coarse[:, 2] += 0.5 / label_stride - 0.5
+    coarse_wh = (crop_hw[1] // label_stride, crop_hw[0] // label_stride)
+    view_label = cv2.warpAffine(
+        label, coarse, coarse_wh, flags=cv2.INTER_NEAREST, borderValue=(VOID,)
+    )
+    if views.colour:
+        image = jitter_colour(rng, image, views.colour)
+    return image, np.asarray(view_label, np.uint8)

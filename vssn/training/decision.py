@@ -1,0 +1,177 @@
+"""Training of the decision network on features and scores."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from vssn.checkpoints.tf1 import BEST_NAME, FINAL_NAME, load_decision, save_decision
+from vssn.datatypes import Float32Array
+from vssn.errors import MediaError
+from vssn.models.decision import build_decision
+from vssn.models.shapes import FEATURE_SHAPE
+from vssn.training.progress import Metrics
+
+JUDGE_BATCH = 512
+
+
+@dataclass(frozen=True)
+class DecisionRecipe:
+    """How the decision network is trained; the defaults are the original's.
+
+    Attributes:
+        batch_size: pairs per step.
+        learning_rate: Adam's, in the first epoch.
+        decay: the rate is multiplied by this after each epoch.
+        seed: of all random choices.
+    """
+
+    batch_size: int = 32
+    learning_rate: float = 0.002
+    decay: float = 0.99
+    seed: int = 1
+
+    def fingerprint(self, pairs: int) -> str:
+        """The settings as text; a resumed run must have the same."""
+        return json.dumps({**asdict(self), "pairs": pairs})
+
+
+@dataclass(frozen=True)
+class FeatureSet:
+    """Features and scores.
+
+    Attributes:
+        features: (N, 4, 5, 384) float32.
+        scores: (N,) float32, 0-100.
+    """
+
+    features: Float32Array
+    scores: Float32Array
+
+
+def _load(path: Path) -> np.ndarray:
+    try:
+        array = np.load(path, allow_pickle=False)
+    except (OSError, ValueError, EOFError) as error:
+        raise MediaError(
+            f"'{path}' ({error})", "a NumPy array file", "run generate_resnet_features.py"
+        ) from error
+    if not isinstance(array, np.ndarray) or array.dtype.kind not in "fiu":
+        raise MediaError(f"'{path}'", "numbers in a NumPy array file", "generate it again")
+    return array.astype(np.float32)
+
+
+def read_feature_set(directory: Path) -> FeatureSet:
+    """Read ``X.npy`` and ``Y.npy``.
+
+    Raises:
+        MediaError: missing, damaged, of other shapes or lengths, empty, non-finite, or scores
+            outside 0-100.
+    """
+    features, scores = _load(directory / "X.npy"), _load(directory / "Y.npy")
+    scores = scores.reshape(-1) if scores.ndim == 2 and scores.shape[1] == 1 else scores
+    found = f"'{directory}' with X {features.shape} and Y {scores.shape}"
+    if features.shape[1:] != FEATURE_SHAPE or scores.ndim != 1 or not len(scores):
+        raise MediaError(found, f"X (N, {FEATURE_SHAPE}) and Y (N,)", "generate them again")
+    if len(features) != len(scores):
+        raise MediaError(found, "as many features as scores", "generate them together")
+    if not (np.isfinite(features).all() and np.isfinite(scores).all()):
+        raise MediaError(found, "finite numbers only", "generate them again")
+    if scores.min() < 0 or scores.max() > 100:
+        raise MediaError(
+            f"'{directory / 'Y.npy'}' from {scores.min():g} to {scores.max():g}",
+            "scores from 0 to 100",
+            "generate them again",
+        )
+    return FeatureSet(features, scores)
+
+
+class DecisionTask:
+    """A :class:`vssn.training.loop.Task` for the decision network.
+
+    Args:
+        train: pairs to learn from.
+        val: pairs to choose by.
+        recipe: see :class:`DecisionRecipe`.
+    """
+
+    def __init__(self, train: FeatureSet, val: FeatureSet, recipe: DecisionRecipe) -> None:
+        keras.utils.set_random_seed(recipe.seed)
+        self.recipe = recipe
+        self.train = train
+        self.val = val
+        self.steps_per_epoch = -(-len(train.scores) // recipe.batch_size)
+        self.model = build_decision()
+        rate = keras.optimizers.schedules.ExponentialDecay(
+            recipe.learning_rate, self.steps_per_epoch, recipe.decay, staircase=True
+        )
+        self._optimizer = keras.optimizers.Adam(rate)
+        self._optimizer.build(self.model.trainable_variables)
+        self._step = tf.function(self._train_step, reduce_retracing=True)
+
+    def variables(self) -> list[Any]:
+        """Weights, the optimizer's state and that of dropout."""
+        dropouts = [layer for layer in self.model.layers if isinstance(layer, keras.layers.Dropout)]
+        seeds = [dropout.seed_generator.state for dropout in dropouts]
+        return [*self.model.weights, *self._optimizer.variables, *seeds]
+
+    def batches(self, epoch: int) -> Iterator[tuple[Float32Array, Float32Array]]:
+        """Shuffled batches of features and scores; the last one may be smaller."""
+        order = np.random.default_rng((self.recipe.seed, epoch)).permutation(len(self.train.scores))
+        for start in range(0, len(order), self.recipe.batch_size):
+            chosen = order[start : start + self.recipe.batch_size]
+            yield self.train.features[chosen], self.train.scores[chosen]
+
+    def _train_step(self, features: tf.Tensor, scores: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        with tf.GradientTape() as tape:
+            error = self.model(features, training=True)[:, 0] - scores
+            loss = tf.reduce_mean(error**2)
+        variables = self.model.trainable_variables
+        self._optimizer.apply_gradients(zip(tape.gradient(loss, variables), variables, strict=True))
+        return loss, tf.reduce_mean(tf.abs(error))
+
+    def train_step(self, *batch: np.ndarray) -> Metrics:
+        """Learn from one batch."""
+        loss, error = self._step(*map(tf.constant, batch))
+        return {"loss": float(loss), "mean_absolute_error": float(error)}
+
+    def load_best(self, directory: Path) -> None:
+        """Go back to the best model that was saved.
+
+        Raises:
+            CheckpointError: it is damaged.
+        """
+        load_decision(self.model, directory / BEST_NAME)
+
+    def predict(self, features: Float32Array) -> Float32Array:
+        """(N,) expected scores of (N, 4, 5, 384) features."""
+        scores = self.model.predict(features, batch_size=JUDGE_BATCH, verbose=0)
+        return scores[:, 0]  # type: ignore[no-any-return]
+
+    def train_error(self) -> float:
+        """Mean absolute error on the training pairs in points, without dropout."""
+        return _mean_absolute_error(self.predict(self.train.features), self.train.scores)
+
+    def validate(self) -> Metrics:
+        """Mean absolute error on the validation pairs, in points."""
+        predicted = self.predict(self.val.features)
+        return {"val_mean_absolute_error": _mean_absolute_error(predicted, self.val.scores)}
+
+    def is_better(self, metrics: Metrics, best: Metrics) -> bool:
+        """By mean absolute error."""
+        return metrics["val_mean_absolute_error"] < best["val_mean_absolute_error"]
+
+    def save(self, directory: Path, best: bool) -> None:
+        """Write a TF1 checkpoint: the best as ``model.ckpt``, the last as ``modelFinal.ckpt``."""
+        save_decision(self.model, directory, BEST_NAME if best else FINAL_NAME)
+
+
+def _mean_absolute_error(predicted: Float32Array, true: Float32Array) -> float:
+    return float(np.abs(predicted - true).mean())

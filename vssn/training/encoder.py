@@ -1,0 +1,62 @@
+"""Where the segmentation network's encoder starts from."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import keras
+
+from vssn.checkpoints.segnet_weights import adapt_caffe_encoder, is_encoder, load_encoder_weights
+from vssn.errors import CheckpointError
+from vssn.models.resnet50 import STAGES
+
+
+def start_encoder(model: keras.Model, source: str) -> None:
+    """Give the encoder of ``model`` its first weights.
+
+    Args:
+        model: from :func:`vssn.models.segnet.build_segnet`.
+        source: "imagenet" for Keras' own download, "none" to leave them random, or a file; see
+            :func:`vssn.checkpoints.segnet_weights.load_encoder_weights`.
+
+    Raises:
+        CheckpointError: the download fails, or the file can't be used.
+    """
+    if source == "imagenet":
+        copy_application(_download(), model)
+    elif source != "none":
+        load_encoder_weights(model, Path(source))
+
+
+def _download() -> keras.Model:
+    try:
+        return keras.applications.ResNet50(include_top=False, weights="imagenet")
+    except Exception as error:  # Keras raises a bare Exception when a download fails
+        raise CheckpointError(
+            f"--encoder_weights imagenet ({error})",
+            "Keras' ImageNet weights from its server",
+            "go online, or pass a file of them",
+        ) from error
+
+
+def application_name(name: str) -> str:
+    """The name in ``keras.applications.ResNet50`` of an encoder layer, such as "bn2a_branch1"."""
+    if name in ("conv1", "bn_conv1"):
+        return {"conv1": "conv1_conv", "bn_conv1": "conv1_bn"}[name]
+    kind, rest = ("bn", name[2:]) if name.startswith("bn") else ("conv", name[3:])
+    place, branch = rest.split("_branch")
+    blocks = {str(stage): letters for stage, _, letters in STAGES}[place[0]]
+    part = 0 if branch == "1" else "abc".index(branch[1]) + 1
+    return f"conv{place[0]}_block{blocks.index(place[1]) + 1}_{part}_{kind}"
+
+
+def copy_application(application: keras.Model, model: keras.Model) -> None:
+    """Copy the encoder from a ``keras.applications.ResNet50``, which expects caffe-style BGR."""
+    for layer in model.layers:
+        if layer.weights and is_encoder(layer.name):
+            source = application.get_layer(application_name(layer.name))
+            values = {variable.name: variable.numpy() for variable in source.weights}
+            if layer.name == "conv1":
+                adapt_caffe_encoder(values)
+            for variable in layer.weights:
+                variable.assign(values[variable.name])

@@ -1,0 +1,169 @@
+"""Training data of the decision network: a pair's feature and the score that a warp had."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+
+from vssn.datatypes import Float32Array, UInt8Array
+from vssn.errors import BadInputError, MediaError
+from vssn.files import atomic_path, make_directory
+from vssn.media.images import read_image_bgr
+from vssn.models.shapes import FEATURE_SHAPE
+from vssn.runtime.protocols import FlowNetwork, SegmentationNetwork
+from vssn.streaming.warp import warp_scores
+
+FEATURE_BYTES = int(np.prod(FEATURE_SHAPE)) * 4
+
+
+def agreement_pct(first: Float32Array, second: Float32Array) -> float:
+    """Percentage of pixels on which two (h, w, classes) score maps pick the same class."""
+    return float((first.argmax(-1) == second.argmax(-1)).mean() * 100)
+
+
+@dataclass(frozen=True)
+class FramePair:
+    """Two images of one video, on disk."""
+
+    key: Path
+    current: Path
+
+
+class Scorer(Protocol):
+    """Makes a pair's feature and true score."""
+
+    def score(self, pair: FramePair) -> tuple[Float32Array, float]:
+        """(4, 5, 384) float32 feature and the score, 0-100."""
+
+
+class WarpScorer:
+    """Scores a pair by warping the key frame's own prediction and comparing it with a fresh one.
+
+    The original compared the current segmentation with itself, warped; the key frame was never
+    segmented. Here the score is what inference would have got.
+
+    Args:
+        segmentation: network for both frames.
+        flow: network between them.
+    """
+
+    def __init__(self, segmentation: SegmentationNetwork, flow: FlowNetwork) -> None:
+        self._segmentation = segmentation
+        self._flow = flow
+        self._seen: dict[Path, tuple[Float32Array, Float32Array]] = {}
+
+    def _frame(self, path: Path) -> tuple[Float32Array, Float32Array]:
+        """A frame's flow input and scores; lists name a frame many times in a row."""
+        if path not in self._seen:
+            image: UInt8Array = read_image_bgr(path)
+            while len(self._seen) >= 64:
+                self._seen.pop(next(iter(self._seen)))
+            self._seen[path] = self._flow.prepare(image), self._segmentation.scores(image)
+        return self._seen[path]
+
+    def score(self, pair: FramePair) -> tuple[Float32Array, float]:
+        """See the protocol."""
+        key_view, key_scores = self._frame(pair.key)
+        current_view, current_scores = self._frame(pair.current)
+        comparison = self._flow.compare(current_view, key_view)
+        warped = warp_scores(key_scores, comparison.estimate())
+        return comparison.feature, agreement_pct(warped, current_scores)
+
+
+class FeatureWriter:
+    """Writes ``X.npy`` and ``Y.npy``, surviving interruption.
+
+    Pairs are appended to partial files as they come; a later run with the same settings goes on
+    after the last whole pair. The final names appear once all of it is there.
+
+    Args:
+        directory: where the files go.
+        settings: what decides the data; partial files of other settings are discarded.
+        clip: drop pairs whose score, 0-1, is not above this.
+    """
+
+    def __init__(self, directory: Path, settings: Sequence[str], clip: float) -> None:
+        if not 0 <= clip < 1:
+            raise BadInputError(f"--clip {clip}", "0 or more and below 1", "pass --clip 0")
+        self._directory = make_directory(directory)
+        self._clip = clip
+        self._features = directory / ".X.partial"
+        self._scores = directory / ".Y.partial"
+        self._header = directory / ".settings.partial"
+        self._start(hashlib.sha256(json.dumps([*settings, clip]).encode()).hexdigest())
+
+    def _start(self, fingerprint: str) -> None:
+        if not self._header.is_file() or self._header.read_text() != fingerprint:
+            self._features.write_bytes(b"")
+            self._scores.write_bytes(b"")
+            self._header.write_text(fingerprint)
+        scores = np.fromfile(self._scores, np.float32)
+        # A score is written after its feature, so whole scores tell what is complete.
+        self.done = len(scores)
+        self._kept = int(self._keeps(scores).sum())
+        os.truncate(self._scores, 4 * self.done)
+        os.truncate(self._features, FEATURE_BYTES * self._kept)
+
+    def _keeps(self, scores_pct: Float32Array) -> np.ndarray:
+        return np.greater(scores_pct, self._clip * 100)
+
+    def add_all(self, pairs: Iterator[tuple[Float32Array, float]]) -> Iterator[int]:
+        """Append pairs, yielding how many are done after each.
+
+        Raises:
+            MediaError: a feature has another shape, or the disk is full.
+        """
+        with self._features.open("ab") as features, self._scores.open("ab") as scores:
+            for feature, score in pairs:
+                if feature.shape != FEATURE_SHAPE:
+                    raise BadInputError(
+                        f"feature {feature.shape}", str(FEATURE_SHAPE), "use the default input size"
+                    )
+                if self._keeps(np.array(score, np.float32)):
+                    features.write(feature.astype(np.float32).tobytes())
+                    features.flush()
+                    self._kept += 1
+                scores.write(np.float32(score).tobytes())
+                scores.flush()
+                self.done += 1
+                yield self.done
+
+    def finish(self) -> int:
+        """Give the files their final names; return the number of pairs kept.
+
+        Raises:
+            MediaError: no pair is above the clip.
+        """
+        scores = np.fromfile(self._scores, np.float32)
+        kept = scores[self._keeps(scores)]
+        if not kept.size:
+            raise MediaError("the list's pairs", "some with a score above --clip", "lower --clip")
+        with atomic_path(self._directory / "X.npy") as temporary:
+            self._write_features(temporary, kept.size)
+        with atomic_path(self._directory / "Y.npy") as temporary:
+            np.save(temporary, kept)
+        for partial in (self._features, self._scores, self._header):
+            partial.unlink()
+        return int(kept.size)
+
+    def _write_features(self, path: Path, count: int) -> None:
+        """Put the .npy header before the bytes, without holding them in memory."""
+        header = {"descr": "<f4", "fortran_order": False, "shape": (count, *FEATURE_SHAPE)}
+        with path.open("wb") as file, self._features.open("rb") as partial:
+            np.lib.format.write_array_header_1_0(file, header)
+            shutil.copyfileobj(partial, file)
+
+
+def generate_features(
+    pairs: Sequence[FramePair], scorer: Scorer, writer: FeatureWriter
+) -> Iterator[int]:
+    """Score the pairs that ``writer`` doesn't have yet, yielding how many are done."""
+    return writer.add_all(scorer.score(pair) for pair in pairs[writer.done :])

@@ -1,0 +1,191 @@
+"""Training of thin FlowNetS on moved stills and on real clips."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict, dataclass
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from vssn.checkpoints.tf1 import BEST_NAME, FINAL_NAME, save_flownets
+from vssn.datatypes import Float32Array
+from vssn.models.flownets import FLOW_UNIT, build_flownets
+from vssn.preprocess import FLOW_INPUT_HW
+from vssn.training.clips import TaughtClip
+from vssn.training.motion import FlowExample, cut_outs, moved_still, photometric
+from vssn.training.progress import Metrics
+from vssn.training.schedules import OneCycle
+from vssn.training.stills import Still
+
+# Coarse predictions guide the fine one; weights as in FlowNet, the finest counting most here.
+COARSE_WEIGHTS = {
+    "predict_flow6": 0.32,
+    "predict_flow5": 0.16,
+    "predict_flow4": 0.16,
+    "predict_flow3": 0.2,
+}
+PIXELS_PER_CELL = 4.0  # 208 / 52
+HELD_OUT = 64  # moved stills that are never learned from
+PREFETCHED_BATCHES = 4
+
+
+@dataclass(frozen=True)
+class FlowRecipe:
+    """All that decides how FlowNetS is trained.
+
+    Attributes:
+        batch_size: pairs per step.
+        steps_per_epoch: an epoch is so many steps; the data is endless.
+        rate: peak learning rate.
+        real_share: share of the pairs that come from real clips, where there are any.
+        max_distance: largest distance within a real pair, in frames.
+        clip_pairs: real pairs prepared per clip, each used in both directions.
+        seed: of all random choices.
+    """
+
+    batch_size: int = 8
+    steps_per_epoch: int = 200
+    rate: float = 4e-4
+    real_share: float = 0.4
+    max_distance: int = 10
+    clip_pairs: int = 400
+    seed: int = 1
+
+    def fingerprint(self, epochs: int, clips: list[str]) -> str:
+        """The settings as text; a resumed run must have the same."""
+        return json.dumps({**asdict(self), "epochs": epochs, "clips": clips})
+
+
+def end_point_error(
+    predicted_px: tf.Tensor, flow_px: tf.Tensor, weight: tf.Tensor, epsilon: float = 0.1
+) -> tf.Tensor:
+    """Mean length of the flow's error in px, smooth near zero, where ``weight`` is."""
+    squared = tf.reduce_sum((predicted_px - flow_px) ** 2, axis=-1)
+    return tf.reduce_sum(tf.sqrt(squared + epsilon**2) * weight) / (tf.reduce_sum(weight) + 1e-6)
+
+
+def _stack(examples: list[FlowExample]) -> tuple[np.ndarray, Float32Array, Float32Array]:
+    pairs = [np.concatenate([e.current_rgb, e.key_rgb], axis=-1) for e in examples]
+    return (
+        np.stack(pairs),
+        np.stack([e.flow for e in examples]),
+        np.stack([e.weight for e in examples]),
+    )
+
+
+class FlowTask:
+    """A :class:`vssn.training.loop.Task` for thin FlowNetS.
+
+    Args:
+        stills: labelled stills to move.
+        clips: real clips with the teacher's flow.
+        recipe: see :class:`FlowRecipe`.
+        epochs: length of the learning-rate cycle.
+    """
+
+    def __init__(
+        self, stills: list[Still], clips: list[TaughtClip], recipe: FlowRecipe, epochs: int
+    ) -> None:
+        keras.utils.set_random_seed(recipe.seed)
+        self.recipe = recipe
+        self.steps_per_epoch = recipe.steps_per_epoch
+        loaded = [still.load_rgb() for still in stills]
+        self._images = [image for image, _ in loaded]
+        self._objects = [cut for image, label in loaded for cut in cut_outs(image, label)]
+        self._real = [(clip, pair) for clip in clips for pair in clip.pairs]
+        self.model = build_flownets()
+        taps = [self.model.get_layer(name).output for name in COARSE_WEIGHTS]
+        self._taps = keras.Model(self.model.input, [*taps, self.model.output["flow"]])
+        steps = epochs * recipe.steps_per_epoch
+        self._optimizer = keras.optimizers.AdamW(
+            OneCycle(recipe.rate, steps), weight_decay=4e-4, clipnorm=5.0
+        )
+        # The scale output has no teacher here: it stays one.
+        fixed = self.model.get_layer("predict_scale")
+        fixed.trainable = False
+        self._optimizer.build(self.model.trainable_variables)
+        self._step = tf.function(self._train_step)
+        self._judge = tf.function(self._judge_batch)
+        self._held_out = _stack([self._moved((recipe.seed, 1 << 20, i)) for i in range(HELD_OUT)])
+
+    def variables(self) -> list[Any]:
+        """Weights and the optimizer's state."""
+        return [*self.model.weights, *self._optimizer.variables]
+
+    def _moved(self, seed: tuple[int, ...]) -> FlowExample:
+        rng = np.random.default_rng(seed)
+        image = self._images[rng.integers(len(self._images))]
+        return photometric(rng, moved_still(rng, image, self._objects, FLOW_INPUT_HW))
+
+    def _example(self, epoch: int, index: int) -> FlowExample:
+        rng = np.random.default_rng((self.recipe.seed, epoch, index))
+        if not self._real or rng.random() >= self.recipe.real_share:
+            return self._moved((self.recipe.seed, epoch, index, 0))
+        clip, pair = self._real[rng.integers(len(self._real))]
+        return photometric(rng, clip.example(pair, flip=bool(rng.random() < 0.5)))
+
+    def batches(self, epoch: int) -> Iterator[tuple[np.ndarray, Float32Array, Float32Array]]:
+        """Batches of (n, h, w, 6) uint8 pairs, (n, h, w, 2) flow in px and (n, h, w) weights."""
+        size = self.recipe.batch_size
+        with ThreadPoolExecutor(1) as pool:
+            indices = iter(range(self.steps_per_epoch * size))
+            ahead = PREFETCHED_BATCHES * size
+            pending = [pool.submit(self._example, epoch, i) for i in islice(indices, ahead)]
+            while pending:
+                examples = [future.result() for future in pending[:size]]
+                pending = pending[size:]
+                pending += [pool.submit(self._example, epoch, i) for i in islice(indices, size)]
+                yield _stack(examples)
+
+    def _losses(self, pairs: tf.Tensor, flow: tf.Tensor, weight: tf.Tensor) -> list[tf.Tensor]:
+        """End-point error of each coarse prediction and of the full-size flow, in px."""
+        *coarse, fine = self._taps(tf.cast(pairs, tf.float32) / 255.0, training=True)
+        losses = []
+        for prediction in coarse:
+            hw = prediction.shape[1:3]
+            target = tf.image.resize(flow, hw, antialias=True)
+            known = tf.image.resize(weight[..., tf.newaxis], hw, antialias=True)[..., 0]
+            losses.append(end_point_error(prediction * FLOW_UNIT * PIXELS_PER_CELL, target, known))
+        # What counts is the flow as the warp enlarges it.
+        full = tf.image.resize(fine * PIXELS_PER_CELL, FLOW_INPUT_HW)
+        return [*losses, end_point_error(full, flow, weight)]
+
+    def _train_step(self, *batch: tf.Tensor) -> tf.Tensor:
+        with tf.GradientTape() as tape:
+            *coarse, fine = self._losses(*batch)
+            weighted = zip(COARSE_WEIGHTS.values(), coarse, strict=True)
+            loss = fine + sum(weight * error for weight, error in weighted)
+        variables = self.model.trainable_variables
+        self._optimizer.apply_gradients(zip(tape.gradient(loss, variables), variables, strict=True))
+        return fine
+
+    def train_step(self, *batch: np.ndarray) -> Metrics:
+        """Learn from one batch."""
+        return {"end_point_error_px": float(self._step(*map(tf.constant, batch)))}
+
+    def _judge_batch(self, *batch: tf.Tensor) -> tf.Tensor:
+        return self._losses(*batch)[-1]
+
+    def validate(self) -> Metrics:
+        """End-point error on moved stills drawn apart from the training's."""
+        size = self.recipe.batch_size
+        errors = [
+            float(self._judge(*(tf.constant(part[i : i + size]) for part in self._held_out)))
+            for i in range(0, HELD_OUT, size)
+        ]
+        return {"val_end_point_error_px": float(np.mean(errors))}
+
+    def is_better(self, metrics: Metrics, best: Metrics) -> bool:
+        """By end-point error."""
+        return metrics["val_end_point_error_px"] < best["val_end_point_error_px"]
+
+    def save(self, directory: Path, best: bool) -> None:
+        """Write a TF1 checkpoint: the best as ``model.ckpt``, the last as ``modelFinal.ckpt``."""
+        save_flownets(self.model, directory, BEST_NAME if best else FINAL_NAME)
