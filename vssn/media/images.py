@@ -71,13 +71,16 @@ def write_image(path: Path, image_bgr: UInt8Array) -> None:
     Raises:
         MediaError: the file can't be written.
     """
+    # Encoding apart from writing lets a full disk tell its own error.
+    _, data = cv2.imencode(path.suffix, image_bgr)
     try:
         with atomic_path(path) as temporary:
-            if not cv2.imwrite(str(temporary), image_bgr):
-                raise OSError("not written")
+            temporary.write_bytes(data.tobytes())
     except OSError as error:
         raise MediaError(
-            f"image '{path}' ({error})", "a writable file", "check the disk's space and permissions"
+            f"image '{path}' ({error.strerror})",
+            "a writable file",
+            "check the disk's space and permissions",
         ) from error
 
 
