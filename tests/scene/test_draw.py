@@ -22,7 +22,7 @@ def test_texts_tell_class_distance_and_doubt() -> None:
     box = Box(0, 0, 1, 1)
     assert object_text(SceneObject(8, box, 1)) == "car"
     assert object_text(SceneObject(8, box, 1, 6.678, True)) == "car 6.68 m"
-    assert object_text(SceneObject(10, box, 1, 8.0, False)) == "bicyclist ~8.00 m"
+    assert object_text(SceneObject(10, box, 1, 8.0, False)) == "bicyclist 8.00 m?"
 
 
 @pytest.mark.parametrize("hw", [(272, 640), (1080, 1920)])

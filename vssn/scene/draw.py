@@ -70,11 +70,11 @@ def _text_colour(fill: Colour) -> Colour:
 
 
 def object_text(found: SceneObject) -> str:
-    """What is written at an object: ``car 8.00 m``, ``car ~8.00 m`` uncalibrated, or ``car``."""
+    """What is written at an object: ``car 8.00 m``, ``car 8.00 m?`` uncalibrated, or ``car``."""
     name = LABELS[found.label].name
     if found.distance_m is None:
         return name
-    return f"{name} {'' if found.calibrated else '~'}{found.distance_m:.2f} m"
+    return f"{name} {found.distance_m:.2f} m{'' if found.calibrated else '?'}"
 
 
 def _overlaps(a: Box, b: Box) -> bool:

@@ -12,7 +12,7 @@ from vssn.datatypes import Box, SceneObject, UInt8Array
 # What can be counted: pole, signsymbol, car, pedestrian, bicyclist. Sky, road and the like fill
 # the view in a few large regions, whose boxes would say nothing.
 COUNTABLE_CLASSES = (2, 6, 8, 9, 10)
-MIN_AREA_SHARE = 0.0005
+MIN_AREA_SHARE = 0.001
 
 
 def _regions(labels: UInt8Array, label: int, min_area_px: float) -> list[SceneObject]:
