@@ -21,6 +21,7 @@ from vssn.media.avi import AviWriter
 logger = logging.getLogger(__name__)
 
 FALLBACK_FPS = 25.0
+COUNT_TOLERANCE = 0.01
 MIN_FPS, MAX_FPS = 0.001, 1000.0
 MAX_SIDE_PX = 65_500  # libjpeg's limit
 # Full colour resolution and few artefacts, so that the palette survives in segmented videos.
@@ -91,9 +92,11 @@ class VideoSource:
 
     Attributes:
         info: size of the frames as decoded, frame rate, and the frame count its header states.
+        truncated: whether iterating ended clearly before the frame count that the header states.
     """
 
     info: VideoInfo
+    truncated: bool = False
 
     def __init__(self, path: Path) -> None:
         """Open the file and decode its first frame.
@@ -135,12 +138,18 @@ class VideoSource:
             self._frames_read += 1
             yield self._next
             self._next = self._read()
-        stated = self.info.total_frames
-        if self._capture.isOpened() and stated is not None and self._frames_read < stated:
+        if self._capture.isOpened() and self._ended_early():
+            self.truncated = True
             logger.warning(
-                "video '%s' is damaged or cut short: %d of %d frames were read",
-                *(self._path, self._frames_read, stated),
+                "video '%s' is damaged or cut short: %d of %d frames could be read; "
+                "what was made of them is kept, copy the video again for the rest",
+                *(self._path, self._frames_read, self.info.total_frames),
             )
+
+    def _ended_early(self) -> bool:
+        # Some containers state a count that is rounded or guessed from the duration.
+        stated = self.info.total_frames or 0
+        return self._frames_read < stated - max(1, COUNT_TOLERANCE * stated)
 
     def __enter__(self) -> VideoSource:
         return self

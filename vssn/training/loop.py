@@ -49,14 +49,14 @@ class LoopConfig:
         directory: where models, log and resume state go.
         validate_every: epochs between validations; the last epoch is always validated.
         resume: continue from the state in ``directory``.
-        fingerprint: settings that a resumed run must share with the first one.
+        fingerprint: settings as JSON, which a resumed run must share with the first one.
     """
 
     epochs: int
     directory: Path
     validate_every: int = 1
     resume: bool = False
-    fingerprint: str = ""
+    fingerprint: str = "{}"
 
 
 STATE_FILE = "training_state.npz"
@@ -68,7 +68,8 @@ def _save_state(config: LoopConfig, task: Task, history: list[Metrics]) -> None:
     with atomic_path(config.directory / STATE_FILE) as temporary:
         np.savez(temporary, header=np.array(header), **arrays)
     with atomic_path(config.directory / LOG_FILE) as temporary:
-        temporary.write_text(json.dumps(history, indent=1) + "\n")
+        log = {"settings": json.loads(config.fingerprint), "epochs": history}
+        temporary.write_text(json.dumps(log, indent=1) + "\n")
 
 
 def _load_state(config: LoopConfig, task: Task) -> list[Metrics]:
