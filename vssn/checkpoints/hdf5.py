@@ -28,6 +28,7 @@ Array = npt.NDArray[np.generic]
 # In all arrays of a file: ours has 15 million, a whole ResNet-50 has 26 million.
 MAX_VALUES = 1 << 26
 MAX_MEMBER_BYTES = 8 * MAX_VALUES
+MAX_NAMES = 1 << 16
 KERAS3_MEMBER = "model.weights.h5"
 # Keras 3 numbers a layer's variables; these orders are its own.
 KERAS3_ORDERS = {
@@ -86,21 +87,31 @@ def _array(path: Path, node: h5py.Group | h5py.Dataset) -> Array:
     return values
 
 
-def _names(node: h5py.Group, attribute: str) -> list[str]:
+def _strings(path: Path, node: h5py.Group, attribute: str) -> list[str]:
+    """An attribute's strings; none where it is missing."""
+    if attribute not in node.attrs:
+        return []
+    # HDF5 would read for minutes where damage made a few names into billions.
+    shape = node.attrs.get_id(attribute).shape
+    if shape is None or math.prod(shape) > MAX_NAMES:
+        raise _refuse(path, f"attribute '{attribute}' of '{node.name}' has shape {shape}")
+    values = np.ravel(node.attrs[attribute])
+    return [value.decode() if isinstance(value, bytes) else str(value) for value in values]
+
+
+def _names(path: Path, node: h5py.Group, attribute: str) -> list[str]:
     """A list of names from an attribute, also where Keras split it into numbered chunks."""
-    raw = list(node.attrs.get(attribute, ()))
-    for chunk in itertools.takewhile(
+    chunks = itertools.takewhile(
         node.attrs.__contains__, (f"{attribute}{number}" for number in itertools.count())
-    ):
-        raw.extend(node.attrs[chunk])
-    return [name.decode() if isinstance(name, bytes) else str(name) for name in raw]
+    )
+    return [name for each in (attribute, *chunks) for name in _strings(path, node, each)]
 
 
 def _keras2_layers(path: Path, root: h5py.Group) -> Iterator[LayerWeights]:
-    for layer_name in _names(root, "layer_names"):
+    for layer_name in _names(path, root, "layer_names"):
         group = _group(path, root, layer_name)
         variables = {}
-        for name in _names(group, "weight_names"):
+        for name in _names(path, group, "weight_names"):
             short = re.sub(r":\d+$", "", name.rsplit("/", 1)[-1])
             variables[short] = _array(path, _member(path, group, name))
         if variables:
@@ -121,8 +132,8 @@ def _keras3_layers(path: Path, root: h5py.Group) -> Iterator[LayerWeights]:
             continue
         if len(arrays) not in KERAS3_ORDERS:
             raise _refuse(path, f"layer '{class_name}' has {len(arrays)} variables")
-        given = values.attrs.get("name", class_name)
-        yield LayerWeights(str(given), dict(zip(KERAS3_ORDERS[len(arrays)], arrays, strict=True)))
+        name = "".join(_strings(path, values, "name")) or class_name
+        yield LayerWeights(name, dict(zip(KERAS3_ORDERS[len(arrays)], arrays, strict=True)))
 
 
 def _bare_layers(path: Path, root: h5py.Group) -> Iterator[LayerWeights]:
@@ -137,7 +148,7 @@ def _bare_layers(path: Path, root: h5py.Group) -> Iterator[LayerWeights]:
 
 def _layers(path: Path, file: h5py.File) -> Iterator[LayerWeights]:
     root = _group(path, file, "model_weights") if "model_weights" in file else file
-    if _names(root, "layer_names"):
+    if _names(path, root, "layer_names"):
         return _keras2_layers(path, root)
     return _keras3_layers(path, root) if "layers" in root else _bare_layers(path, root)
 
@@ -194,12 +205,12 @@ def read_layer_weights(path: Path) -> list[LayerWeights]:
     try:
         with h5py.File(_source(path), "r") as file:
             layers = _limited(path, _layers(path, file))
-            expected = file.attrs.get(DIGEST_ATTRIBUTE)
+            expected = _strings(path, file, DIGEST_ATTRIBUTE)
     except CheckpointError:
         raise
     except Exception as error:  # h5py raises OSError, KeyError, RuntimeError, ... on damaged files
         raise _refuse(path, f"{type(error).__name__}: {error}") from error
-    if expected is not None and str(expected) != _digest(layers):
+    if expected and expected != [_digest(layers)]:
         raise _refuse(path, "its checksum is wrong")
     return layers
 
@@ -207,19 +218,20 @@ def read_layer_weights(path: Path) -> list[LayerWeights]:
 def _stored(values: Array, exact: bool) -> Array:
     # The small vectors stay float32: the variance of an early batch norm can be larger than
     # float16 holds.
-    return values.astype("<f4" if exact or values.ndim < 2 else "<f2")
+    with np.errstate(over="ignore"):  # reported by the caller
+        return values.astype("<f4" if exact or values.ndim < 2 else "<f2")
 
 
 def _write(path: Path, layers: Sequence[LayerWeights]) -> None:
     with h5py.File(path, "w") as file:
-        file.attrs["layer_names"] = [layer.name.encode() for layer in layers]
+        file.attrs["layer_names"] = np.array([layer.name for layer in layers], "S")
         file.attrs["backend"] = b"tensorflow"
         file.attrs["keras_version"] = b"2.2.4"
-        file.attrs[DIGEST_ATTRIBUTE] = _digest(layers)
+        file.attrs[DIGEST_ATTRIBUTE] = np.bytes_(_digest(layers))
         for layer in layers:
             group = file.create_group(layer.name)
             names = [f"{layer.name}/{short}:0" for short in layer.variables]
-            group.attrs["weight_names"] = [name.encode() for name in names]
+            group.attrs["weight_names"] = np.array(names, "S")
             for name, values in zip(names, layer.variables.values(), strict=True):
                 group.create_dataset(name, data=values, chunks=values.shape, fletcher32=True)
 

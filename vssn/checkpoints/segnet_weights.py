@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import deque
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,14 +13,32 @@ import numpy as np
 from vssn.checkpoints.hdf5 import Array, LayerWeights, read_layer_weights, write_layer_weights
 from vssn.errors import CheckpointError
 from vssn.files import atomic_path
+from vssn.labels import NUM_OUTPUTS
 from vssn.preprocess import SEGNET_MEANS_RGB
 
 if TYPE_CHECKING:
     import keras
 
+MODEL_CLASS = "resnet50_segnet"
+MAX_CONFIG_BYTES = 1 << 16
+MAX_SIDE_PX = 1 << 14
+SIZE_MULTIPLE = 32
 CONFIG_FILE = "resnet50_segnet_config.json"
 OUTPUT_STRIDE = 2
 CAFFE_MEANS_RGB = np.array([123.68, 116.779, 103.939], np.float32)
+
+
+@dataclass(frozen=True)
+class SegnetConfig:
+    """What ``resnet50_segnet_config.json`` says.
+
+    Attributes:
+        input_hw: height and width of the network's input in px.
+        n_classes: output channels.
+    """
+
+    input_hw: tuple[int, int]
+    n_classes: int
 
 
 def is_encoder(name: str) -> bool:
@@ -61,8 +80,8 @@ def _pairs(
         pairs.append((layer, by_name[layer.name] if named else queue.popleft()))
     used = {id(found) for _, found in pairs}
     left = [layer.name for layer in given if id(layer) not in used]
-    if left:
-        raise _mismatch(path, f"unexpected layers {', '.join(left[:4])}")
+    if left or len(given) > len(pairs):
+        raise _mismatch(path, f"unexpected layers {', '.join(left[:4]) or 'twice'}")
     return pairs
 
 
@@ -169,7 +188,7 @@ def write_segnet_config(model: keras.Model, directory: Path) -> None:
     """Write ``resnet50_segnet_config.json`` with the original's keys."""
     height, width = model.input_shape[1:3]
     config = {
-        "model_class": "resnet50_segnet",
+        "model_class": MODEL_CLASS,
         "n_classes": int(model.output_shape[-1]),
         "input_height": height,
         "input_width": width,
@@ -178,3 +197,45 @@ def write_segnet_config(model: keras.Model, directory: Path) -> None:
     }
     with atomic_path(directory / CONFIG_FILE) as temporary:
         temporary.write_text(json.dumps(config) + "\n")
+
+
+def _config_values(path: Path) -> dict[str, object]:
+    try:
+        with path.open("rb") as file:
+            config = json.loads(file.read(MAX_CONFIG_BYTES))
+    except (OSError, ValueError, RecursionError) as error:
+        what = error.strerror if isinstance(error, OSError) else "no JSON"
+        raise _wrong_config(path, f"{what}", "a readable JSON object") from error
+    if not isinstance(config, dict):
+        raise _wrong_config(path, "no object", "a JSON object")
+    return config
+
+
+def _wrong_config(path: Path, what: str, expected: str) -> CheckpointError:
+    return CheckpointError(
+        f"config '{path}' ({what})", expected, f"use the {CONFIG_FILE} that belongs to the weights"
+    )
+
+
+def read_segnet_config(path: Path) -> SegnetConfig:
+    """Read and check ``resnet50_segnet_config.json``.
+
+    Raises:
+        CheckpointError: missing, no JSON, or of a network that this isn't.
+    """
+    config = _config_values(path)
+    for key, fixed in (("model_class", MODEL_CLASS), ("n_classes", NUM_OUTPUTS)):
+        if config.get(key) != fixed:
+            raise _wrong_config(path, f"{key} {config.get(key)!r}", repr(fixed))
+    sides = []
+    for side in ("height", "width"):
+        value = config.get(f"input_{side}")
+        valid = type(value) is int and 0 < value <= MAX_SIDE_PX and value % SIZE_MULTIPLE == 0
+        if not valid or not isinstance(value, int):
+            what = f"input_{side} {value!r}"
+            raise _wrong_config(path, what, f"a multiple of {SIZE_MULTIPLE} up to {MAX_SIDE_PX}")
+        if config.get(f"output_{side}") != value // OUTPUT_STRIDE:
+            what = f"output_{side} {config.get(f'output_{side}')!r}"
+            raise _wrong_config(path, what, f"{value // OUTPUT_STRIDE}, half of the input")
+        sides.append(value)
+    return SegnetConfig((sides[0], sides[1]), NUM_OUTPUTS)

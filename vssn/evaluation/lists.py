@@ -14,8 +14,7 @@ from pathlib import Path, PurePosixPath
 
 from vssn.errors import BadInputError, MediaError
 from vssn.files import atomic_path, make_directory
-
-IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff")
+from vssn.media.images import IMAGE_SUFFIXES
 
 _FIELDS = "three paths with a space between them: frame, labelled frame, label"
 

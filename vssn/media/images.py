@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import io
+import warnings
+from collections.abc import Callable
 from pathlib import Path
 
 import cv2
 import numpy as np
+import numpy.typing as npt
+from PIL import Image
 
 from vssn.datatypes import UInt8Array
 from vssn.errors import MediaError
@@ -13,21 +18,20 @@ from vssn.files import atomic_path
 from vssn.labels import VOID
 from vssn.scene.draw import colour_mask_bgr
 
+IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff")
 
-def _decode(path: Path, kind: str, flags: int) -> UInt8Array:
+
+def _read(path: Path, kind: str) -> bytes:
     try:
-        data = np.fromfile(path, np.uint8)
+        return path.read_bytes()
     except OSError as error:
         raise MediaError(
             f"{kind} '{path}' ({error.strerror})", "a readable file", "check the path"
         ) from error
-    try:
-        image = cv2.imdecode(data, flags) if data.size else None
-    except cv2.error:  # its header states a size beyond OpenCV's limit
-        image = None
-    if image is None:
-        raise MediaError(f"{kind} '{path}'", "a PNG or JPEG image", "replace the damaged file")
-    return image  # type: ignore[return-value]
+
+
+def _no_image(path: Path, kind: str) -> MediaError:
+    return MediaError(f"{kind} '{path}'", "a PNG or JPEG image", "replace the damaged file")
 
 
 def read_image_bgr(path: Path) -> UInt8Array:
@@ -36,21 +40,40 @@ def read_image_bgr(path: Path) -> UInt8Array:
     Raises:
         MediaError: missing, or no image.
     """
-    return _decode(path, "image", cv2.IMREAD_COLOR)
+    data = np.frombuffer(_read(path, "image"), np.uint8)
+    try:
+        image = cv2.imdecode(data, cv2.IMREAD_COLOR) if data.size else None
+    except cv2.error:  # its header states a size beyond OpenCV's limit
+        image = None
+    if image is None:
+        raise _no_image(path, "image")
+    return np.asarray(image, np.uint8)
+
+
+def _decode_indices(path: Path) -> npt.NDArray[np.generic]:
+    """A label image's values; of one with a palette the indices, not the colours."""
+    data = io.BytesIO(_read(path, "label"))
+    try:
+        with warnings.catch_warnings(), Image.open(data) as image:
+            warnings.simplefilter("error", Image.DecompressionBombWarning)
+            return np.asarray(image)
+    # What Pillow raises on damaged files depends on where the damage is.
+    except (OSError, SyntaxError, ValueError, Warning, Image.DecompressionBombError) as error:
+        raise _no_image(path, "label") from error
 
 
 def read_label(path: Path, hw: tuple[int, int] | None = None) -> UInt8Array:
     """Read a label image as (H, W) uint8 class indices, 0-10 and 11 for void.
 
     Args:
-        path: a single-channel PNG that holds the class index.
+        path: a PNG whose one channel, or palette index, is the class index.
         hw: size that the label must have, where it is known.
 
     Raises:
         MediaError: missing, no image, coloured, with other indices, or of another size.
     """
-    label = _decode(path, "label", cv2.IMREAD_UNCHANGED)
-    if label.ndim != 2 or label.dtype != np.uint8 or label.max(initial=0) > VOID:
+    label = _decode_indices(path)
+    if label.ndim != 2 or label.dtype != np.uint8 or np.max(label, initial=0) > VOID:
         raise MediaError(
             f"label '{path}'",
             f"one channel of class indices 0 to {VOID}",
@@ -62,7 +85,7 @@ def read_label(path: Path, hw: tuple[int, int] | None = None) -> UInt8Array:
             f"its image's {hw[1]}x{hw[0]} px",
             "use image and label of one size",
         )
-    return label
+    return label.astype(np.uint8)
 
 
 def write_image(path: Path, image_bgr: UInt8Array) -> None:
@@ -84,10 +107,17 @@ def write_image(path: Path, image_bgr: UInt8Array) -> None:
         ) from error
 
 
-def write_mask(path: Path, labels: UInt8Array) -> None:
+def write_mask(
+    path: Path, labels: UInt8Array, paint: Callable[[UInt8Array], UInt8Array] = colour_mask_bgr
+) -> None:
     """Write (H, W) uint8 labels as a PNG in the CamVid palette, atomically.
+
+    Args:
+        path: the file.
+        labels: class indices.
+        paint: makes a uint8 BGR picture of them.
 
     Raises:
         MediaError: the file can't be written.
     """
-    write_image(path, colour_mask_bgr(labels))
+    write_image(path, paint(labels))

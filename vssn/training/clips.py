@@ -12,9 +12,7 @@ import numpy as np
 
 from vssn.datatypes import Float32Array, UInt8Array
 from vssn.errors import MediaError
-from vssn.evaluation.lists import IMAGE_SUFFIXES
-from vssn.media.images import read_image_bgr
-from vssn.media.video import VideoSource
+from vssn.media.clip import iter_clip
 from vssn.preprocess import FLOW_INPUT_HW, resize_bilinear
 from vssn.streaming.warp import NO_ARRAY, enlarge_flow, warp
 from vssn.training.motion import FlowExample
@@ -22,23 +20,6 @@ from vssn.training.motion import FlowExample
 # The teacher looks at more pixels than the student; its flow is kept on a grid in between.
 TEACHER_HW = (312, 456)
 STORED_HW = (104, 152)
-
-
-def iter_clip(path: Path) -> Iterator[UInt8Array]:
-    """Yield the (H, W, 3) uint8 BGR frames of a video file, or of a folder of images by name.
-
-    Raises:
-        MediaError: missing, empty, or unreadable.
-    """
-    if not path.is_dir():
-        with VideoSource(path) as source:
-            yield from source
-        return
-    images = sorted(p for p in path.iterdir() if p.suffix.lower() in IMAGE_SUFFIXES)
-    if not images:
-        raise MediaError(f"clip folder '{path}'", "PNG or JPEG frames", "pass a folder of frames")
-    for image in images:
-        yield read_image_bgr(image)
 
 
 @dataclass(frozen=True)
@@ -61,7 +42,7 @@ class TaughtClip:
     """A clip's frames at the flow network's size, and pairs of them with the teacher's flow.
 
     Args:
-        path: see :func:`iter_clip`.
+        path: see :func:`vssn.media.clip.iter_clip`.
         pairs: how many pairs to prepare, drawn at random; each is used in both directions.
         max_distance: largest distance within a pair, in frames.
         rng: source of all randomness.

@@ -10,8 +10,7 @@ import numpy as np
 
 from vssn.datatypes import UInt8Array
 from vssn.errors import MediaError
-from vssn.evaluation.lists import IMAGE_SUFFIXES
-from vssn.media.images import read_image_bgr, read_label
+from vssn.media.images import IMAGE_SUFFIXES, read_image_bgr, read_label
 
 
 @dataclass(frozen=True)

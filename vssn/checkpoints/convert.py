@@ -1,0 +1,154 @@
+"""From Keras weights to other formats, with a proof that the outputs agree."""
+
+from __future__ import annotations
+
+import importlib.util
+import logging
+import os
+import shutil
+import tempfile
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+import keras
+import numpy as np
+
+from vssn.checkpoints.exporters import EXPORTERS, SAVED_MODEL_FILE, Exporter, Function
+from vssn.checkpoints.freeze import frozen_graph_def
+from vssn.checkpoints.segnet_weights import CONFIG_FILE, load_segnet_weights, read_segnet_config
+from vssn.datatypes import UInt8Array
+from vssn.errors import BadInputError, CheckpointError
+from vssn.files import make_directory
+from vssn.models.segnet import build_segnet
+from vssn.preprocess import SEGNET_INPUT_HW, segnet_input
+
+logger = logging.getLogger(__name__)
+
+TOLERANCE = 1e-4
+
+
+@dataclass(frozen=True)
+class ConversionReport:
+    """What was written, and how far it is from the Keras model.
+
+    Attributes:
+        path: the file or, for a SavedModel, the folder.
+        frames: number of frames compared.
+        largest_difference: of any class' probability at any position.
+    """
+
+    path: Path
+    frames: int
+    largest_difference: float
+
+
+def convert(
+    model_weights: Path,
+    config: Path | None,
+    output: Path,
+    fmt: str,
+    frames_bgr: Iterable[UInt8Array],
+) -> ConversionReport:
+    """Convert ResNet50-SegNet; the output takes its name only after it proved to agree.
+
+    Args:
+        model_weights: see :func:`vssn.checkpoints.hdf5.read_layer_weights`.
+        config: ``resnet50_segnet_config.json``; None for the one beside the weights, or else an
+            input of 416x608.
+        output: file to write; for "saved_model" a folder, for "openvino" the .xml beside which
+            the .bin goes.
+        fmt: "pb", "saved_model", "tflite", "onnx" or "openvino".
+        frames_bgr: (H, W, 3) uint8 BGR frames of any size to compare the outputs on.
+
+    Raises:
+        BadInputError: another format, no frames, or an output that isn't ours to replace.
+        CheckpointError: weights or config are wrong, a package is missing, or the written file
+            differs by more than 1e-4 (then nothing is left).
+    """
+    exporter = _checked_exporter(fmt, output)
+    frames = list(frames_bgr)
+    if not frames:
+        raise BadInputError("no frames", "at least one to compare the outputs on", "give some")
+    model = _load_model(model_weights, config)
+    make_directory(output.parent)
+    with tempfile.TemporaryDirectory(prefix=".convert-", dir=output.parent) as folder:
+        temporary = Path(folder) / output.name
+        _write(exporter, model, temporary)
+        report = _compare(model, exporter.load(temporary), frames, output)
+        for written in sorted(Path(folder).iterdir(), key=lambda path: path == temporary):
+            _replace(written, output.parent / written.name)
+    logger.info("%s: largest difference %.2g", output, report.largest_difference)
+    return report
+
+
+def _checked_exporter(fmt: str, output: Path) -> Exporter:
+    """Whatever can be refused before the work starts."""
+    exporter = EXPORTERS.get(fmt)
+    if exporter is None:
+        raise BadInputError(f"format '{fmt}'", f"one of {', '.join(EXPORTERS)}", "choose one")
+    for package in exporter.packages:
+        if importlib.util.find_spec(package) is None:
+            raise CheckpointError(
+                f"format '{fmt}'", f"the package '{package}'", f"pip install '{exporter.install}'"
+            )
+    if output.suffix != exporter.suffix:
+        expected = f"a name that ends in '{exporter.suffix}'" if exporter.suffix else "a folder"
+        raise BadInputError(f"output '{output}' for format '{fmt}'", expected, "rename it")
+    strange = (
+        output.is_dir() and any(output.iterdir()) and not (output / SAVED_MODEL_FILE).is_file()
+    )
+    if strange or (output.is_dir() and exporter.suffix):
+        raise BadInputError(
+            f"output '{output}', a folder of other files", "a new name", "choose another one"
+        )
+    return exporter
+
+
+def _load_model(model_weights: Path, config: Path | None) -> keras.Model:
+    beside = model_weights.with_name(CONFIG_FILE)
+    config = config or (beside if beside.is_file() else None)
+    input_hw = read_segnet_config(config).input_hw if config else SEGNET_INPUT_HW
+    model = build_segnet(input_hw)
+    load_segnet_weights(model, model_weights)
+    return model
+
+
+def _write(exporter: Exporter, model: keras.Model, path: Path) -> None:
+    try:
+        exporter.write(frozen_graph_def(model), path)
+    except OSError as error:
+        raise CheckpointError(
+            f"output '{path.name}' ({error.strerror})",
+            "a place that can be written to",
+            "check the disk's space and permissions",
+        ) from error
+
+
+def _compare(
+    model: keras.Model, run: Function, frames_bgr: Iterable[UInt8Array], output: Path
+) -> ConversionReport:
+    differences = []
+    for frame_bgr in frames_bgr:
+        image = segnet_input(frame_bgr, model.input_shape[1:3])
+        expected = model(image, training=False).numpy()
+        differences.append(float(np.abs(np.reshape(run(image), expected.shape) - expected).max()))
+    # Not "largest > TOLERANCE": that would let NaN pass.
+    if not all(difference <= TOLERANCE for difference in differences):
+        raise CheckpointError(
+            f"output '{output}' (differs by {max(differences):.2g} from the Keras model)",
+            f"at most {TOLERANCE:g}",
+            "report this, with the versions of the packages; nothing was written",
+        )
+    return ConversionReport(output, len(differences), max(differences))
+
+
+def _replace(written: Path, final: Path) -> None:
+    """Move into place; a folder can't be replaced in one step, so the old one moves away first."""
+    if final.is_dir():
+        old = Path(tempfile.mkdtemp(prefix=".old-", dir=final.parent))
+        os.replace(final, old / final.name)
+        os.replace(written, final)
+        shutil.rmtree(old)
+    else:
+        os.replace(written, final)
