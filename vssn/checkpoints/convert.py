@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib.util
-import logging
 import os
 import shutil
 import tempfile
@@ -22,8 +21,6 @@ from vssn.errors import BadInputError, CheckpointError
 from vssn.files import make_directory
 from vssn.models.segnet import build_segnet
 from vssn.preprocess import SEGNET_INPUT_HW, segnet_input
-
-logger = logging.getLogger(__name__)
 
 TOLERANCE = 1e-4
 
@@ -78,7 +75,6 @@ def convert(
         report = _compare(model, exporter.load(temporary), frames, output)
         for written in sorted(Path(folder).iterdir(), key=lambda path: path == temporary):
             _replace(written, output.parent / written.name)
-    logger.info("%s: largest difference %.2g", output, report.largest_difference)
     return report
 
 
