@@ -3,14 +3,31 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable, Sequence
+from functools import cached_property
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 # Before anything imports TensorFlow: its start-up messages would drown the tests' own.
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
+import cv2
+import numpy as np
 import pytest
 
+from vssn.datatypes import Float32Array, FlowEstimate, UInt8Array
+from vssn.labels import NUM_CLASSES
+from vssn.models.shapes import FEATURE_SHAPE
+
+if TYPE_CHECKING:
+    import keras
+
+    from vssn.runtime.load import Networks
+
 _REPO_ROOT = Path(__file__).resolve().parents[1]
+
+GRID_HW = (24, 32)  # of the fakes' scores and flow
+BLUE_STEP = 20
 
 
 @pytest.fixture(scope="session")
@@ -28,3 +45,201 @@ def shared_data(repo_root: Path) -> Path:
             f"NO REAL DATA: '{folder}' is missing; set VSSN_DATA to the folder that holds it"
         )
     return folder
+
+
+class FakeSegmentation:
+    """Reads the class of each pixel off its blue value; see :func:`painted`."""
+
+    def __init__(self) -> None:
+        self.calls = 0
+        self.before_each: Callable[[], None] = lambda: None
+
+    def scores(self, frame_bgr: UInt8Array) -> Float32Array:
+        self.before_each()
+        self.calls += 1
+        small = cv2.resize(frame_bgr, GRID_HW[::-1], interpolation=cv2.INTER_NEAREST)
+        labels = np.minimum(small[..., 0] // BLUE_STEP, NUM_CLASSES - 1)
+        return np.eye(NUM_CLASSES, dtype=np.float32)[labels]
+
+
+class FakeComparison:
+    """Counts how often its parts are run."""
+
+    def __init__(self, network: FakeFlow) -> None:
+        self._network = network
+
+    @cached_property
+    def feature(self) -> Float32Array:
+        self._network.encodings += 1
+        return np.zeros(FEATURE_SHAPE, np.float32)
+
+    def estimate(self) -> FlowEstimate:
+        _ = self.feature
+        self._network.refinements += 1
+        flow = np.full((*GRID_HW, 2), self._network.flow_cells, np.float32)
+        return FlowEstimate(flow, np.tile(np.array(self._network.scale, np.float32), (*GRID_HW, 1)))
+
+
+class FakeFlow:
+    """Sees the same motion between any two frames; none until it is told."""
+
+    def __init__(self) -> None:
+        self.flow_cells = (0.0, 0.0)
+        self.scale: Sequence[float] = (1.0,) * NUM_CLASSES
+        self.encodings = 0
+        self.refinements = 0
+        self.compared: list[tuple[float, float]] = []
+
+    def prepare(self, frame_bgr: UInt8Array) -> Float32Array:
+        return np.full((*GRID_HW, 3), frame_bgr.mean() / 255, np.float32)
+
+    def compare(self, current: Float32Array, key: Float32Array) -> FakeComparison:
+        self.compared.append((float(current.mean()), float(key.mean())))
+        return FakeComparison(self)
+
+
+class FakeDecision:
+    """Expects the scores that it is told, then 90 for ever."""
+
+    def __init__(self, answers: Sequence[float] = ()) -> None:
+        self.answers = list(answers)
+        self.calls = 0
+
+    def expected_score(self, feature: Float32Array) -> float:
+        assert feature.shape == FEATURE_SHAPE
+        self.calls += 1
+        return self.answers.pop(0) if self.answers else 90.0
+
+
+def painted(labels: np.ndarray) -> UInt8Array:
+    """The (H, W, 3) uint8 BGR frame in which FakeSegmentation finds ``labels``."""
+    blue = (labels * BLUE_STEP + BLUE_STEP // 2).astype(np.uint8)
+    return np.stack([blue, np.full_like(blue, 60), np.full_like(blue, 90)], axis=-1)
+
+
+@pytest.fixture
+def paint() -> Callable[[np.ndarray], UInt8Array]:
+    """See :func:`painted`."""
+    return painted
+
+
+@pytest.fixture
+def fake_segmentation() -> FakeSegmentation:
+    return FakeSegmentation()
+
+
+@pytest.fixture
+def fake_flow() -> FakeFlow:
+    return FakeFlow()
+
+
+@pytest.fixture
+def fake_decision() -> FakeDecision:
+    return FakeDecision()
+
+
+@pytest.fixture
+def fake_networks(
+    fake_segmentation: FakeSegmentation,
+    fake_flow: FakeFlow,
+    fake_decision: FakeDecision,
+    monkeypatch: pytest.MonkeyPatch,
+) -> Networks:
+    """The fakes, which every command then gets for its weights."""
+    from vssn.runtime import load
+
+    networks = load.Networks(fake_segmentation, fake_flow, fake_decision, "fake")
+    monkeypatch.setattr(load, "load_networks", lambda *_: networks)
+    monkeypatch.setattr(load, "load_segmentation", lambda *_: fake_segmentation)
+    monkeypatch.setattr(load, "load_flow", lambda *_: fake_flow)
+    return networks
+
+
+@pytest.fixture
+def weights_dir(tmp_path: Path) -> Path:
+    """A folder with files that look like weights from outside; only fakes can be made of them."""
+    folder = tmp_path / "weights"
+    folder.mkdir()
+    for name in ("flow", "decision"):
+        (folder / f"{name}.index").write_bytes(name.encode())
+        (folder / f"{name}.data-00000-of-00001").write_bytes(name.encode() * 2)
+    (folder / "segnet.h5").write_bytes(b"segnet")
+    return folder
+
+
+@pytest.fixture
+def weight_flags(weights_dir: Path) -> list[str]:
+    """The commands' flags for ``weights_dir``."""
+    return [
+        *("--segnet_chkpt", str(weights_dir / "segnet.h5")),
+        *("--dvs_flownet_chkpt", str(weights_dir / "flow")),
+        *("--decision_chkpt", str(weights_dir / "decision")),
+    ]
+
+
+@pytest.fixture
+def refuses(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> Callable[..., str]:
+    """Checks that a command refuses its input: one line, exit code 2, no file left behind."""
+    from vssn.cli.main import main
+
+    def check(argv: Sequence[str | Path], *words: str) -> str:
+        before = {path for path in tmp_path.rglob("*") if path.is_file()}
+        try:
+            code: object = main([str(argument) for argument in argv])
+        except SystemExit as stop:
+            code = stop.code
+        error = capsys.readouterr().err
+        assert code == 2, error
+        assert error.startswith("error: "), error
+        assert error.count("\n") == 1, error
+        for word in words:
+            assert word in error, error
+        assert {path for path in tmp_path.rglob("*") if path.is_file()} == before
+        return error
+
+    return check
+
+
+def randomise(model: keras.Model, seed: int) -> keras.Model:
+    """Give every weight a value of its own, batch-norm statistics too, none of them extreme."""
+    rng = np.random.default_rng(seed)
+    for variable in model.weights:
+        if "seed" in variable.name:
+            continue
+        value = np.asarray(variable)
+        factor = rng.uniform(0.7, 1.3, value.shape)
+        shift = 0 if value.ndim > 1 or value.all() else rng.uniform(-0.1, 0.1, value.shape)
+        variable.assign((value * factor + shift).astype(np.float32))
+    return model
+
+
+@pytest.fixture(scope="session")
+def default_segnet() -> keras.Model:
+    """ResNet50-SegNet at its default size; not to be changed."""
+    from vssn.models.segnet import build_segnet
+
+    return build_segnet()
+
+
+@pytest.fixture(scope="session")
+def small_segnet() -> keras.Model:
+    """ResNet50-SegNet for 64x96 px; not to be changed."""
+    from vssn.models.segnet import build_segnet
+
+    return randomise(build_segnet((64, 96)), 1)
+
+
+@pytest.fixture(scope="session")
+def flownets() -> keras.Model:
+    """FlowNetS at its default size; not to be changed."""
+    from vssn.models.flownets import build_flownets
+
+    return randomise(build_flownets(), 2)
+
+
+@pytest.fixture(scope="session")
+def decision() -> keras.Model:
+    """The decision network; not to be changed."""
+    from vssn.models.decision import build_decision
+
+    return randomise(build_decision(), 3)

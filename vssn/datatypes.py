@@ -48,7 +48,7 @@ class KeyFrame:
 
     Attributes:
         index: its number in the stream.
-        flow_input: the flow network's view of it, (208, 304, 3) float32 RGB in [0, 1].
+        flow_input: the flow network's view of it, (208, 304, 3) float32 in [0, 1].
         scores: (208, 304, 11) float32 class scores.
     """
 
@@ -70,12 +70,16 @@ class FrameResult:
 
     Attributes:
         index: its number in the stream, from 0.
-        labels: (H, W) uint8 CamVid classes 0-10, at the frame's own size.
-        path: segmented, or warped from the key frame.
+        labels: (H, W) uint8 CamVid classes 0-10, at the frame's own size; for data sets with the
+            preset ``original``, (208, 304).
+        path: segmented, or warped from the key frame. Of a frame in regions: segmented where any
+            of them was.
         expected_score: 0-100, the agreement that the schedule expected of a warp; None where it
-            did not ask.
-        key_distance: frames since the key frame; 0 for a key frame.
+            did not ask. Of a frame in regions: the lowest.
+        key_distance: frames since the key frame; 0 for a key frame. Of a frame in regions: the
+            largest.
         seconds: time spent per stage, by stage name.
+        region_paths: each region's path; empty for a frame processed as a whole.
     """
 
     index: int
@@ -84,6 +88,17 @@ class FrameResult:
     expected_score: float | None
     key_distance: int
     seconds: dict[str, float] = field(default_factory=dict)
+    region_paths: tuple[FramePath, ...] = ()
+
+    @property
+    def segmentation_steps(self) -> int:
+        """How often the frame or a region of it was segmented."""
+        return (self.region_paths or (self.path,)).count(FramePath.SEGMENT)
+
+    @property
+    def flow_steps(self) -> int:
+        """How often the frame or a region of it was warped."""
+        return (self.region_paths or (self.path,)).count(FramePath.WARP)
 
 
 @dataclass(frozen=True)

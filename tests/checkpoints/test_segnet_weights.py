@@ -233,7 +233,7 @@ def test_encoder_sees_the_same_through_our_input(
     load_encoder_weights(empty_segnet, tmp_path / "a.h5")
     rgb = np.random.default_rng(13).uniform(0, 255, (1, 32, 32, 3)).astype(np.float32)
     caffe = rgb[..., ::-1] - np.array([103.939, 116.779, 123.68], np.float32)
-    ours = rgb - np.array([103.939, 116.779, 123.68], np.float32)
+    ours = rgb - np.array([123.68, 116.779, 103.939], np.float32)
     given, loaded = segnet.get_layer("conv1")(caffe), empty_segnet.get_layer("conv1")(ours)
     np.testing.assert_allclose(loaded, given, atol=2e-3)
     np.testing.assert_array_equal(

@@ -14,7 +14,6 @@ from vssn.checkpoints.hdf5 import Array, LayerWeights, read_layer_weights, write
 from vssn.errors import CheckpointError
 from vssn.files import atomic_path
 from vssn.labels import NUM_OUTPUTS
-from vssn.preprocess import SEGNET_MEANS_RGB
 
 if TYPE_CHECKING:
     import keras
@@ -25,7 +24,6 @@ MAX_SIDE_PX = 1 << 14
 SIZE_MULTIPLE = 32
 CONFIG_FILE = "resnet50_segnet_config.json"
 OUTPUT_STRIDE = 2
-CAFFE_MEANS_RGB = np.array([123.68, 116.779, 103.939], np.float32)
 
 
 @dataclass(frozen=True)
@@ -154,9 +152,7 @@ def save_segnet_weights(model: keras.Model, path: Path, exact: bool = False) -> 
 def load_encoder_weights(model: keras.Model, path: Path) -> None:
     """Load ImageNet weights, which expect caffe-style BGR, into the encoder.
 
-    Our input is RGB with other means: conv1's input channels are flipped, and the difference of
-    the means goes into its bias. The first layer's output is the same then, but for the border of
-    two positions where the padding, zero in both, stands for other colours.
+    Our input is RGB: conv1's input channels are turned round, so that its output is the same.
 
     Args:
         model: from :func:`vssn.models.segnet.build_segnet`.
@@ -171,17 +167,14 @@ def load_encoder_weights(model: keras.Model, path: Path) -> None:
         if layer.name not in given:
             raise _mismatch(path, f"layer '{layer.name}' is missing")
         _check(path, layer, given[layer.name])
-    adapt_caffe_encoder(given["conv1"])
+    given["conv1"] = rgb_conv1(given["conv1"])
     for layer in encoder:
         _assign(layer, given[layer.name])
 
 
-def adapt_caffe_encoder(conv1: dict[str, Array]) -> None:
-    """Turn conv1's BGR kernel and bias in place into ones for our RGB input."""
-    kernel = np.asarray(conv1["kernel"], np.float32)[:, :, ::-1]
-    shift = (SEGNET_MEANS_RGB - CAFFE_MEANS_RGB).astype(np.float32)
-    conv1["kernel"] = kernel
-    conv1["bias"] = np.asarray(conv1["bias"], np.float32) + np.einsum("hwio,i->o", kernel, shift)
+def rgb_conv1(conv1: dict[str, Array]) -> dict[str, Array]:
+    """Turn conv1's kernel for BGR input, (7, 7, 3, 64), into one for RGB."""
+    return {**conv1, "kernel": conv1["kernel"][:, :, ::-1]}
 
 
 def write_segnet_config(model: keras.Model, directory: Path) -> None:

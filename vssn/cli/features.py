@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from vssn.cli.options import add_quiet_argument, positive, progress
+from vssn.cli.options import add_preset_argument, add_quiet_argument, positive, progress
 
 if TYPE_CHECKING:
     from vssn.training.features import FramePair
@@ -40,6 +40,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--restore_from_flownet", metavar="PATH", help="flow network (default: its folder)"
     )
+    add_preset_argument(parser)
     add_quiet_argument(parser)
 
 
@@ -52,18 +53,21 @@ def run(args: argparse.Namespace) -> int:
         sha256_of,
         weights_files,
     )
+    from vssn.presets import PRESETS
     from vssn.runtime.load import load_flow, load_segmentation
     from vssn.training.features import FeatureWriter, WarpScorer, generate_features
 
-    pairs = _pairs(args)
+    preset, pairs = PRESETS[args.preset], _pairs(args)
     segnet = locate_segnet(args.restore_from_seg)
     flownets = locate_tf1(args.restore_from_flownet, FLOWNETS_FOLDER)
     digests = sha256_of([*weights_files(segnet), *weights_files(flownets)])
-    settings = [*digests.values(), *(f"{pair.key} {pair.current}" for pair in pairs)]
+    settings = [args.preset, *digests.values(), *(f"{pair.key} {pair.current}" for pair in pairs)]
     writer = FeatureWriter(args.save_dir, settings, args.clip)
     if writer.done:
         print(f"going on after {writer.done} of {len(pairs)} pairs")
-    scorer = WarpScorer(load_segmentation(segnet), load_flow(flownets))
+    segmentation = load_segmentation(segnet, preset.conventions)
+    flow = load_flow(flownets, preset.conventions)
+    scorer = WarpScorer(segmentation, flow, preset.rules.carry, preset.warped)
     steps = generate_features(pairs, scorer, writer)
     for _ in progress(steps, len(pairs) - writer.done, args.quiet, unit="pair"):
         pass

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 from contextlib import ExitStack
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,13 +15,15 @@ from vssn.cli.options import (
     directory_or_none,
     positive,
     progress,
+    segmenter_plan,
     write_summary,
 )
 
 if TYPE_CHECKING:
     from vssn.evaluation.dataset import DatasetFrame, Scores
     from vssn.evaluation.statistics import RunStatistics
-    from vssn.streaming.segmenter import AdaptiveSegmenter
+    from vssn.presets import Preset
+    from vssn.streaming.segmenter import Segmenter
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -53,52 +56,52 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Check everything that can be checked, then stream."""
+    from vssn.presets import PRESETS
     from vssn.runtime.load import WeightPaths, load_networks
-    from vssn.streaming.schedule import DecisionSchedule
-    from vssn.streaming.segmenter import AdaptiveSegmenter
 
     check_summary(args.summary)
-    frames = _frames(args)
+    preset = PRESETS[args.preset]
+    plan = segmenter_plan(args, preset)
+    frames = _frames(args, preset)
+    plan = replace(plan, rules=preset.rules_for(frames[0]))
     weights = WeightPaths.locate(args.segnet_chkpt, args.dvs_flownet_chkpt, args.decision_chkpt)
-    networks = load_networks(weights)
-    schedule = DecisionSchedule(networks.decision, args.target)
-    segmenter = AdaptiveSegmenter(networks.segmentation, networks.flow, schedule)
-    statistics, scores = _stream(frames, segmenter, args.save_dir, args.quiet)
+    networks = load_networks(weights, preset.conventions)
+    statistics, scores = _stream(frames, plan.build(networks), preset, args)
     print("\n".join(statistics.lines() + scores.lines()))
-    provenance = {"runtime": networks.runtime, "weights": weights.sha256()}
+    provenance = {"preset": args.preset, "runtime": networks.runtime, "weights": weights.sha256()}
     write_summary(args.summary, {**statistics.summary(), **provenance, **scores.summary()})
     return 0
 
 
-def _frames(args: argparse.Namespace) -> list[DatasetFrame]:
+def _frames(args: argparse.Namespace, preset: Preset) -> list[DatasetFrame]:
     """The list's frames, cut to --num_steps."""
-    from vssn.evaluation.dataset import dataset_frames
     from vssn.evaluation.lists import default_list, read_list
 
     path = args.data_list or default_list("test")
     entries = read_list(path)
     if args.num_steps and args.num_steps > len(entries):
         print(f"note: --num_steps {args.num_steps}, but '{path}' ends after {len(entries)} frames")
-    return dataset_frames(args.data_dir, entries[: args.num_steps])
+    return preset.frames(args.data_dir, entries[: args.num_steps])
 
 
 def _stream(
     frames: list[DatasetFrame],
-    segmenter: AdaptiveSegmenter,
-    save_dir: Path | None,
-    quiet: bool,
+    segmenter: Segmenter,
+    preset: Preset,
+    args: argparse.Namespace,
 ) -> tuple[RunStatistics, Scores]:
     """Read ahead, segment, score, and write behind."""
     from vssn.evaluation.dataset import Scores, iter_frames
-    from vssn.evaluation.statistics import RunStatistics
     from vssn.media.pipeline import WriteBehind, read_ahead
     from vssn.media.sinks import MaskFolder
 
-    scores = Scores()
+    scores = Scores(preset.make_matrix)
     with ExitStack() as stack:
-        masks = stack.enter_context(WriteBehind(MaskFolder(save_dir))) if save_dir else None
-        statistics = RunStatistics()
-        for image, truth in progress(read_ahead(iter_frames(frames)), len(frames), quiet):
+        masks = None
+        if args.save_dir:
+            masks = stack.enter_context(WriteBehind(MaskFolder(args.save_dir, preset.paint)))
+        statistics = preset.make_statistics()
+        for image, truth in progress(read_ahead(iter_frames(frames)), len(frames), args.quiet):
             result = segmenter.step(image)
             statistics.add(result)
             if truth is not None:

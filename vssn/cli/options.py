@@ -7,15 +7,22 @@ import json
 import sys
 from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from tqdm import tqdm
 
-from vssn.errors import MediaError
+from vssn.errors import BadInputError, MediaError
 from vssn.files import atomic_path, make_directory
+from vssn.streaming.load import SegmenterPlan
+from vssn.streaming.regions import DEFAULT_OVERLAP_PX, RegionGrid
+from vssn.streaming.schedule import DynamicSchedule
 from vssn.training.progress import LOG_FILE, NOT_CURVES, Metrics, Progress
 
+if TYPE_CHECKING:
+    from vssn.presets import Preset
+
 DEFAULT_TARGET = 80.0
+PRESET_NAMES = ("vssn", "original")
 
 
 def boolean(text: str) -> bool:
@@ -39,7 +46,7 @@ def positive(text: str) -> int:
 
 
 def add_network_arguments(parser: argparse.ArgumentParser) -> None:
-    """The three checkpoints and the target."""
+    """The three checkpoints, the target, and how frames are split and decided upon."""
     parser.add_argument(
         "--target",
         type=float,
@@ -63,6 +70,60 @@ def add_network_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="PATH",
         help="decision network checkpoint (default: decision_network_checkpoints)",
     )
+    add_segmenter_arguments(parser)
+
+
+def add_preset_argument(parser: argparse.ArgumentParser) -> None:
+    """Ours, or the original's rules."""
+    parser.add_argument(
+        "--preset",
+        choices=PRESET_NAMES,
+        default="vssn",
+        help="original repeats what the original scripts do, faults included, to compare with old "
+        "results (default: %(default)s)",
+    )
+
+
+def add_segmenter_arguments(parser: argparse.ArgumentParser) -> None:
+    """Preset, regions and the moving target."""
+    add_preset_argument(parser)
+    parser.add_argument(
+        "--regions",
+        metavar="ROWSxCOLUMNS",
+        help="split frames into overlapping regions, such as 2x2, segmented or warped each on its "
+        "own; steps are then counted by region (default: none)",
+    )
+    parser.add_argument(
+        "--overlap",
+        type=int,
+        default=DEFAULT_OVERLAP_PX,
+        metavar="PX",
+        help="how far a region reaches beyond its part of the frame, a multiple of 8 "
+        "(default: %(default)s)",
+    )
+    parser.add_argument(
+        "--dynamic",
+        action="store_true",
+        help="lower the target by 1 when a frame or region is segmented, raise it by 0.1 when it "
+        "is warped",
+    )
+
+
+def segmenter_plan(args: argparse.Namespace, preset: Preset) -> SegmenterPlan:
+    """What :func:`add_network_arguments` asked for.
+
+    Raises:
+        BadInputError: there are no such regions, or the preset has none.
+    """
+    if args.regions and not preset.splits_frames:
+        raise BadInputError(
+            f"--regions {args.regions} with --preset {args.preset}",
+            "one of them, as that preset's scripts have no regions",
+            "leave one out",
+        )
+    grid = RegionGrid.parse(args.regions, args.overlap) if args.regions else None
+    schedule = DynamicSchedule if args.dynamic else preset.schedule
+    return SegmenterPlan(args.target, schedule, grid, preset.rules)
 
 
 def add_output_arguments(parser: argparse.ArgumentParser) -> None:
@@ -114,7 +175,8 @@ def finish_training(directory: Path) -> None:
     """Draw the curves of a training's log beside it."""
     from vssn.evaluation.plots import plot_curves
 
-    plot_curves(json.loads((directory / LOG_FILE).read_text()), directory / "training_curves.png")
+    log = json.loads((directory / LOG_FILE).read_text())
+    plot_curves(log["epochs"], directory / "training_curves.png")
 
 
 def training_reporter(quiet: bool) -> Callable[[Progress], None]:

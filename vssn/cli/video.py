@@ -15,11 +15,15 @@ from vssn.cli.options import (
     boolean,
     check_summary,
     progress,
+    segmenter_plan,
     write_summary,
 )
 
 if TYPE_CHECKING:
     from vssn.media.video import VideoSource
+    from vssn.presets import Preset
+    from vssn.runtime.load import WeightPaths
+    from vssn.streaming.load import SegmenterPlan
 
 logger = logging.getLogger(__name__)
 
@@ -58,36 +62,38 @@ class VideoJob:
     source: VideoSource
     output: Path
     on_original: bool
+    preset: Preset
+    plan: SegmenterPlan
     quiet: bool
 
 
 def run(args: argparse.Namespace) -> int:
     """Check everything that can be checked, then stream."""
     from vssn.media.video import VideoSource
+    from vssn.presets import VIDEO_PRESETS
     from vssn.runtime.load import WeightPaths
 
     check_summary(args.summary)
+    preset = VIDEO_PRESETS[args.preset]
+    plan = segmenter_plan(args, preset)
     weights = WeightPaths.locate(args.segnet_chkpt, args.dvs_flownet_chkpt, args.decision_chkpt)
     output = args.save_dir / OUTPUT_NAMES[args.process_original]
     with VideoSource(args.video_file) as source:
-        job = VideoJob(source, output, args.process_original, args.quiet)
-        write_summary(args.summary, annotate(job, weights, args.target))
+        job = VideoJob(source, output, args.process_original, preset, plan, args.quiet)
+        figures = annotate(job, weights)
+    write_summary(args.summary, {"preset": args.preset, **figures})
     return 0
 
 
-def annotate(job: VideoJob, weights: Any, target: float) -> dict[str, Any]:
+def annotate(job: VideoJob, weights: WeightPaths) -> dict[str, Any]:
     """Annotate a video; print and return the figures."""
-    from vssn.evaluation.statistics import RunStatistics
     from vssn.media.pipeline import WriteBehind, read_ahead
     from vssn.media.video import VideoSink
     from vssn.runtime.load import load_networks
     from vssn.scene.annotate import Annotator
-    from vssn.streaming.schedule import DecisionSchedule
-    from vssn.streaming.segmenter import AdaptiveSegmenter
 
-    networks = load_networks(weights)
-    schedule = DecisionSchedule(networks.decision, target)
-    segmenter = AdaptiveSegmenter(networks.segmentation, networks.flow, schedule)
+    networks = load_networks(weights, job.preset.conventions)
+    segmenter = job.plan.build(networks)
     info = job.source.info
     annotator = Annotator(info, job.on_original)
     sink = VideoSink(job.output, info)
@@ -95,7 +101,7 @@ def annotate(job: VideoJob, weights: Any, target: float) -> dict[str, Any]:
         # Runs also on Ctrl-C or an error: the video is then closed and holds what was written.
         stack.callback(lambda: print(f"{job.output}: {sink.frames} frames"))
         writer = stack.enter_context(WriteBehind(sink))
-        statistics = RunStatistics()
+        statistics = job.preset.make_statistics()
         frames = read_ahead(iter(job.source))
         for frame in progress(frames, info.total_frames, job.quiet):
             result = segmenter.step(frame)

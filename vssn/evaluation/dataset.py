@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,14 +15,21 @@ from vssn.evaluation.lists import ListEntry, resolve
 from vssn.evaluation.metrics import ConfusionMatrix
 from vssn.labels import CLASS_NAMES
 from vssn.media.images import read_image_bgr, read_label
+from vssn.preprocess import resize_nearest
 
 
 @dataclass(frozen=True)
 class DatasetFrame:
-    """A frame of the stream and, where it has one, its label image."""
+    """A frame of the stream and, where it has one, its label image.
+
+    Attributes:
+        shown_as_key: the image that the flow network is shown instead of this frame, should the
+            stream begin with it.
+    """
 
     image: Path
     label: Path | None
+    shown_as_key: Path | None = None
 
     def read(self) -> tuple[UInt8Array, UInt8Array | None]:
         """Read (H, W, 3) uint8 BGR and (H, W) uint8 labels.
@@ -49,6 +56,23 @@ def dataset_frames(data_dir: Path, entries: Sequence[ListEntry]) -> list[Dataset
     ]
 
 
+def second_column_frames(data_dir: Path, entries: Sequence[ListEntry]) -> list[DatasetFrame]:
+    """Find the files of a list as the original does, which streams the second column.
+
+    So each labelled frame takes the turn of every frame that leads to it, 30 times in a row at
+    CamVid's 30 fps, and is scored each time. The first image of the first column is what the flow
+    network is shown as the first key frame.
+
+    Raises:
+        MediaError: a file is missing or outside the data directory; nothing is read before that.
+    """
+    first = existing(data_dir, entries[0].frame)
+    return [
+        DatasetFrame(existing(data_dir, entry.labelled), existing(data_dir, entry.label), first)
+        for entry in entries
+    ]
+
+
 def existing(data_dir: Path, relative: str) -> Path:
     """The file that a list entry names.
 
@@ -71,14 +95,19 @@ def iter_frames(
 
 
 class Scores:
-    """Confusion of the labelled frames, in all and by distance from the key frame."""
+    """Confusion of the labelled frames, in all and by distance from the key frame.
 
-    def __init__(self) -> None:
-        self.total = ConfusionMatrix()
-        self.by_key_distance: dict[int, ConfusionMatrix] = defaultdict(ConfusionMatrix)
+    Args:
+        make_matrix: makes the counts.
+    """
+
+    def __init__(self, make_matrix: Callable[[], ConfusionMatrix] = ConfusionMatrix) -> None:
+        self.total = make_matrix()
+        self.by_key_distance: dict[int, ConfusionMatrix] = defaultdict(make_matrix)
 
     def add(self, result: FrameResult, truth: UInt8Array) -> None:
-        """Score one frame."""
+        """Score one frame; labels of another size are compared with the truth at theirs."""
+        truth = resize_nearest(truth, (result.labels.shape[0], result.labels.shape[1]))
         self.total.add(truth, result.labels)
         self.by_key_distance[result.key_distance].add(truth, result.labels)
 

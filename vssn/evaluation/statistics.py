@@ -7,13 +7,15 @@ from typing import Any
 
 import numpy as np
 
-from vssn.datatypes import FramePath, FrameResult
+from vssn.datatypes import FrameResult
 
 PERCENTILES = (50, 95, 99)
 
 
 class RunStatistics:
     """Counts steps and times over a run.
+
+    A frame is one step, or one of each of its regions.
 
     The clock of the end-to-end rate starts when this object is made and stops at the last frame
     added or at :meth:`stop`, so reading, drawing and writing are inside and loading is not.
@@ -32,10 +34,8 @@ class RunStatistics:
 
     def add(self, result: FrameResult) -> None:
         """Count one frame."""
-        if result.path is FramePath.SEGMENT:
-            self.segmentation_steps += 1
-        else:
-            self.flow_steps += 1
+        self.segmentation_steps += result.segmentation_steps
+        self.flow_steps += result.flow_steps
         self._frame_seconds.append(sum(result.seconds.values()))
         self.stop()
 
@@ -82,3 +82,31 @@ class RunStatistics:
             f"Flow steps: {self.flow_steps}",
             f"Frame time in ms: {latency}",
         ]
+
+
+class OriginalStatistics(RunStatistics):
+    """Counts as the original does.
+
+    The first frame, always segmented, is no segmentation step, and the rate is the mean of 1/t
+    over the frames, t being the seconds in the segmenter.
+    """
+
+    def add(self, result: FrameResult) -> None:
+        """Count one frame."""
+        if not self.frames:
+            self.segmentation_steps -= result.segmentation_steps
+        super().add(result)
+
+    @property
+    def mean_fps(self) -> float:
+        """Mean of 1/t; a frame that took no time is left out."""
+        times = [seconds for seconds in self._frame_seconds if seconds > 0]
+        return float(np.mean([1 / seconds for seconds in times])) if times else 0.0
+
+    def summary(self) -> dict[str, Any]:
+        """The figures as they go into the summary file."""
+        return {**super().summary(), "fps_mean_of_rates": self.mean_fps}
+
+    def lines(self) -> list[str]:
+        """The figures as printed."""
+        return [f"Average fps: {self.mean_fps:.2f}", *super().lines()[1:]]

@@ -2,32 +2,42 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 from vssn.datatypes import UInt8Array
 from vssn.files import make_directory
 from vssn.media.images import write_mask
+from vssn.scene.draw import colour_mask_bgr
 
 
 class MaskFolder:
-    """Writes each frame's labels as ``mask<step>.png``, from 0, in the palette's colours."""
+    """Writes each frame's labels as ``mask<step>.png``, from 0, in the palette's colours.
 
-    def __init__(self, directory: Path) -> None:
+    Args:
+        directory: where they go.
+        paint: makes the picture, (H, W, 3) uint8 BGR, of (h, w) uint8 labels.
+    """
+
+    def __init__(
+        self, directory: Path, paint: Callable[[UInt8Array], UInt8Array] = colour_mask_bgr
+    ) -> None:
         """Create the directory.
 
         Raises:
             MediaError: it can't be created or written to.
         """
         self._directory = make_directory(directory)
+        self._paint = paint
         self._step = 0
 
     def write(self, labels: UInt8Array) -> None:
-        """Write the next step's (H, W) uint8 labels at their own size.
+        """Write the next step's (h, w) uint8 labels.
 
         Raises:
             MediaError: the file can't be written.
         """
-        write_mask(self._directory / f"mask{self._step}.png", labels)
+        write_mask(self._directory / f"mask{self._step}.png", labels, self._paint)
         self._step += 1
 
     def close(self) -> None:

@@ -15,6 +15,7 @@ from vssn.checkpoints.locate import (
     sha256_of,
     weights_files,
 )
+from vssn.preprocess import VSSN_CONVENTIONS, Conventions
 from vssn.runtime.protocols import DecisionNetwork, FlowNetwork, SegmentationNetwork
 from vssn.runtime.startup import start_tensorflow
 
@@ -75,8 +76,12 @@ class Networks:
     runtime: str
 
 
-def load_networks(paths: WeightPaths) -> Networks:
+def load_networks(paths: WeightPaths, conventions: Conventions = VSSN_CONVENTIONS) -> Networks:
     """Load the three networks.
+
+    Args:
+        paths: their weights.
+        conventions: what they are shown of a frame.
 
     Raises:
         CheckpointError: a file is damaged, or belongs to another network.
@@ -91,14 +96,16 @@ def load_networks(paths: WeightPaths) -> Networks:
     decision = build_decision()
     load_decision(decision, paths.decision)
     return Networks(
-        load_segmentation(paths.segnet),
-        load_flow(paths.flownets),
+        load_segmentation(paths.segnet, conventions),
+        load_flow(paths.flownets, conventions),
         TensorFlowDecision(decision),
         f"TensorFlow {tf.__version__} float32",
     )
 
 
-def load_segmentation(path: Path) -> TensorFlowSegmentation:
+def load_segmentation(
+    path: Path, conventions: Conventions = VSSN_CONVENTIONS
+) -> TensorFlowSegmentation:
     """Load ResNet50-SegNet from a frozen graph or a Keras weight file.
 
     Raises:
@@ -113,13 +120,13 @@ def load_segmentation(path: Path) -> TensorFlowSegmentation:
     logger.info("segmentation network: %s", path)
     if path.suffix == ".pb":
         graph = read_frozen_graph(path)
-        return TensorFlowSegmentation(graph.run, graph.input_hw)
+        return TensorFlowSegmentation(graph.run, graph.input_hw, conventions)
     model = build_segnet()
     load_segnet_weights(model, path)
-    return TensorFlowSegmentation(freeze(model), model.input_shape[1:3])
+    return TensorFlowSegmentation(freeze(model), model.input_shape[1:3], conventions)
 
 
-def load_flow(path: Path) -> FlowNetwork:
+def load_flow(path: Path, conventions: Conventions = VSSN_CONVENTIONS) -> FlowNetwork:
     """Load thin FlowNetS from a TF1 checkpoint.
 
     Raises:
@@ -132,4 +139,4 @@ def load_flow(path: Path) -> FlowNetwork:
 
     model = build_flownets()
     load_flownets(model, path)
-    return TensorFlowFlow(model)
+    return TensorFlowFlow(model, conventions)

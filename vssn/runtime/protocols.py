@@ -29,7 +29,7 @@ class FlowNetwork(Protocol):
     """Finds where the current frame's pixels were in the key frame."""
 
     def prepare(self, frame_bgr: UInt8Array) -> Float32Array:
-        """The network's view of a frame: (h, w, 3) float32 RGB in [0, 1]."""
+        """The network's view of a frame: (h, w, 3) float32 in [0, 1]."""
 
     def compare(self, current: Float32Array, key: Float32Array) -> FlowComparison:
         """Look at two prepared frames; nothing is computed before it is asked for."""

@@ -11,10 +11,10 @@ import tensorflow as tf
 from tensorflow.python.framework.convert_to_constants import convert_variables_to_constants_v2
 
 from vssn.datatypes import Float32Array, FlowEstimate, UInt8Array
-from vssn.labels import NUM_CLASSES, NUM_OUTPUTS, SCALE_CHANNELS
+from vssn.labels import NUM_CLASSES, NUM_OUTPUTS
 from vssn.models.flownets import refinement_features
 from vssn.models.segnet import OUTPUT_STRIDE
-from vssn.preprocess import flow_input, segnet_input
+from vssn.preprocess import VSSN_CONVENTIONS, Conventions
 
 Function = Callable[..., list[tf.Tensor]]
 
@@ -38,15 +38,19 @@ class TensorFlowSegmentation:
     Args:
         run: (1, h, w, 3) float32 preprocessed RGB to softmax (1, h/2 * w/2, 12).
         input_hw: the network's input size in px.
+        conventions: how a frame becomes its input.
     """
 
-    def __init__(self, run: Function, input_hw: tuple[int, int]) -> None:
+    def __init__(
+        self, run: Function, input_hw: tuple[int, int], conventions: Conventions = VSSN_CONVENTIONS
+    ) -> None:
         self._run = run
         self._input_hw = input_hw
+        self._conventions = conventions
 
     def scores(self, frame_bgr: UInt8Array) -> Float32Array:
         """Class scores (h/2, w/2, 11) float32; see the protocol."""
-        (flat,) = self._run(tf.constant(segnet_input(frame_bgr, self._input_hw)))
+        (flat,) = self._run(tf.constant(self._conventions.segnet_input(frame_bgr, self._input_hw)))
         height, width = (side // OUTPUT_STRIDE for side in self._input_hw)
         grid = np.reshape(flat, (height, width, NUM_OUTPUTS))
         return np.ascontiguousarray(grid[..., :NUM_CLASSES])
@@ -57,9 +61,11 @@ class TensorFlowFlow:
 
     Args:
         model: from :func:`vssn.models.flownets.build_flownets`.
+        conventions: how a frame becomes its input, and ``scale`` a factor per class.
     """
 
-    def __init__(self, model: keras.Model) -> None:
+    def __init__(self, model: keras.Model, conventions: Conventions = VSSN_CONVENTIONS) -> None:
+        self._conventions = conventions
         features = refinement_features(model)
         self._input_hw: tuple[int, int] = model.input_shape[1:3]
         self._encoder = freeze(keras.Model(model.input, features))
@@ -67,22 +73,30 @@ class TensorFlowFlow:
         self._refinement = freeze(keras.Model(features, outputs))
 
     def prepare(self, frame_bgr: UInt8Array) -> Float32Array:
-        """The whole frame, resized; see the protocol."""
-        return flow_input(frame_bgr, self._input_hw)
+        """See the protocol."""
+        return self._conventions.flow_input(frame_bgr, self._input_hw)
 
     def compare(self, current: Float32Array, key: Float32Array) -> TensorFlowComparison:
         """See the protocol."""
         pair = np.concatenate([current, key], axis=-1)[np.newaxis]
-        return TensorFlowComparison(self._encoder, self._refinement, pair)
+        channels = self._conventions.scale_channels
+        return TensorFlowComparison(self._encoder, self._refinement, pair, channels)
 
 
 class TensorFlowComparison:
     """A pair of frames; the encoder runs once, on first use."""
 
-    def __init__(self, encoder: Function, refinement: Function, pair: Float32Array) -> None:
+    def __init__(
+        self,
+        encoder: Function,
+        refinement: Function,
+        pair: Float32Array,
+        scale_channels: tuple[int, ...],
+    ) -> None:
         self._encoder = encoder
         self._refinement = refinement
         self._pair = pair
+        self._scale_channels = scale_channels
 
     @cached_property
     def _features(self) -> list[tf.Tensor]:
@@ -96,7 +110,7 @@ class TensorFlowComparison:
     def estimate(self) -> FlowEstimate:
         """See the protocol."""
         flow, scale = self._refinement(*self._features)
-        return FlowEstimate(flow.numpy()[0], scale.numpy()[0][..., SCALE_CHANNELS])
+        return FlowEstimate(flow.numpy()[0], scale.numpy()[0][..., self._scale_channels])
 
 
 class TensorFlowDecision:

@@ -36,8 +36,7 @@ class DecisionSchedule:
     """
 
     def __init__(self, network: DecisionNetwork, target: float) -> None:
-        if target != target:
-            raise BadInputError("target 'nan'", "a number, usually 0 to 100", "pass --target 80")
+        _check_target(target)
         self._network = network
         self._target = target
 
@@ -47,6 +46,41 @@ class DecisionSchedule:
             return Decision(self._target >= 100, None)
         score = self._network.expected_score(comparison.feature)
         return Decision(score < self._target, score)
+
+
+class DynamicSchedule:
+    """DVSNet's schedule with a target that moves, so that neither path is taken for long.
+
+    Unlike :class:`DecisionSchedule` it asks the network whatever the target is. It serves one
+    stream, or one region of it: nothing brings the target back.
+
+    Args:
+        network: predicts the score.
+        target: where the target starts, 0-100.
+        fall: points that it falls by when a frame is segmented.
+        rise: points that it rises by when one is warped.
+    """
+
+    def __init__(
+        self, network: DecisionNetwork, target: float, fall: float = 1.0, rise: float = 0.1
+    ) -> None:
+        _check_target(target)
+        self._network = network
+        self._target = target
+        self._fall = fall
+        self._rise = rise
+
+    def decide(self, comparison: FlowComparison, key_distance: int) -> Decision:
+        """Compare the expected score with the target, and move that."""
+        score = self._network.expected_score(comparison.feature)
+        decision = Decision(score < self._target, score)
+        self._target += -self._fall if decision.segment else self._rise
+        return decision
+
+
+def _check_target(target: float) -> None:
+    if target != target:
+        raise BadInputError("target 'nan'", "a number, usually 0 to 100", "pass --target 80")
 
 
 class FixedInterval:

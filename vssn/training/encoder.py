@@ -6,7 +6,7 @@ from pathlib import Path
 
 import keras
 
-from vssn.checkpoints.segnet_weights import adapt_caffe_encoder, is_encoder, load_encoder_weights
+from vssn.checkpoints.segnet_weights import is_encoder, load_encoder_weights, rgb_conv1
 from vssn.errors import CheckpointError
 from vssn.models.resnet50 import STAGES
 
@@ -57,6 +57,6 @@ def copy_application(application: keras.Model, model: keras.Model) -> None:
             source = application.get_layer(application_name(layer.name))
             values = {variable.name: variable.numpy() for variable in source.weights}
             if layer.name == "conv1":
-                adapt_caffe_encoder(values)
+                values = rgb_conv1(values)
             for variable in layer.weights:
                 variable.assign(values[variable.name])

@@ -6,14 +6,15 @@ import hashlib
 import json
 import os
 import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Protocol
 
 import numpy as np
 
-from vssn.datatypes import Float32Array, UInt8Array
+from vssn.datatypes import Float32Array, FlowEstimate
 from vssn.errors import BadInputError, MediaError
 from vssn.files import atomic_path, make_directory
 from vssn.media.images import read_image_bgr
@@ -44,38 +45,48 @@ class Scorer(Protocol):
         """(4, 5, 384) float32 feature and the score, 0-100."""
 
 
+def key_of(pair: FramePair) -> Path:
+    """The frame whose scores are warped at inference."""
+    return pair.key
+
+
+def current_of(pair: FramePair) -> Path:
+    """The frame whose scores the original warps for its features."""
+    return pair.current
+
+
 class WarpScorer:
     """Scores a pair by warping the key frame's own prediction and comparing it with a fresh one.
 
-    The original compared the current segmentation with itself, warped; the key frame was never
-    segmented. Here the score is what inference would have got.
+    So the score is what inference would have got. The original compared the current segmentation
+    with itself, warped; the key frame was never segmented.
 
     Args:
-        segmentation: network for both frames.
+        segmentation: network for the frames.
         flow: network between them.
+        carry: brings scores to the current frame.
+        warped: which frame's scores are warped.
     """
 
-    def __init__(self, segmentation: SegmentationNetwork, flow: FlowNetwork) -> None:
-        self._segmentation = segmentation
+    def __init__(
+        self,
+        segmentation: SegmentationNetwork,
+        flow: FlowNetwork,
+        carry: Callable[[Float32Array, FlowEstimate], Float32Array] = warp_scores,
+        warped: Callable[[FramePair], Path] = key_of,
+    ) -> None:
         self._flow = flow
-        self._seen: dict[Path, tuple[Float32Array, Float32Array]] = {}
-
-    def _frame(self, path: Path) -> tuple[Float32Array, Float32Array]:
-        """A frame's flow input and scores; lists name a frame many times in a row."""
-        if path not in self._seen:
-            image: UInt8Array = read_image_bgr(path)
-            while len(self._seen) >= 64:
-                self._seen.pop(next(iter(self._seen)))
-            self._seen[path] = self._flow.prepare(image), self._segmentation.scores(image)
-        return self._seen[path]
+        self._carry = carry
+        self._warped = warped
+        # Lists name a frame many times in a row.
+        self._view = lru_cache(64)(lambda path: flow.prepare(read_image_bgr(path)))
+        self._scores = lru_cache(64)(lambda path: segmentation.scores(read_image_bgr(path)))
 
     def score(self, pair: FramePair) -> tuple[Float32Array, float]:
         """See the protocol."""
-        key_view, key_scores = self._frame(pair.key)
-        current_view, current_scores = self._frame(pair.current)
-        comparison = self._flow.compare(current_view, key_view)
-        warped = warp_scores(key_scores, comparison.estimate())
-        return comparison.feature, agreement_pct(warped, current_scores)
+        comparison = self._flow.compare(self._view(pair.current), self._view(pair.key))
+        warped = self._carry(self._scores(self._warped(pair)), comparison.estimate())
+        return comparison.feature, agreement_pct(warped, self._scores(pair.current))
 
 
 class FeatureWriter:

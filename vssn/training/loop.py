@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
+from zipfile import BadZipFile
 
 import numpy as np
 
@@ -80,7 +81,7 @@ def _load_state(config: LoopConfig, task: Task) -> list[Metrics]:
             header = json.loads(str(state["header"]))
             variables = task.variables()
             values = [state[f"v{i}"] for i in range(len(variables))]
-    except (OSError, ValueError, KeyError) as error:
+    except (OSError, ValueError, KeyError, EOFError, BadZipFile) as error:
         raise CheckpointError(
             f"training state '{path}' ({error})",
             "the state that an interrupted training left",

@@ -120,7 +120,8 @@ class SegnetTask:
         self.steps_per_epoch = max(1, len(train) // recipe.batch_size)
         self.model = _build(recipe, recipe.crop_hw, fused=True)
         self.model.set_weights(initial.get_weights())
-        self._judge = _build(recipe, initial.input_shape[1:3], fused=False)
+        self._input_hw: tuple[int, int] = initial.input_shape[1:3]
+        self._judge = _build(recipe, self._input_hw, fused=False)
         self._forward = tf.function(lambda image: tf.nn.softmax(self._judge(image)))
         self._kept = initial
         self.average = [tf.Variable(np.asarray(v), trainable=False) for v in self.model.weights]
@@ -204,7 +205,8 @@ class SegnetTask:
         confusion = ConfusionMatrix()
         for still in self.val:
             image, truth = still.load_bgr()
-            scores = self._forward(segnet_input(image)).numpy()[0, ..., :NUM_CLASSES]
+            inputs = segnet_input(image, self._input_hw)
+            scores = self._forward(inputs).numpy()[0, ..., :NUM_CLASSES]
             confusion.add(truth, labels_from_scores(scores, truth.shape))
         return {"val_mean_iou": confusion.mean_iou()}
 

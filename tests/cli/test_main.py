@@ -1,0 +1,159 @@
+"""The command line as such: help, version, exit codes, and every script."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from vssn.cli import main as cli
+from vssn.cli.main import COMMANDS, main
+from vssn.version import __version__
+
+SCRIPTS = {
+    "convert_keras_to_tensorflow_pb.py",
+    "generate_resnet_features.py",
+    "inference_resnet_segnet.py",
+    "inference_resnet_segnet_video.py",
+    "make_lists.py",
+    "train_decision_network.py",
+    "train_flownets.py",
+    "train_resnet50_segnet.py",
+}
+HELP_BUDGET_S = 1.0  # of processor time, which other work on the machine does not lengthen
+
+
+def called(argv: list[str]) -> object:
+    try:
+        return main(argv)
+    except SystemExit as stop:
+        return stop.code
+
+
+@pytest.mark.parametrize("argv", [["--version"], ["infer", "--version"], ["video", "--version"]])
+def test_the_version_is_told(argv: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    assert called(argv) == 0
+    assert capsys.readouterr().out == f"vssn {__version__}\n"
+
+
+def test_help_names_every_command(capsys: pytest.CaptureFixture[str]) -> None:
+    assert called(["--help"]) == 0
+    out = capsys.readouterr().out
+    for name, summary in COMMANDS.items():
+        assert re.search(rf"^ +{name}\s+{re.escape(summary[:20])}", out, re.MULTILINE)
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_every_command_has_its_help(name: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert called([name, "--help"]) == 0
+    out = capsys.readouterr().out
+    assert COMMANDS[name].split()[0].capitalize() in out
+    assert f"vssn {name}" in out
+
+
+def test_no_help_imports_tensorflow_or_looks_for_a_screen() -> None:
+    check = (
+        "import sys\n"
+        "from vssn.cli.main import COMMANDS, main\n"
+        "for name in COMMANDS:\n"
+        "    try:\n"
+        "        main([name, '--help'])\n"
+        "    except SystemExit:\n"
+        "        pass\n"
+        "heavy = {'tensorflow', 'keras', 'matplotlib', 'scipy'} & set(sys.modules)\n"
+        "assert not heavy, heavy\n"
+    )
+    finished = subprocess.run([sys.executable, "-c", check], capture_output=True, text=True)
+    assert finished.returncode == 0, finished.stderr
+
+
+@pytest.mark.skipif(not hasattr(os, "wait4"), reason="needs processor times of a child")
+@pytest.mark.parametrize("argv", [["--help"], ["infer", "--help"], ["train-segnet", "--help"]])
+def test_help_answers_quickly(argv: list[str]) -> None:
+    with subprocess.Popen(
+        [sys.executable, "-m", "vssn.cli.main", *argv], stdout=subprocess.DEVNULL
+    ) as process:
+        _, status, usage = os.wait4(process.pid, 0)
+        process.returncode = os.waitstatus_to_exitcode(status)
+    assert process.returncode == 0
+    assert usage.ru_utime + usage.ru_stime < HELP_BUDGET_S
+
+
+@pytest.mark.parametrize("argv", [[], ["fly"], ["--quiet"], ["infer", "--fly"]])
+def test_a_wrong_command_line_is_refused_in_one_line(
+    argv: list[str], refuses: Callable[..., str]
+) -> None:
+    refuses(argv, "--help")
+
+
+def test_an_interrupt_is_no_traceback(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from vssn.cli import make_lists
+
+    def interrupted(args: object) -> int:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(make_lists, "run", interrupted)
+    assert main(["make-lists", "camvid"]) == cli.EXIT_INTERRUPTED
+    assert capsys.readouterr().err == "interrupted\n"
+
+
+def test_a_mistake_of_ours_is_not_hidden(monkeypatch: pytest.MonkeyPatch) -> None:
+    from vssn.cli import make_lists
+
+    def wrong(args: object) -> int:
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(make_lists, "run", wrong)
+    with pytest.raises(ZeroDivisionError):
+        main(["make-lists", "camvid"])
+
+
+def test_every_script_answers_help(repo_root: Path) -> None:
+    scripts = sorted((repo_root / "scripts").glob("*.py"))
+    assert {script.name for script in scripts} >= SCRIPTS
+    running = {
+        script.name: subprocess.Popen(
+            [sys.executable, str(script), "--help"],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            cwd=repo_root,
+        )
+        for script in scripts
+    }
+    for name, process in running.items():
+        out, error = process.communicate(timeout=120)
+        assert process.returncode == 0, f"{name}: {error}"
+        assert out.startswith("usage: vssn "), name
+
+
+FLAGS = {
+    "infer": (
+        *("--num_steps", "--target", "--data_dir", "--data_list", "--save_dir", "--segnet_chkpt"),
+        *("--dvs_flownet_chkpt", "--decision_chkpt", "--summary", "--quiet"),
+    ),
+    "video": (
+        *("--target", "--process_original", "--video_file", "--save_dir", "--segnet_chkpt"),
+        *("--dvs_flownet_chkpt", "--decision_chkpt", "--summary", "--quiet"),
+    ),
+    "features": (
+        *("--restore_from_seg", "--restore_from_flownet", "--clip", "--data_dir", "--data_list"),
+        *("--num_steps", "--save_dir"),
+    ),
+    "train-decision": ("--batch_size", "--learning_rate", "--epochs", "--decay", "--save_dir"),
+    "train-segnet": ("--data_dir", "--encoder_weights", "--epochs", "--resume"),
+}
+
+
+@pytest.mark.parametrize("name", FLAGS)
+def test_the_promised_flags_are_there(name: str, capsys: pytest.CaptureFixture[str]) -> None:
+    called([name, "--help"])
+    out = capsys.readouterr().out
+    assert [flag for flag in FLAGS[name] if f"{flag} " not in out and f"{flag}]" not in out] == []

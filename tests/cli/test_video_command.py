@@ -1,0 +1,308 @@
+"""``vssn video`` over fake networks: its video, its figures, interruption, and bad input."""
+
+from __future__ import annotations
+
+import json
+import signal
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import cv2
+import numpy as np
+import pytest
+
+from vssn.cli.main import main
+from vssn.datatypes import UInt8Array, VideoInfo
+from vssn.labels import PALETTE_RGB
+from vssn.media.avi import AviWriter
+from vssn.media.video import VideoSink, VideoSource
+
+if TYPE_CHECKING:
+    from conftest import FakeSegmentation
+
+Refuses = Callable[..., str]
+Paint = Callable[[np.ndarray], UInt8Array]
+SUMMARY_KEYS = {
+    *("frames", "segmentation_steps", "flow_steps", "fps_model", "fps_end_to_end", "latency_ms"),
+    *("runtime", "weights"),
+}
+ROAD, CAR = 3, 8
+SIZE_WH = (161, 121)  # odd on purpose
+FPS = 12.5
+
+
+@pytest.fixture
+def video(tmp_path: Path, paint: Paint) -> Path:
+    """Eight frames of a road with a car."""
+    path = tmp_path / "street.avi"
+    labels = np.full(SIZE_WH[::-1], ROAD)
+    labels[40:90, 60:120] = CAR
+    with VideoSink(path, VideoInfo(*SIZE_WH, FPS, None)) as sink:
+        for _ in range(8):
+            sink.write(paint(labels))
+    return path
+
+
+@pytest.fixture
+def argv(video: Path, tmp_path: Path, weight_flags: list[str]) -> list[str]:
+    """A command that works, once there are networks."""
+    return [
+        "video",
+        *("--video_file", str(video), "--save_dir", str(tmp_path / "out")),
+        *("--summary", str(tmp_path / "summary.json")),
+        *weight_flags,
+    ]
+
+
+def read(path: Path) -> tuple[VideoInfo, list[UInt8Array]]:
+    with VideoSource(path) as source:
+        return source.info, list(source)
+
+
+@pytest.mark.usefixtures("fake_networks")
+def test_the_video_has_the_sources_size_rate_and_frames(
+    argv: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main([*argv, "--target", "100"]) == 0
+    output = tmp_path / "out/output-video-original.avi"
+    assert [path.name for path in output.parent.iterdir()] == [output.name]
+    info, frames = read(output)
+    assert (info.width_px, info.height_px) == SIZE_WH
+    assert info.fps == pytest.approx(FPS)
+    assert len(frames) == 8
+    capture = cv2.VideoCapture(str(output))
+    assert capture.get(cv2.CAP_PROP_FOURCC) == cv2.VideoWriter.fourcc(*"MJPG")
+    capture.release()
+    out = capsys.readouterr().out
+    assert f"{output}: 8 frames" in out.splitlines()
+    assert "Segmentation steps: 8" in out.splitlines()
+
+
+@pytest.mark.usefixtures("fake_networks")
+def test_the_summary_has_the_promised_keys(argv: list[str], tmp_path: Path) -> None:
+    main([*argv, "--target", "0"])
+    summary = json.loads((tmp_path / "summary.json").read_text())
+    # A preset is told beside what was promised.
+    assert set(summary) - {"preset"} == SUMMARY_KEYS
+    assert (summary["frames"], summary["segmentation_steps"], summary["flow_steps"]) == (8, 1, 7)
+    assert set(summary["latency_ms"]) == {"p50", "p95", "p99", "max"}
+
+
+@pytest.mark.usefixtures("fake_networks")
+def test_objects_are_drawn_on_the_frames(argv: list[str], tmp_path: Path, video: Path) -> None:
+    main(argv)
+    _, drawn = read(tmp_path / "out/output-video-original.avi")
+    _, plain = read(video)
+    difference = np.abs(drawn[3].astype(int) - plain[3]).max(-1)
+    # The box around the car, and nothing on the road far below it.
+    assert (difference[60:70, 55:65] > 60).any()
+    assert (difference[110:] < 40).all()
+
+
+@pytest.mark.usefixtures("fake_networks")
+@pytest.mark.parametrize("false", ["False", "false"])
+def test_or_on_their_masks(argv: list[str], tmp_path: Path, false: str) -> None:
+    main([*argv, "--process_original", false])
+    _, frames = read(tmp_path / "out/output-video-segmented.avi")
+    assert len(frames) == 8
+    for (y, x), label in {(115, 10): ROAD, (75, 100): CAR}.items():
+        colour = PALETTE_RGB[label].astype(int)
+        assert np.abs(frames[2][y, x, ::-1].astype(int) - colour).max() < 12
+    assert not (tmp_path / "out/output-video-original.avi").exists()
+
+
+@pytest.mark.usefixtures("fake_networks")
+def test_a_source_cut_short_still_gives_a_whole_video(
+    argv: list[str], tmp_path: Path, video: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    video.write_bytes(video.read_bytes()[: video.stat().st_size * 5 // 8])
+    assert main(argv) == 0
+    _, frames = read(tmp_path / "out/output-video-original.avi")
+    assert 3 <= len(frames) < 8
+    assert f": {len(frames)} frames" in capsys.readouterr().out
+
+
+@pytest.mark.usefixtures("fake_networks")
+@pytest.mark.parametrize("error", [KeyboardInterrupt, RuntimeError])
+def test_an_interruption_keeps_a_playable_video_with_the_frames_so_far(
+    argv: list[str],
+    tmp_path: Path,
+    fake_segmentation: FakeSegmentation,
+    capsys: pytest.CaptureFixture[str],
+    error: type[BaseException],
+) -> None:
+    def fail() -> None:
+        if fake_segmentation.calls == 3:
+            raise error
+
+    fake_segmentation.before_each = fail
+    command = [*argv, "--target", "100"]
+    if error is KeyboardInterrupt:
+        assert main(command) == 130
+    else:
+        with pytest.raises(RuntimeError):
+            main(command)
+    output = tmp_path / "out/output-video-original.avi"
+    assert len(read(output)[1]) == 3
+    assert f"{output}: 3 frames" in capsys.readouterr().out
+    assert [path.name for path in output.parent.iterdir()] == [output.name]
+    assert not (tmp_path / "summary.json").exists()
+
+
+@pytest.mark.usefixtures("fake_networks")
+def test_an_older_video_stays_when_not_one_frame_was_made(
+    argv: list[str], tmp_path: Path, fake_segmentation: FakeSegmentation
+) -> None:
+    main(argv)
+    output = tmp_path / "out/output-video-original.avi"
+    before = output.read_bytes()
+
+    def interrupt() -> None:
+        raise KeyboardInterrupt
+
+    fake_segmentation.before_each = interrupt
+    assert main(argv) == 130
+    assert output.read_bytes() == before
+    assert len(list(output.parent.iterdir())) == 1
+
+
+SLOW_RUN = """
+import signal, sys, time
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a job in the background ignores it
+sys.path.insert(0, {tests!r})
+from conftest import FakeDecision, FakeFlow, FakeSegmentation
+from vssn.cli.main import main
+from vssn.runtime import load
+
+slow = FakeSegmentation()
+def wait():
+    if slow.calls == 4:
+        print("four frames", flush=True)
+    time.sleep(0.05)
+slow.before_each = wait
+networks = load.Networks(slow, FakeFlow(), FakeDecision(), "fake")
+load.load_networks = lambda *_: networks
+sys.exit(main({argv!r}))
+"""
+
+
+def test_ctrl_c_leaves_a_playable_video(
+    argv: list[str], tmp_path: Path, repo_root: Path, paint: Paint
+) -> None:
+    with VideoSink(tmp_path / "long.avi", VideoInfo(64, 48, 25, None)) as sink:
+        for _ in range(400):
+            sink.write(paint(np.full((48, 64), ROAD)))
+    command = [*argv, "--video_file", str(tmp_path / "long.avi"), "--target", "100"]
+    code = SLOW_RUN.format(tests=str(repo_root / "tests"), argv=command)
+    with subprocess.Popen(
+        [sys.executable, "-c", code],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        cwd=repo_root,
+    ) as process:
+        try:
+            assert process.stdout is not None
+            assert process.stdout.readline() == "four frames\n"
+            process.send_signal(signal.SIGINT)
+            out, error = process.communicate(timeout=60)
+        finally:
+            process.kill()
+    assert process.returncode == 130
+    assert error.splitlines()[-1] == "interrupted"
+    assert "Traceback" not in error
+    output = tmp_path / "out/output-video-original.avi"
+    frames = len(read(output)[1])
+    assert 3 <= frames < 400
+    assert f"{output}: {frames} frames" in out.splitlines()
+    assert [path.name for path in output.parent.iterdir()] == [output.name]
+
+
+def without_frames(path: Path) -> None:
+    with path.open("wb", buffering=0) as file:
+        AviWriter(file, (64, 48), 25).close()
+
+
+def become_directory(path: Path) -> None:
+    path.unlink()
+    path.mkdir()
+
+
+BAD_VIDEOS: dict[str, tuple[Callable[[Path], object], str]] = {
+    "missing": (lambda p: p.unlink(), "no such file"),
+    "empty": (lambda p: p.write_bytes(b""), "an empty file"),
+    "text": (lambda p: p.write_text("no video\n" * 99), "damaged or no video"),
+    "random": (lambda p: p.write_bytes(np.random.default_rng(0).bytes(9000)), "damaged"),
+    "header only": (lambda p: p.write_bytes(p.read_bytes()[:200]), "street.avi"),
+    "zero frames": (without_frames, "street.avi"),
+    "directory": (become_directory, "a directory"),
+}
+
+
+@pytest.mark.usefixtures("fake_networks")
+@pytest.mark.parametrize("name", BAD_VIDEOS)
+def test_a_bad_video_is_refused(
+    argv: list[str], refuses: Refuses, tmp_path: Path, video: Path, name: str
+) -> None:
+    spoil, word = BAD_VIDEOS[name]
+    spoil(video)
+    refuses(argv, "street.avi", word)
+    assert not (tmp_path / "out").exists()
+
+
+BAD_FLAGS = {
+    "process_original": (["--process_original", "maybe"], "neither True nor False"),
+    "target": (["--target", "nan"], "target"),
+    "segnet": (["--segnet_chkpt", "no.h5"], "no.h5"),
+    "flownets": (["--dvs_flownet_chkpt", "no.ckpt"], "no.ckpt"),
+    "decision": (["--decision_chkpt", "no.ckpt"], "no.ckpt"),
+    "abbreviation of nothing": (["--speed", "9"], "--speed"),
+}
+
+
+@pytest.mark.usefixtures("fake_networks")
+@pytest.mark.parametrize("name", BAD_FLAGS)
+def test_a_bad_flag_is_refused(
+    argv: list[str], refuses: Refuses, tmp_path: Path, name: str
+) -> None:
+    flags, word = BAD_FLAGS[name]
+    refuses([*argv, *flags], word)
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.usefixtures("fake_networks")
+def test_a_directory_that_can_not_be_written_is_refused(
+    argv: list[str], refuses: Refuses, video: Path, fake_segmentation: FakeSegmentation
+) -> None:
+    refuses([*argv, "--save_dir", video / "below"], "output directory", "street.avi")
+    refuses([*argv, "--summary", video / "s.json"], "output directory")
+    assert fake_segmentation.calls == 0
+
+
+@pytest.mark.usefixtures("fake_networks")
+def test_the_demo_annotates_its_clip_with_the_figures_beside_it(
+    video: Path, tmp_path: Path, weights_dir: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from vssn.cli import demo
+    from vssn.runtime.load import WeightPaths
+
+    paths = WeightPaths(weights_dir / "segnet.h5", weights_dir / "flow", weights_dir / "decision")
+    monkeypatch.setattr(WeightPaths, "locate", lambda *_: paths)
+    monkeypatch.setattr(demo, "demo_clip", lambda: video)
+    assert main(["demo", "--save_dir", str(tmp_path / "demo")]) == 0
+    assert {path.name for path in (tmp_path / "demo").iterdir()} == {
+        *("output-video-original.avi", "summary.json"),
+    }
+
+
+def test_the_demo_names_the_package_that_is_missing(
+    refuses: Refuses, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from vssn.cli import demo
+
+    monkeypatch.setattr(demo, "CLIP_PACKAGE", "no-such-package")
+    monkeypatch.chdir(tmp_path)
+    refuses(["demo"], "demo clip", "pip install")

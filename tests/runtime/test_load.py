@@ -1,0 +1,125 @@
+"""From files to networks: what is missing or damaged is refused, never made up."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pytest
+
+from vssn.checkpoints import locate
+from vssn.errors import CheckpointError
+from vssn.runtime import load
+from vssn.runtime.load import WeightPaths, load_networks
+
+if TYPE_CHECKING:
+    import keras
+
+
+@pytest.fixture
+def in_empty_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No weights here, and none beside the package."""
+    work = tmp_path / "work"
+    work.mkdir()
+    monkeypatch.chdir(work)
+    monkeypatch.setattr(locate, "__file__", str(tmp_path / "installed/vssn/checkpoints/locate.py"))
+
+
+@pytest.mark.usefixtures("in_empty_folder")
+def test_nothing_is_located_where_there_is_nothing(weights_dir: Path) -> None:
+    given = {
+        "segnet": weights_dir / "segnet.h5",
+        "flownets": weights_dir / "flow",
+        "decision": weights_dir / "decision",
+    }
+    assert WeightPaths.locate(**given) == WeightPaths(**given)
+    for name, folder in (
+        ("segnet", "resnet50_segnet_model"),
+        ("flownets", "dvs_net_flownets_checkpoints"),
+        ("decision", "decision_network_checkpoints"),
+    ):
+        with pytest.raises(CheckpointError, match=folder):
+            WeightPaths.locate(**{**given, name: None})
+        with pytest.raises(CheckpointError, match="missing"):
+            WeightPaths.locate(**{**given, name: weights_dir / "missing"})
+
+
+def test_digests_are_of_every_file(weights_dir: Path) -> None:
+    paths = WeightPaths(weights_dir / "segnet.h5", weights_dir / "flow", weights_dir / "decision")
+    digests = paths.sha256()
+    assert {Path(path).name for path in digests} == {
+        "segnet.h5",
+        *(
+            f"{name}.{end}"
+            for name in ("flow", "decision")
+            for end in ("index", "data-00000-of-00001")
+        ),
+    }
+    assert all(len(digest) == 64 for digest in digests.values())
+    assert len(set(digests.values())) == 5
+
+
+@pytest.fixture(scope="module")
+def saved(
+    tmp_path_factory: pytest.TempPathFactory, flownets: keras.Model, decision: keras.Model
+) -> Path:
+    """Checkpoints of the two small networks."""
+    from vssn.checkpoints.tf1 import save_decision, save_flownets
+
+    folder = tmp_path_factory.mktemp("saved")
+    save_flownets(flownets, folder / "flow")
+    save_decision(decision, folder / "decision")
+    return folder
+
+
+def test_damaged_weights_of_each_network_are_refused(weights_dir: Path, saved: Path) -> None:
+    good = {"flownets": saved / "flow/model.ckpt", "decision": saved / "decision/model.ckpt"}
+    segnet = weights_dir / "segnet.h5"
+    with pytest.raises(CheckpointError, match=r"segnet\.h5"):
+        load_networks(WeightPaths(segnet, **good))
+    with pytest.raises(CheckpointError, match="decision"):
+        load_networks(WeightPaths(segnet, good["flownets"], weights_dir / "decision"))
+    with pytest.raises(CheckpointError, match="flow"):
+        load.load_flow(weights_dir / "flow")
+
+
+def test_weights_of_another_network_are_refused(saved: Path) -> None:
+    with pytest.raises(CheckpointError, match="missing: FlowNets/"):
+        load.load_flow(saved / "decision/model.ckpt")
+
+
+def test_flow_and_decision_run_with_the_weights_of_their_files(
+    saved: Path, flownets: keras.Model, decision: keras.Model
+) -> None:
+    network = load.load_flow(saved / "flow/model.ckpt")
+    frame = np.random.default_rng(0).integers(0, 256, (90, 120, 3), np.uint8)
+    view = network.prepare(frame)
+    pair = np.concatenate([view, view], axis=-1)[np.newaxis]
+    expected = np.asarray(flownets(pair, training=False)["feature"])[0]
+    np.testing.assert_allclose(network.compare(view, view).feature, expected, rtol=1e-3, atol=1e-5)
+
+
+@pytest.mark.parametrize("suffix", [".h5", ".pb", ".keras"])
+def test_a_segmentation_file_of_junk_is_refused_in_one_line(tmp_path: Path, suffix: str) -> None:
+    path = tmp_path / f"resnet50_segnet{suffix}"
+    path.write_bytes(b"junk" * 1000)
+    with pytest.raises(CheckpointError, match="resnet50_segnet") as caught:
+        load.load_segmentation(path)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_segmenter_loads_in_one_call(
+    fake_networks: object, weights_dir: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import vssn
+    from vssn.streaming import load as streaming_load
+
+    monkeypatch.setattr(streaming_load, "load_networks", lambda *_: fake_networks)
+    segmenter = vssn.load_segmenter(
+        100, weights_dir / "segnet.h5", weights_dir / "flow", weights_dir / "decision"
+    )
+    results = list(segmenter.stream([np.zeros((48, 64, 3), np.uint8)] * 2))
+    assert [result.path for result in results] == [vssn.FramePath.SEGMENT] * 2
+    with pytest.raises(CheckpointError):
+        vssn.load_segmenter(80, weights_dir / "missing.h5")

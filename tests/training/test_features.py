@@ -1,0 +1,181 @@
+"""Training data of the decision network: scores, clip, interruption, damage."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import cv2
+import numpy as np
+import pytest
+
+from vssn.datatypes import UInt8Array
+from vssn.errors import BadInputError, MediaError
+from vssn.training.decision import read_feature_set
+from vssn.training.features import (
+    FeatureWriter,
+    FramePair,
+    WarpScorer,
+    agreement_pct,
+    generate_features,
+)
+
+if TYPE_CHECKING:
+    from conftest import FakeFlow, FakeSegmentation
+
+SHAPE = (4, 5, 384)
+SETTINGS = ["weights", "list"]
+SCORES = [92.5, 40.0, 77.25, 99.0, 60.0, 85.0]
+
+
+class MadeScorer:
+    """Names each pair's feature after its number; may be interrupted."""
+
+    def __init__(self, interrupt_at: int | None = None) -> None:
+        self.interrupt_at = interrupt_at
+        self.asked: list[int] = []
+
+    def score(self, pair: FramePair) -> tuple[np.ndarray, float]:
+        number = int(pair.key.name)
+        if number == self.interrupt_at:
+            raise KeyboardInterrupt
+        self.asked.append(number)
+        return np.full(SHAPE, number, np.float32), SCORES[number]
+
+
+PAIRS = [FramePair(Path(str(number)), Path("current")) for number in range(len(SCORES))]
+
+
+def generate(
+    folder: Path, scorer: MadeScorer, clip: float = 0.0, settings: list[str] = SETTINGS
+) -> int:
+    writer = FeatureWriter(folder, settings, clip)
+    for _ in generate_features(PAIRS, scorer, writer):
+        pass
+    return writer.finish()
+
+
+def content(folder: Path) -> dict[str, bytes]:
+    return {path.name: path.read_bytes() for path in folder.iterdir()}
+
+
+def test_agreement_is_the_share_of_pixels_with_the_same_best_class() -> None:
+    first = np.eye(11, dtype=np.float32)[np.array([[1, 2], [3, 4]])]
+    second = np.eye(11, dtype=np.float32)[np.array([[1, 2], [3, 5]])] * 0.3 + 0.2
+    assert agreement_pct(first, second) == 75
+    assert agreement_pct(first, first * 0.1) == 100
+
+
+def test_the_key_frames_own_prediction_is_warped_and_compared_with_a_fresh_one(
+    tmp_path: Path,
+    paint: Callable[[np.ndarray], UInt8Array],
+    fake_segmentation: FakeSegmentation,
+    fake_flow: FakeFlow,
+) -> None:
+    key = np.full((48, 64), 3)
+    key[:, 20:30] = 8
+    current = np.roll(key, 4, axis=1)
+    for name, labels in (("key", key), ("current", current)):
+        cv2.imwrite(str(tmp_path / f"{name}.png"), paint(labels))
+    pair = FramePair(tmp_path / "key.png", tmp_path / "current.png")
+    scorer = WarpScorer(fake_segmentation, fake_flow)
+    feature, still = scorer.score(pair)
+    assert feature.shape == SHAPE
+    # Copied, the car is off by 4 px on either side: 8 of 64 columns.
+    assert still == pytest.approx(100 * (1 - 8 / 64))
+    fake_flow.flow_cells = (-2, 0)
+    assert scorer.score(pair)[1] == 100
+    # Frames that come again are not segmented again.
+    assert fake_segmentation.calls == 2
+
+
+def test_features_and_scores_are_written_together(tmp_path: Path) -> None:
+    assert generate(tmp_path, MadeScorer()) == 6
+    assert set(content(tmp_path)) == {"X.npy", "Y.npy"}
+    features, scores = np.load(tmp_path / "X.npy"), np.load(tmp_path / "Y.npy")
+    assert features.shape == (6, *SHAPE)
+    assert features.dtype == scores.dtype == np.float32
+    assert features[:, 0, 0, 0].tolist() == [0, 1, 2, 3, 4, 5]
+    assert scores.tolist() == SCORES
+    assert len(read_feature_set(tmp_path).scores) == 6
+
+
+def test_clip_drops_pairs_whose_score_is_not_above_it(tmp_path: Path) -> None:
+    assert generate(tmp_path, MadeScorer(), clip=0.6) == 4
+    assert np.load(tmp_path / "Y.npy").tolist() == [92.5, 77.25, 99.0, 85.0]
+    assert np.load(tmp_path / "X.npy")[:, 0, 0, 0].tolist() == [0, 2, 3, 5]
+
+
+@pytest.mark.parametrize("clip", [0.0, 0.6])
+def test_an_interrupted_run_goes_on_and_gives_the_same_bytes(tmp_path: Path, clip: float) -> None:
+    whole, parts = tmp_path / "whole", tmp_path / "parts"
+    generate(whole, MadeScorer(), clip)
+    with pytest.raises(KeyboardInterrupt):
+        generate(parts, MadeScorer(interrupt_at=4), clip)
+    assert not (parts / "X.npy").exists()
+    scorer = MadeScorer()
+    generate(parts, scorer, clip)
+    assert scorer.asked == [4, 5]
+    assert content(parts) == content(whole)
+
+
+def test_a_kill_between_feature_and_score_leaves_no_gap(tmp_path: Path) -> None:
+    whole, parts = tmp_path / "whole", tmp_path / "parts"
+    generate(whole, MadeScorer())
+    with pytest.raises(KeyboardInterrupt):
+        generate(parts, MadeScorer(interrupt_at=3))
+    with (parts / ".X.partial").open("ab") as features:
+        features.write(b"\x01" * 5000)
+    with (parts / ".Y.partial").open("ab") as scores:
+        scores.write(b"\x01\x02")
+    generate(parts, MadeScorer())
+    assert content(parts) == content(whole)
+
+
+def test_partial_files_of_other_settings_are_discarded(tmp_path: Path) -> None:
+    with pytest.raises(KeyboardInterrupt):
+        generate(tmp_path, MadeScorer(interrupt_at=4))
+    scorer = MadeScorer()
+    generate(tmp_path, scorer, settings=["other weights", "list"])
+    assert scorer.asked == [0, 1, 2, 3, 4, 5]
+    with pytest.raises(KeyboardInterrupt):
+        generate(tmp_path, MadeScorer(interrupt_at=2))
+    scorer = MadeScorer()
+    generate(tmp_path, scorer, clip=0.5)
+    assert scorer.asked == [0, 1, 2, 3, 4, 5]
+
+
+def test_an_older_result_stays_until_the_new_one_is_complete(tmp_path: Path) -> None:
+    generate(tmp_path, MadeScorer())
+    before = content(tmp_path)
+    with pytest.raises(KeyboardInterrupt):
+        generate(tmp_path, MadeScorer(interrupt_at=2), settings=["other"])
+    for name in before:
+        assert (tmp_path / name).read_bytes() == before[name]
+
+
+def test_a_feature_of_another_shape_is_refused(tmp_path: Path) -> None:
+    def wrong() -> Iterator[tuple[np.ndarray, float]]:
+        yield np.zeros(SHAPE, np.float32), 50.0
+        yield np.zeros((4, 6, 384), np.float32), 50.0
+
+    writer = FeatureWriter(tmp_path, SETTINGS, 0)
+    with pytest.raises(BadInputError, match=r"feature \(4, 6, 384\).*\(4, 5, 384\)"):
+        list(writer.add_all(wrong()))
+    assert FeatureWriter(tmp_path, SETTINGS, 0).done == 1
+
+
+def test_nothing_above_the_clip_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(MediaError, match="lower --clip"):
+        generate(tmp_path, MadeScorer(), clip=0.995)
+    assert not (tmp_path / "X.npy").exists()
+
+
+@pytest.mark.parametrize("clip", [-0.1, 1.0, 80.0, float("nan")])
+def test_a_clip_out_of_range_is_refused_before_anything_is_made(
+    tmp_path: Path, clip: float
+) -> None:
+    with pytest.raises(BadInputError, match="--clip"):
+        FeatureWriter(tmp_path / "new", SETTINGS, clip)
+    assert not (tmp_path / "new").exists()

@@ -1,0 +1,90 @@
+"""Losses and learning rates, against values worked out by hand."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+
+LABELS = np.array([[[0, 3], [3, 11]]], np.int32)
+
+
+def logits_for(shares: list[list[float]]) -> np.ndarray:
+    """Logits of (1, 2, 2, 12) whose softmax gives classes 0 and 3 these shares."""
+    scores = np.full((4, 12), 1e-9)
+    scores[:, [0, 3]] = shares
+    shares_of_all = scores / scores.sum(-1, keepdims=True)
+    return np.asarray(np.log(shares_of_all).reshape(1, 2, 2, 12), np.float32)
+
+
+SHARES = [[0.8, 0.2], [0.5, 0.5], [0.25, 0.75], [0.9, 0.1]]
+
+
+def test_cross_entropy_is_the_weighted_mean_over_known_pixels() -> None:
+    from vssn.training.losses import weighted_cross_entropy
+
+    weights = np.ones(12, np.float32)
+    weights[[0, 3, 11]] = [1, 2, 0]
+    loss = float(weighted_cross_entropy(logits_for(SHARES), LABELS, weights))
+    expected = -(math.log(0.8) + 2 * math.log(0.5) + 2 * math.log(0.75)) / 5
+    assert loss == pytest.approx(expected, rel=1e-4)
+
+
+def test_soft_jaccard_is_over_the_classes_present() -> None:
+    from vssn.training.losses import soft_jaccard
+
+    # Class 0: both 0.8, either 1 + 1.55 - 0.8. Class 3: both 1.25, either 2 + 1.45 - 1.25.
+    first, third = 0.8 / (1.75 + 1), 1.25 / (2.2 + 1)
+    loss = float(soft_jaccard(logits_for(SHARES), LABELS))
+    assert loss == pytest.approx(1 - (first + third) / 2, rel=1e-4)
+
+
+def test_void_pixels_count_in_neither_loss() -> None:
+    from vssn.training.losses import soft_jaccard, weighted_cross_entropy
+
+    weights = np.append(np.ones(11), 0).astype(np.float32)
+    other = [*SHARES[:3], [0.01, 0.99]]
+    for loss in (soft_jaccard, lambda x, y: weighted_cross_entropy(x, y, weights)):
+        assert float(loss(logits_for(other), LABELS)) == float(loss(logits_for(SHARES), LABELS))
+
+
+def test_nothing_known_costs_nothing() -> None:
+    from vssn.training.losses import soft_jaccard, weighted_cross_entropy
+
+    void = np.full((1, 2, 2), 11, np.int32)
+    weights = np.append(np.ones(11), 0).astype(np.float32)
+    assert float(weighted_cross_entropy(logits_for(SHARES), void, weights)) == 0
+    assert float(soft_jaccard(logits_for(SHARES), void)) == 0
+
+
+def test_end_point_error_is_a_length_and_heeds_the_weight() -> None:
+    from vssn.training.flow import end_point_error
+
+    flow = np.zeros((1, 2, 2, 2), np.float32)
+    predicted = flow.copy()
+    predicted[0, 0, 0] = (3, 4)
+    predicted[0, 1, 1] = (100, 0)
+    weight = np.array([[[1, 1], [1, 0]]], np.float32)
+    error = float(end_point_error(predicted, flow, weight, epsilon=1e-4))
+    assert error == pytest.approx(5 / 3, rel=1e-3)
+    assert float(end_point_error(flow, flow, weight * 0)) == 0
+
+
+def test_one_cycle_warms_up_and_falls_to_nearly_zero() -> None:
+    import keras
+
+    from vssn.training.schedules import OneCycle
+
+    cycle = OneCycle(0.1, 100, warmup_share=0.1)
+    rates = [float(cycle(step)) for step in range(101)]
+    assert rates[0] == pytest.approx(0.1 * 1e-4)
+    assert rates[5] == pytest.approx(0.05)
+    assert rates[10] == pytest.approx(0.1)
+    assert rates[55] == pytest.approx(0.05, rel=1e-4)
+    assert rates[100] == pytest.approx(0.1 * 1e-4)
+    assert np.all(np.diff(rates[:11]) > 0)
+    assert np.all(np.diff(rates[10:]) < 1e-9)
+    again = OneCycle.from_config(cycle.get_config())
+    assert float(again(37)) == rates[37]
+    assert isinstance(cycle, keras.optimizers.schedules.LearningRateSchedule)

@@ -1,0 +1,198 @@
+"""Training of the decision network: it learns, resumes exactly, and refuses bad data."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pytest
+
+from vssn.checkpoints.bundle import index_path
+from vssn.errors import MediaError
+from vssn.training.decision import DecisionRecipe, DecisionTask, FeatureSet, read_feature_set
+from vssn.training.loop import LoopConfig, train
+
+if TYPE_CHECKING:
+    import keras
+
+SHAPE = (4, 5, 384)
+RECIPE = DecisionRecipe(batch_size=32, learning_rate=0.001)
+
+
+def made_set(count: int, seed: int) -> FeatureSet:
+    """Scores from 50 to 100 that show in some of the feature's channels."""
+    rng = np.random.default_rng(seed)
+    hidden = rng.random(count).astype(np.float32)
+    features = rng.standard_normal((count, *SHAPE)).astype(np.float32) * 0.1
+    features[..., :64] += hidden[:, np.newaxis, np.newaxis, np.newaxis]
+    return FeatureSet(features, 50 + 50 * hidden)
+
+
+@pytest.fixture(scope="module")
+def sets() -> tuple[FeatureSet, FeatureSet]:
+    return made_set(72, 0), made_set(40, 1)
+
+
+def run(
+    folder: Path, sets: tuple[FeatureSet, FeatureSet], epochs: int, resume: bool = False
+) -> tuple[DecisionTask, list[dict[str, Any]]]:
+    task = DecisionTask(*sets, RECIPE)
+    config = LoopConfig(4, folder, resume=resume, fingerprint=RECIPE.fingerprint(72))
+    rows = train(task, config)
+    return task, [next(rows) for _ in range(epochs)]
+
+
+@pytest.fixture(scope="module")
+def whole(
+    tmp_path_factory: pytest.TempPathFactory, sets: tuple[FeatureSet, FeatureSet]
+) -> tuple[Path, DecisionTask, list[dict[str, Any]]]:
+    """A training of 4 epochs that nothing interrupts."""
+    folder = tmp_path_factory.mktemp("whole")
+    return folder, *run(folder, sets, 4)
+
+
+Whole = tuple[Path, DecisionTask, list[dict[str, Any]]]
+
+
+def test_training_lowers_the_error_on_pairs_it_has_not_seen(
+    whole: Whole, sets: tuple[FeatureSet, FeatureSet]
+) -> None:
+    folder, task, rows = whole
+    errors = [row["val_mean_absolute_error"] for row in rows]
+    untrained = float(sets[1].scores.mean())  # it says about 0
+    assert min(errors) < untrained / 3
+    # The best model is kept, and says what was measured.
+    task.load_best(folder)
+    assert task.validate()["val_mean_absolute_error"] == pytest.approx(min(errors), rel=1e-4)
+    assert task.train_error() < untrained / 3
+
+
+def test_best_and_last_are_checkpoints_and_the_best_is_found(whole: Whole) -> None:
+    from vssn.checkpoints.locate import locate_tf1
+
+    folder = whole[0]
+    assert index_path(folder / "model.ckpt").is_file()
+    assert index_path(folder / "modelFinal.ckpt").is_file()
+    assert locate_tf1(folder, "decision_network_checkpoints") == folder / "model.ckpt"
+
+
+def test_two_epochs_and_two_resumed_are_four_bit_for_bit(
+    whole: Whole, tmp_path: Path, sets: tuple[FeatureSet, FeatureSet]
+) -> None:
+    run(tmp_path, sets, 2)
+    task, rows = run(tmp_path, sets, 2, resume=True)
+    assert [row["epoch"] for row in rows] == [3, 4]
+    before = [np.asarray(variable) for variable in _uninterrupted(whole, tmp_path).variables()]
+    after = [np.asarray(variable) for variable in task.variables()]
+    assert len(before) == len(after) > 20
+    assert all(np.array_equal(a, b) for a, b in zip(before, after, strict=True))
+    data = "modelFinal.ckpt.data-00000-of-00001"
+    assert (tmp_path / data).read_bytes() == (whole[0] / data).read_bytes()
+    for name in ("loss", "val_mean_absolute_error"):
+        assert [row[name] for row in rows] == [row[name] for row in whole[2][2:]]
+
+
+def _uninterrupted(whole: Whole, tmp_path: Path) -> DecisionTask:
+    """The state of the whole training at its end, whatever tests did with its task."""
+    from vssn.training.loop import _load_state
+
+    config = LoopConfig(4, whole[0], fingerprint=RECIPE.fingerprint(72))
+    _load_state(config, whole[1])
+    return whole[1]
+
+
+def test_every_pair_is_seen_once_an_epoch_in_another_order(
+    whole: Whole, sets: tuple[FeatureSet, FeatureSet]
+) -> None:
+    task = whole[1]
+    epochs = [np.concatenate([scores for _, scores in task.batches(e)]) for e in (0, 1, 0)]
+    assert [len(scores) for _, scores in task.batches(0)] == [32, 32, 8]
+    assert task.steps_per_epoch == 3
+    assert sorted(epochs[0]) == sorted(sets[0].scores)
+    assert not np.array_equal(epochs[0], epochs[1])
+    assert np.array_equal(epochs[0], epochs[2])
+    features, scores = next(iter(task.batches(0)))
+    at = int(np.flatnonzero(sets[0].scores == scores[0])[0])
+    assert np.array_equal(features[0], sets[0].features[at])
+
+
+def test_the_learning_rate_falls_by_the_decay_each_epoch(whole: Whole) -> None:
+    rate = whole[1]._optimizer._learning_rate
+    assert float(rate(0)) == float(rate(2)) == pytest.approx(0.001)
+    assert float(rate(3)) == pytest.approx(0.001 * 0.99)
+    assert float(rate(300)) == pytest.approx(0.001 * 0.99**100, rel=1e-4)
+
+
+def test_the_originals_defaults() -> None:
+    recipe = DecisionRecipe()
+    assert (recipe.batch_size, recipe.learning_rate, recipe.decay) == (32, 0.002, 0.99)
+
+
+def save(folder: Path, features: np.ndarray, scores: np.ndarray) -> Path:
+    np.save(folder / "X.npy", features)
+    np.save(folder / "Y.npy", scores)
+    return folder
+
+
+def test_a_good_set_is_read_also_in_float64_and_as_a_column(tmp_path: Path) -> None:
+    made = made_set(3, 0)
+    save(tmp_path, made.features.astype(np.float64), made.scores[:, np.newaxis])
+    found = read_feature_set(tmp_path)
+    assert found.features.dtype == found.scores.dtype == np.float32
+    assert np.array_equal(found.features, made.features)
+    assert np.array_equal(found.scores, made.scores)
+
+
+X, Y = np.zeros((3, *SHAPE), np.float32), np.array([10, 50, 100], np.float32)
+WITH_NAN = X.copy()
+WITH_NAN[1, 2, 3, 4] = np.nan
+
+
+@pytest.mark.parametrize(
+    ("features", "scores", "message"),
+    [
+        (X, Y[:2], "as many features as scores"),
+        (WITH_NAN, Y, "finite numbers only"),
+        (X, np.array([1, np.inf, 2], np.float32), "finite numbers only"),
+        (X, np.array([0, 50, 100.5], np.float32), "scores from 0 to 100"),
+        (X, np.array([-1, 50, 100], np.float32), "from -1 to 100.*scores from 0 to 100"),
+        (np.zeros((3, 4, 6, 384), np.float32), Y, r"X \(N, \(4, 5, 384\)\)"),
+        (X.reshape(3, -1), Y, r"X \(N, \(4, 5, 384\)\)"),
+        (X, np.zeros((3, 2), np.float32), r"Y \(N,\)"),
+        (X[:0], Y[:0], r"Y \(N,\)"),
+        (np.array(1.0), np.array(1.0), r"X \(N, \(4, 5, 384\)\)"),
+        (X, np.array(["a", "b", "c"]), "numbers in a NumPy array file"),
+        (X.astype(bool), Y, "numbers in a NumPy array file"),
+    ],
+)
+def test_bad_data_is_refused_in_one_line(
+    tmp_path: Path, features: np.ndarray, scores: np.ndarray, message: str
+) -> None:
+    save(tmp_path, features, scores)
+    with pytest.raises(MediaError, match=message) as caught:
+        read_feature_set(tmp_path)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("damage", ["missing", "empty", "text", "half", "pickle", "zip", "huge"])
+def test_a_file_that_is_no_array_is_refused_in_one_line(tmp_path: Path, damage: str) -> None:
+    path = save(tmp_path, X, Y) / "X.npy"
+    content = path.read_bytes()
+    if damage == "missing":
+        path.unlink()
+    elif damage == "pickle":
+        np.save(path, np.array([{}, 1], dtype=object))
+    elif damage == "huge":
+        path.write_bytes(content.replace(b"(3, 4, 5, 384)", b"(9999999999999, 4, 5, 384)"))
+    else:
+        kinds = {"empty": b"", "text": b"text", "half": content[:5000], "zip": b"PK\x03\x04" * 9}
+        path.write_bytes(kinds[damage])
+    with pytest.raises(MediaError, match=r"X\.npy") as caught:
+        read_feature_set(tmp_path)
+    assert "\n" not in str(caught.value)
+
+
+def test_dropout_is_off_when_the_network_is_judged(whole: Whole, decision: keras.Model) -> None:
+    features = made_set(5, 3).features
+    assert np.array_equal(whole[1].predict(features), whole[1].predict(features))

@@ -1,0 +1,171 @@
+"""Regions of a frame, each with its own key frame, score and decision, as in DVSNet."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+
+import numpy as np
+
+from vssn.datatypes import Box, Float32Array, FramePath, FrameResult, UInt8Array
+from vssn.errors import BadInputError
+from vssn.preprocess import resize_bilinear
+from vssn.streaming.segmenter import AdaptiveSegmenter, FrameScores, Segmenter, StageClock
+
+DEFAULT_OVERLAP_PX = 64
+OVERLAP_UNIT_PX = 8
+
+
+@dataclass(frozen=True)
+class RegionGrid:
+    """How a frame is split: into a grid of cells, each widened on its inner sides.
+
+    Attributes:
+        rows, columns: cells of equal size, to a px.
+        overlap_px: how far a region reaches beyond its cell, so that neighbours share twice as
+            much; a multiple of 8, as in DVSNet.
+
+    Raises:
+        BadInputError: no such grid.
+    """
+
+    rows: int
+    columns: int
+    overlap_px: int = DEFAULT_OVERLAP_PX
+
+    def __post_init__(self) -> None:
+        if min(self.rows, self.columns) < 1:
+            raise BadInputError(
+                f"--regions {self.rows}x{self.columns}", "1x1 or more", "pass --regions 2x2"
+            )
+        if self.overlap_px < 0 or self.overlap_px % OVERLAP_UNIT_PX:
+            raise BadInputError(
+                f"--overlap {self.overlap_px}",
+                f"0 or a multiple of {OVERLAP_UNIT_PX} px",
+                f"pass --overlap {DEFAULT_OVERLAP_PX}",
+            )
+
+    @classmethod
+    def parse(cls, text: str, overlap_px: int = DEFAULT_OVERLAP_PX) -> RegionGrid:
+        """Make a grid of rows x columns in words, such as ``2x2``.
+
+        Raises:
+            BadInputError: the text says something else, or there is no such grid.
+        """
+        sides = re.fullmatch(r"([0-9]{1,4})x([0-9]{1,4})", text.strip().lower())
+        if sides is None:
+            raise BadInputError(f"--regions {text!r}", "ROWSxCOLUMNS", "pass --regions 2x2")
+        return cls(int(sides[1]), int(sides[2]), overlap_px)
+
+    def boxes(self, hw: tuple[int, int]) -> list[Box]:
+        """The regions of a frame of ``hw`` px, row by row; together they cover it.
+
+        Raises:
+            BadInputError: the frame has fewer px than the grid has cells.
+        """
+        if hw[0] < self.rows or hw[1] < self.columns:
+            raise BadInputError(
+                f"--regions {self.rows}x{self.columns} for a frame of {hw[1]}x{hw[0]} px",
+                "no more rows and columns than the frame has px",
+                "pass fewer regions",
+            )
+        return [
+            Box(left, top, right, bottom)
+            for top, bottom in self._spans(hw[0], self.rows)
+            for left, right in self._spans(hw[1], self.columns)
+        ]
+
+    def _spans(self, length: int, cells: int) -> list[tuple[int, int]]:
+        edges = [length * cell // cells for cell in range(cells + 1)]
+        return [
+            (max(start - self.overlap_px, 0), min(end + self.overlap_px, length))
+            for start, end in pairwise(edges)
+        ]
+
+
+class RegionSegmenter(Segmenter):
+    """Segments each region of the frames on its own and merges them by the larger class score.
+
+    Where little moves, a region keeps its key frame while others are segmented anew.
+
+    Source: Xu et al., "Dynamic Video Segmentation Network" (CVPR 2018).
+
+    Args:
+        make_segmenter: makes the segmenter of a region, with a schedule of its own.
+        grid: how frames are split.
+    """
+
+    def __init__(self, make_segmenter: Callable[[], AdaptiveSegmenter], grid: RegionGrid) -> None:
+        self._segmenters = [make_segmenter() for _ in range(grid.rows * grid.columns)]
+        self._grid = grid
+
+    def reset(self) -> None:
+        """Forget the stream; every region of the next frame is segmented."""
+        for segmenter in self._segmenters:
+            segmenter.reset()
+
+    def step(self, frame_bgr: UInt8Array) -> FrameResult:
+        """Process the next frame.
+
+        Args:
+            frame_bgr: (H, W, 3) uint8 BGR; a stream's frames are of one size.
+
+        Returns:
+            See :meth:`vssn.streaming.segmenter.AdaptiveSegmenter.step`; seconds are summed over
+            the regions, and ``region_paths`` tells how each region's labels came about.
+        """
+        hw = (frame_bgr.shape[0], frame_bgr.shape[1])
+        boxes = self._grid.boxes(hw)
+        regions = [
+            segmenter.step_scores(frame_bgr[box.top : box.bottom, box.left : box.right])
+            for segmenter, box in zip(self._segmenters, boxes, strict=True)
+        ]
+        clock = StageClock(_summed_seconds(regions))
+        with clock.stage("labels"):
+            labels = merge_labels([region.scores for region in regions], boxes, hw)
+        expected = [r.expected_score for r in regions if r.expected_score is not None]
+        paths = tuple(region.path for region in regions)
+        return FrameResult(
+            index=regions[0].index,
+            labels=labels,
+            path=FramePath.SEGMENT if FramePath.SEGMENT in paths else FramePath.WARP,
+            expected_score=min(expected, default=None),
+            key_distance=max(region.key_distance for region in regions),
+            seconds=clock.seconds,
+            region_paths=paths,
+        )
+
+
+def _summed_seconds(regions: Sequence[FrameScores]) -> dict[str, float]:
+    total: Counter[str] = Counter()
+    for region in regions:
+        total.update(region.seconds)
+    return dict(total)
+
+
+def merge_labels(
+    scores: Sequence[Float32Array], boxes: Sequence[Box], hw: tuple[int, int]
+) -> UInt8Array:
+    """Enlarge each region's class scores to its box, and take each px from the surest region.
+
+    Args:
+        scores: (h, w, classes) float32 per region.
+        boxes: where the regions lie; of equal scores the first region's counts.
+        hw: the frame's height and width.
+
+    Returns:
+        (H, W) uint8 class indices.
+    """
+    labels = np.zeros(hw, np.uint8)
+    largest = np.full(hw, -np.inf, np.float32)
+    for region, box in zip(scores, boxes, strict=True):
+        place = np.s_[box.top : box.bottom, box.left : box.right]
+        enlarged = resize_bilinear(region, (box.bottom - box.top, box.right - box.left))
+        score = enlarged.max(axis=-1)
+        surer = score > largest[place]
+        labels[place][surer] = enlarged.argmax(axis=-1)[surer]
+        largest[place][surer] = score[surer]
+    return labels
