@@ -11,7 +11,7 @@ from typing import Any
 import keras
 import numpy as np
 import pytest
-from conftest import SEGNET_HW
+from made_weights import SEGNET_HW
 
 from vssn.checkpoints import convert as convert_module
 from vssn.checkpoints.convert import convert
@@ -33,7 +33,7 @@ def weights(segnet: keras.Model, tmp_path_factory: pytest.TempPathFactory) -> Pa
 @pytest.fixture
 def built_already(segnet: keras.Model, monkeypatch: pytest.MonkeyPatch) -> None:
     """Spares a test the seconds of building and loading what is there."""
-    monkeypatch.setattr(convert_module, "_load_model", lambda weights, config: segnet)
+    monkeypatch.setattr(convert_module, "load_segnet", lambda weights, config: segnet)
 
 
 def _missing(exporter: Exporter) -> str:

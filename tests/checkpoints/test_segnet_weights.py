@@ -12,7 +12,7 @@ import h5py
 import keras
 import numpy as np
 import pytest
-from conftest import SEGNET_HW, clear, fill
+from made_weights import SEGNET_HW, clear, fill
 
 from vssn.checkpoints.hdf5 import LayerWeights, read_layer_weights, write_layer_weights
 from vssn.checkpoints.segnet_weights import (

@@ -15,12 +15,11 @@ import numpy as np
 
 from vssn.checkpoints.exporters import EXPORTERS, SAVED_MODEL_FILE, Exporter, Function
 from vssn.checkpoints.freeze import frozen_graph_def
-from vssn.checkpoints.segnet_weights import CONFIG_FILE, load_segnet_weights, read_segnet_config
+from vssn.checkpoints.segnet_weights import load_segnet
 from vssn.datatypes import UInt8Array
 from vssn.errors import BadInputError, CheckpointError
 from vssn.files import make_directory
-from vssn.models.segnet import build_segnet
-from vssn.preprocess import SEGNET_INPUT_HW, segnet_input
+from vssn.preprocess import segnet_input
 
 TOLERANCE = 1e-4
 
@@ -67,7 +66,7 @@ def convert(
     frames = list(frames_bgr)
     if not frames:
         raise BadInputError("no frames", "at least one to compare the outputs on", "give some")
-    model = _load_model(model_weights, config)
+    model = load_segnet(model_weights, config)
     make_directory(output.parent)
     with tempfile.TemporaryDirectory(prefix=".convert-", dir=output.parent) as folder:
         temporary = Path(folder) / output.name
@@ -99,15 +98,6 @@ def _checked_exporter(fmt: str, output: Path) -> Exporter:
             f"output '{output}', a folder of other files", "a new name", "choose another one"
         )
     return exporter
-
-
-def _load_model(model_weights: Path, config: Path | None) -> keras.Model:
-    beside = model_weights.with_name(CONFIG_FILE)
-    config = config or (beside if beside.is_file() else None)
-    input_hw = read_segnet_config(config).input_hw if config else SEGNET_INPUT_HW
-    model = build_segnet(input_hw)
-    load_segnet_weights(model, model_weights)
-    return model
 
 
 def _write(exporter: Exporter, model: keras.Model, path: Path) -> None:

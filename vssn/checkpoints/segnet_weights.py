@@ -14,6 +14,7 @@ from vssn.checkpoints.hdf5 import Array, LayerWeights, read_layer_weights, write
 from vssn.errors import CheckpointError
 from vssn.files import atomic_path
 from vssn.labels import NUM_OUTPUTS
+from vssn.preprocess import SEGNET_INPUT_HW
 
 if TYPE_CHECKING:
     import keras
@@ -123,6 +124,26 @@ def load_segnet_weights(model: keras.Model, path: Path) -> None:
         _check(path, layer, given.variables)
     for layer, given in pairs:
         _assign(layer, given.variables)
+
+
+def load_segnet(path: Path, config: Path | None = None) -> keras.Model:
+    """Build ResNet50-SegNet with the weights of a file, at its config's input size.
+
+    Args:
+        path: see :func:`vssn.checkpoints.hdf5.read_layer_weights`.
+        config: ``resnet50_segnet_config.json``; None for the one beside the weights, or else an
+            input of 416x608.
+
+    Raises:
+        CheckpointError: weights or config can't be read, or are not for this network.
+    """
+    from vssn.models.segnet import build_segnet
+
+    beside = path.with_name(CONFIG_FILE)
+    config = config or (beside if beside.is_file() else None)
+    model = build_segnet(read_segnet_config(config).input_hw if config else SEGNET_INPUT_HW)
+    load_segnet_weights(model, path)
+    return model
 
 
 def save_segnet_weights(model: keras.Model, path: Path, exact: bool = False) -> None:

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from vssn.checkpoints.locate import (
     DECISION_FOLDER,
     FLOWNETS_FOLDER,
@@ -113,16 +115,15 @@ def load_segmentation(
     """
     start_tensorflow()
     from vssn.checkpoints.frozen import read_frozen_graph
-    from vssn.checkpoints.segnet_weights import load_segnet_weights
-    from vssn.models.segnet import build_segnet
+    from vssn.checkpoints.segnet_weights import load_segnet
     from vssn.runtime.tensorflow import TensorFlowSegmentation, freeze
 
     logger.info("segmentation network: %s", path)
     if path.suffix == ".pb":
         graph = read_frozen_graph(path)
+        graph.run(np.zeros((1, *graph.input_hw, 3), np.float32))  # compiles; not a frame's time
         return TensorFlowSegmentation(graph.run, graph.input_hw, conventions)
-    model = build_segnet()
-    load_segnet_weights(model, path)
+    model = load_segnet(path)
     return TensorFlowSegmentation(freeze(model), model.input_shape[1:3], conventions)
 
 
