@@ -22,12 +22,28 @@ def make_directory(path: Path) -> Path:
         with tempfile.TemporaryFile(dir=path):
             pass
     except OSError as error:
-        raise MediaError(
-            f"output directory '{path}' ({error.strerror})",
-            "a directory that can be written to",
-            "choose another one or change its permissions",
-        ) from error
+        raise _unwritable(path, error.strerror) from error
     return path
+
+
+def check_writable(directory: Path) -> None:
+    """Find out before the work whether ``directory`` can be made and written to; make nothing.
+
+    Raises:
+        MediaError: it can't.
+    """
+    existing = next(path for path in (directory, *directory.absolute().parents) if path.exists())
+    if not existing.is_dir() or not os.access(existing, os.W_OK | os.X_OK):
+        reason = "no permission" if existing.is_dir() else f"'{existing}' is no directory"
+        raise _unwritable(directory, reason)
+
+
+def _unwritable(directory: Path, reason: str | None) -> MediaError:
+    return MediaError(
+        f"output directory '{directory}' ({reason})",
+        "a directory that can be written to",
+        "choose another one or change its permissions",
+    )
 
 
 @contextmanager

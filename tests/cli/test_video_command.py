@@ -114,12 +114,31 @@ def test_or_on_their_masks(argv: list[str], tmp_path: Path, false: str) -> None:
     assert not (tmp_path / "out/output-video-original.avi").exists()
 
 
+def test_a_camera_half_described_is_refused(argv: list[str], refuses: Callable[..., str]) -> None:
+    refuses([*argv, "--focal_px", "800"], "--camera_height_m")
+
+
+@pytest.mark.usefixtures("fake_networks")
+def test_distances_come_from_the_camera_that_is_described(
+    argv: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cameras = []
+    monkeypatch.setattr(
+        "vssn.scene.annotate.measure", lambda objects, camera: cameras.append(camera) or []
+    )
+    camera = ["--focal_px", "800", "--camera_height_m", "1.5", "--camera_pitch_deg", "2"]
+    assert main([*argv, *camera]) == 0
+    described = (cameras[0].focal_px, cameras[0].height_m, cameras[0].pitch_deg)
+    assert described == (800, 1.5, 2)
+    assert cameras[0].calibrated
+
+
 @pytest.mark.usefixtures("fake_networks")
 def test_a_source_cut_short_still_gives_a_whole_video(
     argv: list[str], tmp_path: Path, video: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     video.write_bytes(video.read_bytes()[: video.stat().st_size * 5 // 8])
-    assert main(argv) == 0
+    assert main(argv) == 2
     _, frames = read(tmp_path / "out/output-video-original.avi")
     assert 3 <= len(frames) < 8
     assert f": {len(frames)} frames" in capsys.readouterr().out

@@ -133,6 +133,26 @@ def test_a_kill_between_feature_and_score_leaves_no_gap(tmp_path: Path) -> None:
     assert content(parts) == content(whole)
 
 
+def test_a_kill_while_the_partial_files_are_removed_does_no_harm(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    removed: list[str] = []
+    unlink = Path.unlink
+
+    def killed(path: Path, missing_ok: bool = False) -> None:
+        if ".partial" in path.name and any(".partial" in name for name in removed):
+            raise KeyboardInterrupt
+        removed.append(path.name)
+        unlink(path, missing_ok)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "unlink", lambda *args, **kwargs: killed(*args, **kwargs))
+        with pytest.raises(KeyboardInterrupt):
+            generate(tmp_path, MadeScorer())
+    assert generate(tmp_path, MadeScorer()) == 6
+    assert set(content(tmp_path)) == {"X.npy", "Y.npy"}
+
+
 def test_partial_files_of_other_settings_are_discarded(tmp_path: Path) -> None:
     with pytest.raises(KeyboardInterrupt):
         generate(tmp_path, MadeScorer(interrupt_at=4))

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from vssn.errors import CheckpointError, MediaError
+from vssn.errors import BadInputError, CheckpointError, MediaError
 from vssn.training.loop import STATE_FILE, LoopConfig, train
 from vssn.training.progress import LOG_FILE, Metrics, Progress
 
@@ -187,7 +187,7 @@ def test_progress_counts_steps_and_time_left(tmp_path: Path) -> None:
 def test_a_diverged_loss_ends_the_training_and_is_not_kept(tmp_path: Path, loss: float) -> None:
     task = TinyTask()
     task.loss_at = {2: loss}
-    with pytest.raises(FloatingPointError, match="epoch 3"):
+    with pytest.raises(BadInputError, match="epoch 3"):
         run(task, config(tmp_path))
     log = json.loads((tmp_path / LOG_FILE).read_text())
     assert [row["epoch"] for row in log["epochs"]] == [1, 2]

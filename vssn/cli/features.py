@@ -6,7 +6,14 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from vssn.cli.options import add_preset_argument, add_quiet_argument, positive, progress
+from vssn.cli.options import (
+    add_preset_argument,
+    add_quiet_argument,
+    number,
+    positive,
+    progress,
+)
+from vssn.files import check_writable
 
 if TYPE_CHECKING:
     from vssn.training.features import FramePair
@@ -30,7 +37,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--clip",
-        type=float,
+        type=number,
         default=0.0,
         help="drop pairs whose score, 0-1, is not above this (default: %(default)s)",
     )
@@ -57,17 +64,18 @@ def run(args: argparse.Namespace) -> int:
     from vssn.runtime.load import load_flow, load_segmentation
     from vssn.training.features import FeatureWriter, WarpScorer, generate_features
 
+    check_writable(args.save_dir)
     preset, pairs = PRESETS[args.preset], _pairs(args)
     segnet = locate_segnet(args.restore_from_seg)
     flownets = locate_tf1(args.restore_from_flownet, FLOWNETS_FOLDER)
     digests = sha256_of([*weights_files(segnet), *weights_files(flownets)])
     settings = [args.preset, *digests.values(), *(f"{pair.key} {pair.current}" for pair in pairs)]
-    writer = FeatureWriter(args.save_dir, settings, args.clip)
-    if writer.done:
-        print(f"going on after {writer.done} of {len(pairs)} pairs")
     segmentation = load_segmentation(segnet, preset.conventions)
     flow = load_flow(flownets, preset.conventions)
     scorer = WarpScorer(segmentation, flow, preset.rules.carry, preset.warped)
+    writer = FeatureWriter(args.save_dir, settings, args.clip)
+    if writer.done:
+        print(f"going on after {writer.done} of {len(pairs)} pairs")
     steps = generate_features(pairs, scorer, writer)
     for _ in progress(steps, len(pairs) - writer.done, args.quiet, unit="pair"):
         pass

@@ -18,6 +18,7 @@ from vssn.cli.options import (
     segmenter_plan,
     write_summary,
 )
+from vssn.files import check_writable
 
 if TYPE_CHECKING:
     from vssn.evaluation.dataset import DatasetFrame, Scores
@@ -60,6 +61,8 @@ def run(args: argparse.Namespace) -> int:
     from vssn.runtime.load import WeightPaths, load_networks
 
     check_summary(args.summary)
+    if args.save_dir:
+        check_writable(args.save_dir)
     preset = PRESETS[args.preset]
     plan = segmenter_plan(args, preset)
     frames = _frames(args, preset)

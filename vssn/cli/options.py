@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import math
 import sys
 from collections.abc import Callable, Iterable
 from pathlib import Path
@@ -12,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from tqdm import tqdm
 
 from vssn.errors import BadInputError, MediaError
-from vssn.files import atomic_path, make_directory
+from vssn.files import atomic_path, check_writable, make_directory
 from vssn.streaming.load import SegmenterPlan
 from vssn.streaming.regions import DEFAULT_OVERLAP_PX, RegionGrid
 from vssn.streaming.schedule import DynamicSchedule
@@ -45,11 +46,27 @@ def positive(text: str) -> int:
     return int(text)
 
 
+def number(text: str) -> float:
+    """Parse a number; neither NaN nor an infinity."""
+    value = float(text)
+    if not math.isfinite(value):
+        raise argparse.ArgumentTypeError(f"'{text}' is no finite number")
+    return value
+
+
+def positive_number(text: str) -> float:
+    """Parse a number above 0."""
+    value = number(text)
+    if value <= 0:
+        raise argparse.ArgumentTypeError(f"'{text}' is not above 0")
+    return value
+
+
 def add_network_arguments(parser: argparse.ArgumentParser) -> None:
     """The three checkpoints, the target, and how frames are split and decided upon."""
     parser.add_argument(
         "--target",
-        type=float,
+        type=number,
         default=DEFAULT_TARGET,
         help="expected confidence score, 0-100, below which a frame is segmented: near 100 slow, "
         "80 balanced, 50 fast (default: %(default)s)",
@@ -147,14 +164,15 @@ def check_summary(path: Path | None) -> None:
         return
     if path.is_dir():
         raise MediaError(f"--summary '{path}'", "a file name", "name a file in that folder")
-    make_directory(path.parent)
+    check_writable(path.parent)
 
 
 def write_summary(path: Path | None, summary: dict[str, Any]) -> None:
     """Write the figures as JSON, atomically."""
     if path is not None:
+        make_directory(path.parent)
         with atomic_path(path) as temporary:
-            temporary.write_text(json.dumps(summary, indent=2) + "\n")
+            temporary.write_text(json.dumps(summary, indent=2, allow_nan=False) + "\n")
 
 
 def progress(items: Iterable[Any], total: int | None, quiet: bool, unit: str = "frame") -> Any:

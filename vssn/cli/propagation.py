@@ -45,6 +45,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Print the mean IoU by distance for copying, FlowNetS and OpenCV's DIS."""
     from vssn.checkpoints.locate import FLOWNETS_FOLDER, locate_tf1
+    from vssn.evaluation.dataset import finite_or_none
     from vssn.evaluation.propagation import (
         copying,
         dis_carrier,
@@ -65,7 +66,10 @@ def run(args: argparse.Namespace) -> int:
     }
     table = propagation_table(scores, labels, args.distances, carriers)
     _print(table, args.distances)
-    write_summary(args.summary, {"carried": args.carry, "mean_iou": table})
+    finite = {
+        name: {k: finite_or_none(value) for k, value in row.items()} for name, row in table.items()
+    }
+    write_summary(args.summary, {"carried": args.carry, "mean_iou": finite})
     return 0
 
 

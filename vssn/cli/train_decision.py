@@ -7,7 +7,13 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from vssn.cli.options import add_quiet_argument, finish_training, positive, training_reporter
+from vssn.cli.options import (
+    add_quiet_argument,
+    finish_training,
+    positive,
+    positive_number,
+    training_reporter,
+)
 
 if TYPE_CHECKING:
     from vssn.training.decision import DecisionTask
@@ -27,10 +33,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="where checkpoints, log and plots go (default: %(default)s)",
     )
     parser.add_argument("--batch_size", type=positive, default=32, help="(default: %(default)s)")
-    parser.add_argument("--learning_rate", type=float, default=0.002, help="(default: %(default)s)")
+    parser.add_argument(
+        "--learning_rate", type=positive_number, default=0.002, help="(default: %(default)s)"
+    )
     parser.add_argument("--epochs", type=positive, default=100, help="(default: %(default)s)")
     parser.add_argument(
-        "--decay", type=float, default=0.99, help="of the rate, per epoch (default: %(default)s)"
+        "--decay",
+        type=positive_number,
+        default=0.99,
+        help="of the rate, per epoch (default: %(default)s)",
     )
     parser.add_argument("--seed", type=int, default=1, help="(default: %(default)s)")
     parser.add_argument(

@@ -60,16 +60,16 @@ def _task(args: argparse.Namespace) -> tuple[FlowTask, str]:
     import numpy as np
 
     from vssn.runtime.startup import start_tensorflow
+    from vssn.training.stills import list_stills
 
+    stills = list_stills(args.data_dir, "train")
     start_tensorflow()
     from vssn.training.clips import TaughtClip
     from vssn.training.flow import FlowRecipe, FlowTask
-    from vssn.training.stills import list_stills
 
     recipe = FlowRecipe(
         batch_size=args.batch_size, steps_per_epoch=args.steps_per_epoch, seed=args.seed
     )
-    stills = list_stills(args.data_dir, "train")
     rng = np.random.default_rng(recipe.seed)
     clips = [TaughtClip(path, recipe.clip_pairs, recipe.max_distance, rng) for path in args.clips]
     task = FlowTask(stills, clips, recipe, args.epochs)

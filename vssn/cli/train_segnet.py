@@ -56,16 +56,16 @@ def run(args: argparse.Namespace) -> int:
 
 def _task(args: argparse.Namespace) -> tuple[SegnetTask, str]:
     from vssn.runtime.startup import start_tensorflow
+    from vssn.training.stills import list_stills
 
+    stills, val = list_stills(args.data_dir, "train"), list_stills(args.data_dir, "val")
     start_tensorflow()
     import keras
 
     from vssn.models.segnet import build_segnet
     from vssn.training.encoder import start_encoder
     from vssn.training.segnet import SegnetRecipe, SegnetTask
-    from vssn.training.stills import list_stills
 
-    stills, val = list_stills(args.data_dir, "train"), list_stills(args.data_dir, "val")
     recipe = SegnetRecipe(batch_size=args.batch_size, seed=args.seed)
     keras.utils.set_random_seed(recipe.seed)  # before the decoder draws its first weights
     model = build_segnet()

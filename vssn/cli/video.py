@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import logging
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,19 +13,24 @@ from vssn.cli.options import (
     add_output_arguments,
     boolean,
     check_summary,
+    number,
+    positive_number,
     progress,
     segmenter_plan,
     write_summary,
 )
+from vssn.files import check_writable
 
 if TYPE_CHECKING:
+    from vssn.datatypes import VideoInfo
     from vssn.media.video import VideoSource
     from vssn.presets import Preset
     from vssn.runtime.load import WeightPaths
+    from vssn.scene.annotate import Annotator
+    from vssn.scene.distance import Camera
     from vssn.streaming.load import SegmenterPlan
 
-logger = logging.getLogger(__name__)
-
+EXIT_TRUNCATED = 2
 OUTPUT_NAMES = {True: "output-video-original.avi", False: "output-video-segmented.avi"}
 
 
@@ -51,6 +55,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         default=Path("video-output"),
         help="where the video goes (default: %(default)s)",
     )
+    parser.add_argument(
+        "--focal_px", type=positive_number, help="the camera's focal length, for true distances"
+    )
+    parser.add_argument("--camera_height_m", type=positive_number, help="its height above the road")
+    parser.add_argument(
+        "--camera_pitch_deg",
+        type=number,
+        default=0.0,
+        help="how far it looks down (default: %(default)s)",
+    )
     add_network_arguments(parser)
     add_output_arguments(parser)
 
@@ -61,7 +75,7 @@ class VideoJob:
 
     source: VideoSource
     output: Path
-    on_original: bool
+    annotator: Annotator
     preset: Preset
     plan: SegmenterPlan
     quiet: bool
@@ -72,17 +86,38 @@ def run(args: argparse.Namespace) -> int:
     from vssn.media.video import VideoSource
     from vssn.presets import VIDEO_PRESETS
     from vssn.runtime.load import WeightPaths
+    from vssn.scene.annotate import Annotator
 
     check_summary(args.summary)
+    check_writable(args.save_dir)
     preset = VIDEO_PRESETS[args.preset]
     plan = segmenter_plan(args, preset)
     weights = WeightPaths.locate(args.segnet_chkpt, args.dvs_flownet_chkpt, args.decision_chkpt)
     output = args.save_dir / OUTPUT_NAMES[args.process_original]
     with VideoSource(args.video_file) as source:
-        job = VideoJob(source, output, args.process_original, preset, plan, args.quiet)
+        annotator = Annotator(source.info, args.process_original, _camera(args, source.info))
+        job = VideoJob(source, output, annotator, preset, plan, args.quiet)
         figures = annotate(job, weights)
     write_summary(args.summary, {"preset": args.preset, **figures})
-    return 0
+    return EXIT_TRUNCATED if source.truncated else 0
+
+
+def _camera(args: argparse.Namespace, info: VideoInfo) -> Camera | None:
+    """The camera that the user described, or None."""
+    from vssn.errors import BadInputError
+    from vssn.scene.distance import Camera
+
+    given = (args.focal_px, args.camera_height_m)
+    if given == (None, None):
+        return None
+    if None in given:
+        raise BadInputError(
+            "a camera half described",
+            "both --focal_px and --camera_height_m",
+            "give both or neither",
+        )
+    centre_px = (info.width_px / 2, info.height_px / 2)
+    return Camera(args.focal_px, args.camera_height_m, centre_px, args.camera_pitch_deg)
 
 
 def annotate(job: VideoJob, weights: WeightPaths) -> dict[str, Any]:
@@ -90,23 +125,21 @@ def annotate(job: VideoJob, weights: WeightPaths) -> dict[str, Any]:
     from vssn.media.pipeline import WriteBehind, read_ahead
     from vssn.media.video import VideoSink
     from vssn.runtime.load import load_networks
-    from vssn.scene.annotate import Annotator
 
     networks = load_networks(weights, job.preset.conventions)
     segmenter = job.plan.build(networks)
     info = job.source.info
-    annotator = Annotator(info, job.on_original)
     sink = VideoSink(job.output, info)
     with ExitStack() as stack:
         # Runs also on Ctrl-C or an error: the video is then closed and holds what was written.
-        stack.callback(lambda: print(f"{job.output}: {sink.frames} frames"))
+        stack.callback(lambda: sink.frames and print(f"{job.output}: {sink.frames} frames"))
         writer = stack.enter_context(WriteBehind(sink))
         statistics = job.preset.make_statistics()
         frames = read_ahead(iter(job.source))
         for frame in progress(frames, info.total_frames, job.quiet):
             result = segmenter.step(frame)
             statistics.add(result)
-            writer.write(annotator.draw(frame, result))
+            writer.write(job.annotator.draw(frame, result))
     statistics.stop()
     print("\n".join(statistics.lines()))
     provenance = {"runtime": networks.runtime, "weights": weights.sha256()}

@@ -115,11 +115,11 @@ class Scores:
         """The figures as they go into the summary file; None for a class never seen."""
         class_iou = self.total.class_iou().tolist()
         return {
-            "mean_iou": _number(self.total.mean_iou()),
-            "frequency_weighted_iou": _number(self.total.frequency_weighted_iou()),
-            "class_iou": dict(zip(CLASS_NAMES, map(_number, class_iou), strict=True)),
+            "mean_iou": finite_or_none(self.total.mean_iou()),
+            "frequency_weighted_iou": finite_or_none(self.total.frequency_weighted_iou()),
+            "class_iou": dict(zip(CLASS_NAMES, map(finite_or_none, class_iou), strict=True)),
             "mean_iou_by_key_distance": {
-                str(distance): _number(matrix.mean_iou())
+                str(distance): finite_or_none(matrix.mean_iou())
                 for distance, matrix in sorted(self.by_key_distance.items())
             },
         }
@@ -140,6 +140,6 @@ class Scores:
         ]
 
 
-def _number(value: float) -> float | None:
+def finite_or_none(value: float) -> float | None:
     """JSON has no NaN."""
     return value if math.isfinite(value) else None

@@ -5,22 +5,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-import matplotlib as mpl
+from matplotlib.figure import Figure
 
 from vssn.datatypes import Float32Array
 from vssn.files import atomic_path
 from vssn.training.progress import NOT_CURVES
 
-mpl.use("Agg")  # no screen is needed, nor looked for
-
-from matplotlib import pyplot as plt
-from matplotlib.figure import Figure
-
 
 def _save(figure: Figure, path: Path) -> None:
     with atomic_path(path) as temporary:
         figure.savefig(temporary, dpi=110, bbox_inches="tight")
-    plt.close(figure)
 
 
 def plot_curves(history: Sequence[dict[str, float]], path: Path) -> None:
@@ -31,9 +25,8 @@ def plot_curves(history: Sequence[dict[str, float]], path: Path) -> None:
         path: the PNG to write.
     """
     names = [k for k in dict.fromkeys(k for row in history for k in row) if k not in NOT_CURVES]
-    figure, panels = plt.subplots(
-        1, len(names), figsize=(4 * len(names), 3.2), squeeze=False, layout="constrained"
-    )
+    figure = Figure(figsize=(4 * len(names), 3.2), layout="constrained")
+    panels = figure.subplots(1, len(names), squeeze=False)
     for panel, name in zip(panels[0], names, strict=True):
         rows = [row for row in history if name in row]
         panel.plot([row["epoch"] for row in rows], [row[name] for row in rows], marker=".")
@@ -44,7 +37,8 @@ def plot_curves(history: Sequence[dict[str, float]], path: Path) -> None:
 
 def plot_scores(predicted: Float32Array, true: Float32Array, path: Path) -> None:
     """Draw predicted over true scores, both (N,) in 0-100, as PNG."""
-    figure, panel = plt.subplots(figsize=(4.5, 4.5), layout="constrained")
+    figure = Figure(figsize=(4.5, 4.5), layout="constrained")
+    panel = figure.subplots()
     panel.plot(true, predicted, ".", markersize=3, alpha=0.4)
     low = float(min(true.min(), predicted.min()))
     panel.plot([low, 100], [low, 100], color="black", linewidth=0.8)

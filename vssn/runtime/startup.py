@@ -29,6 +29,8 @@ def start_tensorflow() -> None:
         return
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     os.environ.setdefault("CUDA_VISIBLE_DEVICES", "-1")
+    # Whatever the user's own Keras is set to, our training and files are TensorFlow's.
+    os.environ["KERAS_BACKEND"] = "tensorflow"
     # Lines that TensorFlow's libraries log while they are loaded heed no setting.
     with _quiet_stderr():
         import keras

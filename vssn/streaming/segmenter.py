@@ -136,7 +136,7 @@ class AdaptiveSegmenter(Segmenter):
     def step_scores(self, frame_bgr: UInt8Array) -> FrameScores:
         """Process the next frame as far as its class scores; see :meth:`step`."""
         clock = StageClock({})
-        index, self._index = self._index, self._index + 1
+        index = self._index
         with clock.stage("prepare"):
             shown = frame_bgr if self._key else self._rules.first_key(frame_bgr)
             view = self._flow.prepare(shown)
@@ -148,6 +148,7 @@ class AdaptiveSegmenter(Segmenter):
                 scores = self._segmentation.scores(frame_bgr)
             self._key = KeyFrame(index, view, scores)
             path = FramePath.SEGMENT
+        self._index += 1
         distance = index - self._key.index if self._key else 0
         return FrameScores(index, scores, path, expected_score, distance, clock.seconds)
 

@@ -116,8 +116,10 @@ class FeatureWriter:
             self._features.write_bytes(b"")
             self._scores.write_bytes(b"")
             self._header.write_text(fingerprint)
+        # A score is written after its feature, but a power cut may lose the end of either file.
+        whole = self._features.stat().st_size // FEATURE_BYTES
         scores = np.fromfile(self._scores, np.float32)
-        # A score is written after its feature, so whole scores tell what is complete.
+        scores = scores[np.cumsum(self._keeps(scores)) <= whole]
         self.done = len(scores)
         self._kept = int(self._keeps(scores).sum())
         os.truncate(self._scores, 4 * self.done)
@@ -161,7 +163,8 @@ class FeatureWriter:
             self._write_features(temporary, kept.size)
         with atomic_path(self._directory / "Y.npy") as temporary:
             np.save(temporary, kept)
-        for partial in (self._features, self._scores, self._header):
+        # Without the header a later run starts anew, so it goes first.
+        for partial in (self._header, self._features, self._scores):
             partial.unlink()
         return int(kept.size)
 

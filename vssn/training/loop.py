@@ -12,7 +12,7 @@ from zipfile import BadZipFile
 
 import numpy as np
 
-from vssn.errors import CheckpointError
+from vssn.errors import BadInputError, CheckpointError
 from vssn.files import atomic_path, make_directory
 from vssn.training.progress import LOG_FILE, Metrics, Progress
 
@@ -115,10 +115,17 @@ def _run_epoch(
         report(
             Progress(epoch, config.epochs, step, task.steps_per_epoch, left * per_step, rows[-1])
         )
-    metrics = _mean(rows)
-    if not all(np.isfinite(value) for value in metrics.values()):
-        raise FloatingPointError(f"training diverged in epoch {epoch + 1}: {metrics}")
-    return {"epoch": epoch + 1, **metrics, "seconds": time.monotonic() - start}
+    return {"epoch": epoch + 1, **_mean(rows), "seconds": time.monotonic() - start}
+
+
+def _check_finite(metrics: Metrics) -> None:
+    bad = [name for name, value in metrics.items() if not np.isfinite(value)]
+    if bad:
+        raise BadInputError(
+            f"training, whose {bad[0]} is {metrics[bad[0]]} after epoch {metrics['epoch']}",
+            "finite numbers",
+            "check the data or lower the learning rate; the epochs before are kept",
+        )
 
 
 def train(
@@ -131,7 +138,7 @@ def train(
 
     Raises:
         CheckpointError: ``resume`` without a matching state.
-        FloatingPointError: the loss is no longer finite.
+        BadInputError: a loss or a validation metric is no longer finite.
     """
     make_directory(config.directory)
     history = _load_state(config, task) if config.resume else []
@@ -141,9 +148,11 @@ def train(
             best = row
     for epoch in range(len(history), config.epochs):
         metrics = _run_epoch(task, config, epoch, report, time.monotonic())
+        _check_finite(metrics)
         last = epoch + 1 == config.epochs
         if last or (epoch + 1) % config.validate_every == 0:
             metrics |= task.validate() | {"validated": 1.0}
+            _check_finite(metrics)
             if not best or task.is_better(metrics, best):
                 best = metrics
                 task.save(config.directory, best=True)

@@ -30,7 +30,8 @@ class FlowExample:
     Attributes:
         current_rgb, key_rgb: (h, w, 3) uint8 RGB.
         flow: (h, w, 2) float32, px, from current back to key.
-        weight: (h, w) float32, 0 where the flow is not known to be visible, else 1.
+        weight: (h, w) float32, 0 where an object hides it in the key frame, or where the teacher
+            is not trusted, else 1. What left the key frame's view has a flow, and weight 1.
     """
 
     current_rgb: UInt8Array

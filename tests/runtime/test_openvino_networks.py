@@ -1,0 +1,164 @@
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import openvino as ov
+import pytest
+
+from vssn.errors import BadInputError, CheckpointError
+from vssn.labels import NUM_CLASSES
+from vssn.preprocess import segnet_input
+from vssn.runtime import openvino_networks
+from vssn.runtime.calibration import write_ranges
+from vssn.runtime.load import WeightPaths
+from vssn.runtime.openvino_frozen import build_frozen_graph
+from vssn.runtime.openvino_networks import (
+    OpenVINOSegmentation,
+    choose_precision,
+    load_openvino_networks,
+)
+
+if TYPE_CHECKING:
+    import keras
+
+RUN = """
+import sys
+from pathlib import Path
+import numpy as np
+from vssn.runtime.load import WeightPaths
+from vssn.runtime.openvino_networks import load_openvino_networks
+
+folder = Path(sys.argv[1])
+paths = WeightPaths(folder / "made.h5", folder / "flow/model.ckpt", folder / "decision/model.ckpt")
+networks = load_openvino_networks(paths, "auto", 1, folder / "cache")
+frame_bgr = np.load(folder / "frame.npy")
+scores = networks.segmentation.scores(frame_bgr)
+view = networks.flow.prepare(frame_bgr)
+comparison = networks.flow.compare(view, view)
+expected = networks.decision.expected_score(comparison.feature)
+flow = comparison.estimate().flow
+loaded = [name for name in ("tensorflow", "keras") if name in sys.modules]
+print(networks.runtime, scores.shape, flow.shape, np.isfinite(expected), loaded)
+"""
+
+
+@pytest.fixture(scope="module")
+def folder(
+    tmp_path_factory: pytest.TempPathFactory,
+    small_segnet: keras.Model,
+    flownets: keras.Model,
+    decision: keras.Model,
+) -> Path:
+    from vssn.checkpoints.freeze import write_frozen_graph
+    from vssn.checkpoints.segnet_weights import save_segnet_weights
+    from vssn.checkpoints.tf1 import save_decision, save_flownets
+
+    folder = tmp_path_factory.mktemp("weights")
+    save_segnet_weights(small_segnet, folder / "made.h5", exact=True)
+    write_frozen_graph(small_segnet, folder / "made.pb")
+    save_flownets(flownets, folder / "flow")
+    save_decision(decision, folder / "decision")
+    np.save(folder / "frame.npy", np.random.default_rng(0).integers(0, 256, (90, 120, 3), np.uint8))
+    return folder
+
+
+@pytest.mark.slow
+def test_inference_never_imports_tensorflow_and_the_cache_is_used(folder: Path) -> None:
+    for attempt in range(2):
+        done = subprocess.run(
+            [sys.executable, "-c", RUN, str(folder)], capture_output=True, text=True, check=True
+        )
+        name, shapes = done.stdout.split(" (", 1)
+        assert name.startswith("OpenVINO 20"), attempt
+        assert name.endswith((" f32", " bf16"))
+        assert shapes.strip() == f"208, 304, {NUM_CLASSES}) (52, 76, 2) True []"
+    assert len(list((folder / "cache").glob("*.blob"))) == 4
+
+
+def test_a_frozen_graph_runs_as_the_keras_model_does(
+    folder: Path, small_segnet: keras.Model, frame_bgr: np.ndarray
+) -> None:
+    graph = build_frozen_graph(folder / "made.pb")
+    network = OpenVINOSegmentation(
+        ov.Core().compile_model(graph, "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
+    )
+    flat = small_segnet(segnet_input(frame_bgr, (64, 96)), training=False).numpy()
+    expected = flat.reshape(32, 48, -1)[..., :NUM_CLASSES]
+    np.testing.assert_allclose(network.scores(frame_bgr), expected, rtol=1e-3, atol=1e-4)
+
+
+@pytest.mark.parametrize("damage", ["cut", "flipped", "empty", "missing", "text"])
+def test_a_damaged_frozen_graph_is_refused(folder: Path, tmp_path: Path, damage: str) -> None:
+    data = bytearray((folder / "made.pb").read_bytes())
+    path = tmp_path / "damaged.pb"
+    if damage == "flipped":
+        data[len(data) // 2] ^= 1
+    contents = {"cut": data[: len(data) // 2], "flipped": data, "empty": b"", "text": b"no graph"}
+    if damage in contents:
+        path.write_bytes(contents[damage])
+    with pytest.raises(CheckpointError, match=r"damaged\.pb"):
+        build_frozen_graph(path)
+
+
+@pytest.mark.parametrize(
+    ("wanted", "capabilities", "calibrated", "byte_products", "expected"),
+    [
+        ("auto", ["BF16", "INT8"], True, True, "int8"),
+        ("auto", ["BF16", "INT8"], False, True, "bf16"),
+        ("auto", ["INT8"], True, True, "int8"),
+        ("auto", ["INT8"], True, False, "f32"),
+        ("auto", ["FP32"], False, True, "f32"),
+        ("f32", ["BF16"], True, True, "f32"),
+        ("int8", ["FP32"], True, False, "int8"),
+    ],
+)
+def test_auto_takes_what_the_processor_is_good_at(
+    monkeypatch: pytest.MonkeyPatch,
+    wanted: openvino_networks.Precision,
+    capabilities: list[str],
+    calibrated: bool,
+    byte_products: bool,
+    expected: str,
+) -> None:
+    monkeypatch.setattr(openvino_networks, "_has_byte_products", lambda: byte_products)
+    assert choose_precision(wanted, capabilities, calibrated) == expected
+
+
+def test_impossible_precisions_are_refused() -> None:
+    with pytest.raises(BadInputError, match="bf16"):
+        choose_precision("bf16", ["FP32"], True)
+    with pytest.raises(BadInputError, match="calibration"):
+        choose_precision("int8", ["INT8"], False)
+
+
+def test_byte_products_are_read_off_the_processors_flags(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    for flags, expected in (("fpu sse avx2", False), ("fpu avx_vnni", True)):
+        (tmp_path / "cpuinfo").write_text(f"processor: 0\nflags: {flags}\n")
+        monkeypatch.setattr(openvino_networks, "CPU_FLAGS", tmp_path / "cpuinfo")
+        assert openvino_networks._has_byte_products() is expected
+    monkeypatch.setattr(openvino_networks, "CPU_FLAGS", tmp_path / "missing")
+    assert not openvino_networks._has_byte_products()
+
+
+def test_wrong_weights_and_threads_are_refused(folder: Path, tmp_path: Path) -> None:
+    flow, decision = folder / "flow/model.ckpt", folder / "decision/model.ckpt"
+    with pytest.raises(BadInputError, match="0 threads"):
+        load_openvino_networks(WeightPaths(folder / "made.h5", flow, decision), threads=0)
+    with pytest.raises(CheckpointError, match="decision network"):
+        load_openvino_networks(WeightPaths(folder / "made.h5", flow, flow), "f32", None, tmp_path)
+
+
+def test_int8_needs_the_ranges_of_these_weights(folder: Path, tmp_path: Path) -> None:
+    copy = tmp_path / "made.h5"
+    copy.write_bytes((folder / "made.h5").read_bytes())
+    write_ranges(copy, {"image": (0.0, 255.0)})
+    copy.write_bytes(b"other")
+    paths = WeightPaths(copy, folder / "flow/model.ckpt", folder / "decision/model.ckpt")
+    with pytest.raises(BadInputError, match="calibration"):
+        load_openvino_networks(paths, "int8", None, tmp_path / "cache")
