@@ -1,0 +1,133 @@
+"""The networks' weights as NumPy arrays, checked, without Keras."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+
+import numpy as np
+
+from vssn.checkpoints.hdf5 import LayerWeights, read_layer_weights
+from vssn.checkpoints.locate import DECISION_FOLDER, FLOWNETS_FOLDER, locate_tf1
+from vssn.checkpoints.segnet_weights import is_encoder
+from vssn.checkpoints.tf1 import (
+    DECISION_SCOPE,
+    FLOWNETS_SCOPE,
+    VARIABLE_NAMES,
+    read_tf1_variables,
+)
+from vssn.datatypes import Float32Array
+from vssn.errors import CheckpointError
+from vssn.models.layout import Shape, decision_shapes, flownets_shapes, segnet_shapes
+
+Weights = dict[str, Float32Array]
+MAX_LISTED = 4
+
+
+def _kind(variables: Iterable[str]) -> str:
+    return "convolution" if "kernel" in variables else "batch norm"
+
+
+def _by_layer(shapes: Mapping[str, Shape]) -> dict[str, list[str]]:
+    layers: dict[str, list[str]] = {}
+    for key in shapes:
+        layer, variable = key.split("/")
+        layers.setdefault(layer, []).append(variable)
+    return layers
+
+
+def _matched(shapes: Mapping[str, Shape], given: list[LayerWeights]) -> Weights:
+    """Name the decoder's layers, which the original left unnamed, by their order.
+
+    Early Keras 3 kept no layer's name; there the encoder's order decides too. Layers that are
+    too many keep the names they have.
+    """
+    named = any(is_encoder(layer.name) for layer in given)
+    queues: dict[str, deque[str]] = {"convolution": deque(), "batch norm": deque()}
+    for name, variables in _by_layer(shapes).items():
+        if not (named and is_encoder(name)):
+            queues[_kind(variables)].append(name)
+    weights: Weights = {}
+    for layer in given:
+        queue = queues[_kind(layer.variables)]
+        by_order = bool(queue) and not is_encoder(layer.name)
+        name = queue.popleft() if by_order else layer.name
+        for variable, values in layer.variables.items():
+            weights[f"{name}/{variable}"] = np.asarray(values, np.float32)
+    return weights
+
+
+def _listed(kind: str, names: list[str]) -> list[str]:
+    more = f" and {len(names) - MAX_LISTED} more" if len(names) > MAX_LISTED else ""
+    return [f"{kind}: {', '.join(names[:MAX_LISTED])}{more}"] if names else []
+
+
+def _check(path: Path, network: str, shapes: Mapping[str, Shape], weights: Weights) -> None:
+    """Refuse weights that are missing, unexpected, mis-shaped, not finite or not possible."""
+    common = [key for key in shapes if key in weights]
+    problems = [
+        *_listed("missing", [key for key in shapes if key not in weights]),
+        *_listed("unexpected", [key for key in weights if key not in shapes]),
+        *_listed("mis-shaped", [key for key in common if weights[key].shape != shapes[key]]),
+        *_listed("not finite", [key for key in common if not np.isfinite(weights[key]).all()]),
+    ]
+    negative = [k for k in common if k.endswith("/moving_variance") and (weights[k] < 0).any()]
+    problems += _listed("negative", negative)
+    if problems:
+        raise CheckpointError(
+            f"weights '{path}' ({'; '.join(problems)})",
+            f"the {len(shapes)} variables of {network}",
+            "check that the file belongs to this network",
+        )
+
+
+def read_segnet(path: Path) -> Weights:
+    """Read ResNet50-SegNet's weights from a Keras file.
+
+    Args:
+        path: see :func:`vssn.checkpoints.hdf5.read_layer_weights`.
+
+    Returns:
+        Float32 arrays by ``layer/variable``, such as ``conv1/kernel`` (7, 7, 3, 64).
+
+    Raises:
+        CheckpointError: the file can't be read, or is not for this network.
+    """
+    shapes = segnet_shapes()
+    weights = _matched(shapes, read_layer_weights(path))
+    _check(path, "a ResNet50-SegNet", shapes, weights)
+    return weights
+
+
+def _read_tf1(path: Path, scope: str, network: str, shapes: Mapping[str, Shape]) -> Weights:
+    keras_names = {tf1: keras for keras, tf1 in VARIABLE_NAMES.items()}
+    weights: Weights = {}
+    for name, values in read_tf1_variables(path).items():
+        layer, _, variable = name.removeprefix(f"{scope}/").rpartition("/")
+        weights[f"{layer}/{keras_names.get(variable, variable)}"] = np.asarray(values, np.float32)
+    _check(path, network, shapes, weights)
+    return weights
+
+
+def read_flownets(path: str | Path | None) -> Weights:
+    """Read thin FlowNetS' weights from a TF1 checkpoint.
+
+    Args:
+        path: a folder or prefix, see :func:`vssn.checkpoints.locate.locate_tf1`.
+
+    Returns:
+        Float32 arrays by ``layer/variable``; kernels as TensorFlow stores them (deconvolutions:
+        height, width, outputs, inputs).
+
+    Raises:
+        CheckpointError: missing, damaged, or of another network.
+    """
+    prefix = locate_tf1(path, FLOWNETS_FOLDER)
+    return _read_tf1(prefix, FLOWNETS_SCOPE, "FlowNetS", flownets_shapes())
+
+
+def read_decision(path: str | Path | None) -> Weights:
+    """Read the decision network's weights; see :func:`read_flownets`."""
+    prefix = locate_tf1(path, DECISION_FOLDER)
+    return _read_tf1(prefix, DECISION_SCOPE, "the decision network", decision_shapes())

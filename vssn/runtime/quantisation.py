@@ -1,0 +1,82 @@
+"""Post-training quantisation to eight bits: which tensors, over which ranges."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
+import numpy.typing as npt
+import openvino.opset13 as ops
+
+from vssn.datatypes import Float32Array
+from vssn.runtime.folding import Linear
+from vssn.runtime.openvino_graph import Node, Padding, biased, convolve, kernel_constant, same
+
+WEIGHT_LIMIT = 127
+ACTIVATION_LEVELS = 256
+
+Ranges = Mapping[str, tuple[float, float]]
+
+
+def _rounded(kernel: Float32Array) -> tuple[npt.NDArray[np.int8], Float32Array]:
+    """A kernel (h, w, inputs, outputs) in steps of a scale (outputs,), symmetric."""
+    scale = np.abs(kernel).max(axis=(0, 1, 2)) / np.float32(WEIGHT_LIMIT)
+    scale = np.where(scale > 0, scale, 1).astype(np.float32)
+    return np.rint(kernel / scale).astype(np.int8), scale
+
+
+def _eight_bit_constant(steps: npt.NDArray[np.int8], scale: Float32Array) -> Node:
+    constant = ops.constant(np.ascontiguousarray(steps.transpose(3, 2, 0, 1)))
+    return ops.multiply(ops.convert(constant, "f32"), scale.reshape(-1, 1, 1, 1))
+
+
+@dataclass
+class Layers:
+    """Makes convolutions, in eight bits where the range of their input is known.
+
+    Attributes:
+        ranges: lowest and highest value of each tensor to be quantised, by its name.
+        tensors: every named tensor of the graph built so far, not quantised, for calibration.
+    """
+
+    ranges: Ranges = field(default_factory=dict)
+    tensors: dict[str, Node] = field(default_factory=dict)
+
+    def named(self, name: str, x: Node) -> Node:
+        """Give a tensor its name; quantise it where its range is known."""
+        self.tensors[name] = x
+        if name not in self.ranges:
+            return x
+        low, high = (np.float32(limit) for limit in self.ranges[name])
+        return ops.fake_quantize(x, low, high, low, high, ACTIVATION_LEVELS)
+
+    def convolution(
+        self,
+        x: Node,
+        source: str,
+        linear: Linear,
+        strides: int = 1,
+        padding: Padding | None = None,
+        usual: Float32Array | None = None,
+    ) -> Node:
+        """Convolution of ``x``, which came from the tensor named ``source``.
+
+        Args:
+            x: (n, c, h, w).
+            source: decides, by its range, whether this convolution is in eight bits.
+            linear: its weights.
+            strides: in both directions.
+            padding: without it, half the kernel's size.
+            usual: (c,) an input for which the rounding of the weights is made up in the bias.
+        """
+        padding = same(linear.kernel.shape[0]) if padding is None else padding
+        if source not in self.ranges:
+            y = convolve(x, kernel_constant(linear.kernel), strides, padding)
+            return biased(y, linear.bias)
+        steps, scale = _rounded(linear.kernel)
+        y = convolve(x, _eight_bit_constant(steps, scale), strides, padding)
+        if usual is None:
+            return biased(y, linear.bias)
+        excess = np.einsum("hwio,i->o", steps * scale - linear.kernel, usual)
+        return biased(y, linear.bias - excess)
