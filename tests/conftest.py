@@ -17,7 +17,7 @@ import pytest
 
 from vssn.datatypes import Float32Array, FlowEstimate, UInt8Array
 from vssn.labels import NUM_CLASSES
-from vssn.models.shapes import FEATURE_SHAPE
+from vssn.models.layout import FEATURE_SHAPE
 
 if TYPE_CHECKING:
     import keras

@@ -7,7 +7,7 @@ import openvino as ov
 import pytest
 
 from vssn.labels import SCALE_CHANNELS
-from vssn.models.shapes import FEATURE_SHAPE
+from vssn.models.layout import FEATURE_SHAPE
 from vssn.runtime.openvino_flow import (
     build_decision_graph,
     build_flow_encoder,

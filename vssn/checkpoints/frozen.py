@@ -20,13 +20,12 @@ from vssn.datatypes import Float32Array
 from vssn.errors import CheckpointError
 from vssn.files import atomic_path
 from vssn.labels import NUM_OUTPUTS
+from vssn.models.layout import OUTPUT_STRIDE, SIZE_MULTIPLE
 
 INPUT_NAME = "input_1"
 OUTPUT_NAME = "activation_49/truediv"
 SOFTMAX_OPERATIONS = ("Softmax", "RealDiv")
 LOOPS = ("Enter", "NextIteration", "While", "StatelessWhile")
-SIZE_MULTIPLE = 32
-OUTPUT_STRIDE = 2
 MAX_BYTES = 1 << 31  # protocol buffers' own limit
 MAX_VALUES = 1 << 28  # of any tensor; the network's largest has 16 million
 # Our files end with a node without effect, whose name holds the SHA-256 of all bytes before it:
@@ -108,7 +107,7 @@ def _digest_node(digest: str) -> bytes:
     return b"\n" + bytes([len(node)]) + node
 
 
-def _check_digest(path: Path, data: bytes) -> None:
+def check_digest(path: Path, data: bytes) -> None:
     """Refuse a file that we wrote and that was damaged since, wherever the damage is."""
     tail = data[-DIGEST_BYTES:]
     similar = sum(map(operator.eq, tail, _digest_node("-" * 64)))
@@ -129,7 +128,7 @@ def _read_graph_def(path: Path) -> Any:
         raise CheckpointError(
             f"graph '{path}' ({error.strerror})", "a readable file", "check the path"
         ) from error
-    _check_digest(path, data)
+    check_digest(path, data)
     graph_def = tf.compat.v1.GraphDef()
     try:
         graph_def.ParseFromString(data)

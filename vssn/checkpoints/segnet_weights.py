@@ -14,6 +14,7 @@ from vssn.checkpoints.hdf5 import Array, LayerWeights, read_layer_weights, write
 from vssn.errors import CheckpointError
 from vssn.files import atomic_path
 from vssn.labels import NUM_OUTPUTS
+from vssn.models.layout import OUTPUT_STRIDE, SIZE_MULTIPLE
 from vssn.preprocess import SEGNET_INPUT_HW
 
 if TYPE_CHECKING:
@@ -22,9 +23,7 @@ if TYPE_CHECKING:
 MODEL_CLASS = "resnet50_segnet"
 MAX_CONFIG_BYTES = 1 << 16
 MAX_SIDE_PX = 1 << 14
-SIZE_MULTIPLE = 32
 CONFIG_FILE = "resnet50_segnet_config.json"
-OUTPUT_STRIDE = 2
 
 
 @dataclass(frozen=True)

@@ -9,10 +9,8 @@ from __future__ import annotations
 import keras
 from keras import layers
 
-from vssn.models.flownets import LEAK
-from vssn.models.shapes import FEATURE_SHAPE
+from vssn.models.layout import DECISION_FILTERS, DENSE_UNITS, FEATURE_SHAPE, LEAK
 
-DENSE_UNITS = (1024, 1024, 10, 1)
 DROPOUT = 0.5
 
 
@@ -28,7 +26,7 @@ def build_decision(feature_shape: tuple[int, int, int] = FEATURE_SHAPE) -> keras
         Dropout of 0.5 follows the first three dense layers in training.
     """
     feature = keras.Input(feature_shape, name="feature")
-    x = layers.Conv2D(96, 3, padding="same", name="Conv")(feature)
+    x = layers.Conv2D(DECISION_FILTERS, 3, padding="same", name="Conv")(feature)
     x = layers.LeakyReLU(negative_slope=LEAK, name="Conv_leaky")(x)
     x = layers.Flatten(name="flatten")(x)
     for index, units in enumerate(DENSE_UNITS):

@@ -9,28 +9,9 @@ from __future__ import annotations
 import keras
 from keras import layers
 
+from vssn.models.layout import ENCODER, FLOW_UNIT, LEAK, REFINEMENT, SCALE_CLASSES
 from vssn.models.resnet50 import Tensor
 from vssn.preprocess import FLOW_INPUT_HW
-
-LEAK = 0.1
-FLOW_UNIT = 5.0  # the network predicts flow in fifths of a grid cell
-SCALE_CLASSES = 19  # Cityscapes' classes, which DVSNet was trained on
-
-# (name, filters, kernel, stride) in order; the refinement's skips are marked below.
-ENCODER = (
-    ("conv1", 24, 7, 2),
-    ("conv2", 48, 5, 2),
-    ("conv3", 96, 5, 2),
-    ("conv3_1", 96, 3, 1),
-    ("conv4", 192, 3, 2),
-    ("conv4_1", 192, 3, 1),
-    ("conv5", 192, 3, 2),
-    ("conv5_1", 192, 3, 1),
-    ("conv6", 384, 3, 2),
-    ("conv6_1", 384, 3, 1),
-)
-# (level, its skip feature, deconvolution filters), coarse to fine.
-REFINEMENT = ((5, "conv5_1", 192), (4, "conv4_1", 96), (3, "conv3_1", 48), (2, "conv2", 24))
 
 
 def _conv(x: Tensor, name: str, filters: int, kernel: int, stride: int = 1) -> Tensor:

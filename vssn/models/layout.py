@@ -9,13 +9,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from vssn.labels import NUM_OUTPUTS
-from vssn.models.shapes import FEATURE_SHAPE
 
 Shape = tuple[int, ...]
 
 # ResNet-50: (stage, filters of the three convolutions, blocks); stage 5 is not part of the model.
 STAGES = ((2, (64, 64, 256), "abc"), (3, (128, 128, 512), "abcd"), (4, (256, 256, 1024), "abcdef"))
 BATCH_NORM_EPSILON = 1e-3
+SIZE_MULTIPLE = 32  # of the input's sides
+OUTPUT_STRIDE = 2
 DECODER_FILTERS = (512, 256, 128, 64)
 
 # FlowNetS: (name, filters, kernel, stride) in order.
@@ -37,6 +38,7 @@ LEAK = 0.1
 FLOW_UNIT = 5.0  # the network predicts flow in fifths of a grid cell
 SCALE_CLASSES = 19  # Cityscapes' classes, which DVSNet was trained on
 
+FEATURE_SHAPE = (4, 5, 384)  # FlowNetS' deepest feature at its 208x304 input
 DENSE_UNITS = (1024, 1024, 10, 1)
 DECISION_FILTERS = 96
 

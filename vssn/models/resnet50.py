@@ -11,11 +11,9 @@ from typing import Any
 
 from keras import layers
 
-Tensor = Any  # a Keras symbolic tensor; Keras itself ships no type for it
+from vssn.models.layout import BATCH_NORM_EPSILON, STAGES
 
-# (stage, filters of the three convolutions, blocks); stage 5 is not part of the model.
-STAGES = ((2, (64, 64, 256), "abc"), (3, (128, 128, 512), "abcd"), (4, (256, 256, 1024), "abcdef"))
-BATCH_NORM_EPSILON = 1e-3
+Tensor = Any  # a Keras symbolic tensor; Keras itself ships no type for it
 
 
 def batch_norm(name: str) -> layers.Layer:

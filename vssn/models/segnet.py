@@ -10,12 +10,9 @@ from keras import layers
 
 from vssn.errors import BadInputError
 from vssn.labels import NUM_OUTPUTS
+from vssn.models.layout import DECODER_FILTERS, SIZE_MULTIPLE
 from vssn.models.resnet50 import Tensor, batch_norm, resnet50_stage4
 from vssn.preprocess import SEGNET_INPUT_HW
-
-SIZE_MULTIPLE = 32
-OUTPUT_STRIDE = 2
-DECODER_FILTERS = (512, 256, 128, 64)
 
 
 def check_input_hw(input_hw: tuple[int, int]) -> None:

@@ -11,8 +11,7 @@ import openvino.opset13 as ops
 from vssn.checkpoints.arrays import Weights
 from vssn.datatypes import Float32Array
 from vssn.labels import SCALE_CHANNELS
-from vssn.models.layout import DENSE_UNITS, ENCODER, FLOW_UNIT, LEAK, REFINEMENT
-from vssn.models.shapes import FEATURE_SHAPE
+from vssn.models.layout import DENSE_UNITS, ENCODER, FEATURE_SHAPE, FLOW_UNIT, LEAK, REFINEMENT
 from vssn.runtime.folding import Linear, deconvolution_phases
 from vssn.runtime.openvino_graph import (
     Node,

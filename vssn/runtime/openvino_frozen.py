@@ -9,9 +9,10 @@ import numpy as np
 import openvino as ov
 import openvino.opset13 as ops
 
-from vssn.checkpoints.frozen import OUTPUT_STRIDE, SIZE_MULTIPLE, _check_digest
+from vssn.checkpoints.frozen import check_digest
 from vssn.errors import CheckpointError
 from vssn.labels import NUM_CLASSES, NUM_OUTPUTS
+from vssn.models.layout import OUTPUT_STRIDE, SIZE_MULTIPLE
 from vssn.preprocess import SEGNET_MEANS_RGB
 
 
@@ -25,7 +26,7 @@ def _refuse(path: Path, what: str) -> CheckpointError:
 
 def _read(path: Path) -> ov.Model:
     try:
-        _check_digest(path, path.read_bytes())
+        check_digest(path, path.read_bytes())
         return ov.Core().read_model(path)
     except OSError as error:
         raise _refuse(path, error.strerror or "unreadable") from error

@@ -13,7 +13,7 @@ from tensorflow.python.framework.convert_to_constants import convert_variables_t
 from vssn.datatypes import Float32Array, FlowEstimate, UInt8Array
 from vssn.labels import NUM_CLASSES, NUM_OUTPUTS
 from vssn.models.flownets import refinement_features
-from vssn.models.segnet import OUTPUT_STRIDE
+from vssn.models.layout import OUTPUT_STRIDE
 from vssn.preprocess import VSSN_CONVENTIONS, Conventions
 
 Function = Callable[..., list[tf.Tensor]]

@@ -17,7 +17,7 @@ from vssn.checkpoints.tf1 import BEST_NAME, FINAL_NAME, load_decision, save_deci
 from vssn.datatypes import Float32Array
 from vssn.errors import MediaError
 from vssn.models.decision import build_decision
-from vssn.models.shapes import FEATURE_SHAPE
+from vssn.models.layout import FEATURE_SHAPE
 from vssn.training.progress import Metrics
 
 JUDGE_BATCH = 512

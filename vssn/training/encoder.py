@@ -8,7 +8,7 @@ import keras
 
 from vssn.checkpoints.segnet_weights import is_encoder, load_encoder_weights, rgb_conv1
 from vssn.errors import CheckpointError
-from vssn.models.resnet50 import STAGES
+from vssn.models.layout import STAGES
 
 
 def start_encoder(model: keras.Model, source: str) -> None:

@@ -18,7 +18,7 @@ from vssn.datatypes import Float32Array, FlowEstimate
 from vssn.errors import BadInputError, MediaError
 from vssn.files import atomic_path, make_directory
 from vssn.media.images import read_image_bgr
-from vssn.models.shapes import FEATURE_SHAPE
+from vssn.models.layout import FEATURE_SHAPE
 from vssn.runtime.protocols import FlowNetwork, SegmentationNetwork
 from vssn.streaming.warp import warp_scores
 

@@ -16,7 +16,8 @@ import tensorflow as tf
 
 from vssn.checkpoints.tf1 import BEST_NAME, FINAL_NAME, save_flownets
 from vssn.datatypes import Float32Array
-from vssn.models.flownets import FLOW_UNIT, build_flownets
+from vssn.models.flownets import build_flownets
+from vssn.models.layout import FLOW_UNIT
 from vssn.preprocess import FLOW_INPUT_HW
 from vssn.training.clips import TaughtClip
 from vssn.training.motion import FlowExample, cut_outs, moved_still, photometric

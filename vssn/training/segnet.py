@@ -18,7 +18,8 @@ from vssn.checkpoints.segnet_weights import save_segnet_weights, write_segnet_co
 from vssn.datatypes import UInt8Array
 from vssn.evaluation.metrics import ConfusionMatrix
 from vssn.labels import NUM_CLASSES, NUM_OUTPUTS
-from vssn.models.segnet import OUTPUT_STRIDE, build_segnet
+from vssn.models.layout import OUTPUT_STRIDE
+from vssn.models.segnet import build_segnet
 from vssn.preprocess import SEGNET_MEANS_RGB, segnet_input
 from vssn.streaming.scores import labels_from_scores
 from vssn.training.augment import ViewRange, random_view

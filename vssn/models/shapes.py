@@ -1,3 +1,0 @@
-"""Sizes that the networks share, known without Keras."""
-
-FEATURE_SHAPE = (4, 5, 384)  # the flow network's deepest feature at its 208x304 input
