@@ -149,9 +149,9 @@ def fake_networks(
     from vssn.runtime import load
 
     networks = load.Networks(fake_segmentation, fake_flow, fake_decision, "fake")
-    monkeypatch.setattr(load, "load_networks", lambda *_: networks)
-    monkeypatch.setattr(load, "load_segmentation", lambda *_: fake_segmentation)
-    monkeypatch.setattr(load, "load_flow", lambda *_: fake_flow)
+    monkeypatch.setattr(load, "load_networks", lambda *_, **__: networks)
+    monkeypatch.setattr(load, "load_segmentation", lambda *_, **__: fake_segmentation)
+    monkeypatch.setattr(load, "load_flow", lambda *_, **__: fake_flow)
     return networks
 
 

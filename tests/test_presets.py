@@ -88,7 +88,7 @@ class _MadeNetworks:
         return _decision(feature)
 
 
-def _networks(paths=None, conventions=ORIGINAL.conventions):
+def _networks(paths=None, conventions=ORIGINAL.conventions, options=None):
     made = _MadeNetworks(conventions)
     return Networks(made, made, made, "made")
 

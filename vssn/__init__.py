@@ -11,6 +11,7 @@ Example:
 from vssn.datatypes import FramePath, FrameResult, SceneObject, VideoInfo
 from vssn.errors import VssnError
 from vssn.media.video import VideoSource
+from vssn.runtime.load import RuntimeOptions
 from vssn.streaming.load import load_segmenter
 from vssn.streaming.schedule import DecisionSchedule, FixedInterval
 from vssn.streaming.segmenter import AdaptiveSegmenter
@@ -22,6 +23,7 @@ __all__ = [
     "FixedInterval",
     "FramePath",
     "FrameResult",
+    "RuntimeOptions",
     "SceneObject",
     "VideoInfo",
     "VideoSource",

@@ -203,7 +203,7 @@ def wait():
     time.sleep(0.05)
 slow.before_each = wait
 networks = load.Networks(slow, FakeFlow(), FakeDecision(), "fake")
-load.load_networks = lambda *_: networks
+load.load_networks = lambda *_, **__: networks
 sys.exit(main({argv!r}))
 """
 

@@ -11,7 +11,7 @@ import pytest
 from vssn.checkpoints import locate
 from vssn.errors import CheckpointError
 from vssn.runtime import load
-from vssn.runtime.load import WeightPaths, load_networks
+from vssn.runtime.load import RuntimeOptions, WeightPaths, load_networks
 
 if TYPE_CHECKING:
     import keras
@@ -92,7 +92,7 @@ def test_weights_of_another_network_are_refused(saved: Path) -> None:
 def test_flow_and_decision_run_with_the_weights_of_their_files(
     saved: Path, flownets: keras.Model, decision: keras.Model
 ) -> None:
-    network = load.load_flow(saved / "flow/model.ckpt")
+    network = load.load_flow(saved / "flow/model.ckpt", options=RuntimeOptions(precision="f32"))
     frame = np.random.default_rng(0).integers(0, 256, (90, 120, 3), np.uint8)
     view = network.prepare(frame)
     pair = np.concatenate([view, view], axis=-1)[np.newaxis]
@@ -115,7 +115,7 @@ def test_a_segmenter_loads_in_one_call(
     import vssn
     from vssn.streaming import load as streaming_load
 
-    monkeypatch.setattr(streaming_load, "load_networks", lambda *_: fake_networks)
+    monkeypatch.setattr(streaming_load, "load_networks", lambda *_, **__: fake_networks)
     segmenter = vssn.load_segmenter(
         100, weights_dir / "segnet.h5", weights_dir / "flow", weights_dir / "decision"
     )

@@ -207,7 +207,7 @@ def test_a_target_that_is_no_number_is_refused():
 
 def test_load_segmenter_takes_the_options(monkeypatch):
     monkeypatch.setattr(WeightPaths, "locate", classmethod(lambda *_: None))
-    monkeypatch.setattr("vssn.streaming.load.load_networks", lambda paths: _networks())
+    monkeypatch.setattr("vssn.streaming.load.load_networks", lambda *_, **__: _networks())
     segmenter = vssn.load_segmenter(50.5, regions="2x2", overlap=8, dynamic=True)
     assert isinstance(segmenter, RegionSegmenter)
     changing = [_frame(1, k) for k in (0, 5, 0)]
@@ -219,7 +219,7 @@ def test_load_segmenter_takes_the_options(monkeypatch):
 def still_data_set(tmp_path, monkeypatch):
     """Three equal frames, and commands that get made networks."""
     monkeypatch.setattr(WeightPaths, "locate", classmethod(lambda *_: SimpleNamespace(sha256=dict)))
-    monkeypatch.setattr("vssn.runtime.load.load_networks", lambda *_: _networks())
+    monkeypatch.setattr("vssn.runtime.load.load_networks", lambda *_, **__: _networks())
     cv2.imwrite(str(tmp_path / "f.png"), _frame(1, 2))
     cv2.imwrite(str(tmp_path / "l.png"), np.zeros((80, 120), np.uint8))
     (tmp_path / "list.txt").write_text("f.png f.png l.png\n" * 3)

@@ -15,7 +15,7 @@ from vssn.checkpoints.tf1 import (
     DECISION_SCOPE,
     FLOWNETS_SCOPE,
     VARIABLE_NAMES,
-    read_tf1_variables,
+    read_network_variables,
 )
 from vssn.datatypes import Float32Array
 from vssn.errors import CheckpointError
@@ -63,7 +63,7 @@ def _listed(kind: str, names: list[str]) -> list[str]:
     return [f"{kind}: {', '.join(names[:MAX_LISTED])}{more}"] if names else []
 
 
-def _check(path: Path, network: str, shapes: Mapping[str, Shape], weights: Weights) -> None:
+def _check(path: Path, shapes: Mapping[str, Shape], weights: Weights) -> None:
     """Refuse weights that are missing, unexpected, mis-shaped, not finite or not possible."""
     common = [key for key in shapes if key in weights]
     problems = [
@@ -77,7 +77,7 @@ def _check(path: Path, network: str, shapes: Mapping[str, Shape], weights: Weigh
     if problems:
         raise CheckpointError(
             f"weights '{path}' ({'; '.join(problems)})",
-            f"the {len(shapes)} variables of {network}",
+            f"the {len(shapes)} variables of a ResNet50-SegNet",
             "check that the file belongs to this network",
         )
 
@@ -96,18 +96,18 @@ def read_segnet(path: Path) -> Weights:
     """
     shapes = segnet_shapes()
     weights = _matched(shapes, read_layer_weights(path))
-    _check(path, "a ResNet50-SegNet", shapes, weights)
+    _check(path, shapes, weights)
     return weights
 
 
-def _read_tf1(path: Path, scope: str, network: str, shapes: Mapping[str, Shape]) -> Weights:
-    keras_names = {tf1: keras for keras, tf1 in VARIABLE_NAMES.items()}
-    weights: Weights = {}
-    for name, values in read_tf1_variables(path).items():
-        layer, _, variable = name.removeprefix(f"{scope}/").rpartition("/")
-        weights[f"{layer}/{keras_names.get(variable, variable)}"] = np.asarray(values, np.float32)
-    _check(path, network, shapes, weights)
-    return weights
+def _read_tf1(path: Path, scope: str, shapes: Mapping[str, Shape]) -> Weights:
+    names = {}
+    for key in shapes:
+        layer, variable = key.split("/")
+        names[f"{scope}/{layer}/{VARIABLE_NAMES[variable]}"] = key
+    tf1_shapes = {name: shapes[key] for name, key in names.items()}
+    given = read_network_variables(path, scope, tf1_shapes)
+    return {names[name]: values for name, values in given.items()}
 
 
 def read_flownets(path: str | Path | None) -> Weights:
@@ -124,10 +124,10 @@ def read_flownets(path: str | Path | None) -> Weights:
         CheckpointError: missing, damaged, or of another network.
     """
     prefix = locate_tf1(path, FLOWNETS_FOLDER)
-    return _read_tf1(prefix, FLOWNETS_SCOPE, "FlowNetS", flownets_shapes())
+    return _read_tf1(prefix, FLOWNETS_SCOPE, flownets_shapes())
 
 
 def read_decision(path: str | Path | None) -> Weights:
     """Read the decision network's weights; see :func:`read_flownets`."""
     prefix = locate_tf1(path, DECISION_FOLDER)
-    return _read_tf1(prefix, DECISION_SCOPE, "the decision network", decision_shapes())
+    return _read_tf1(prefix, DECISION_SCOPE, decision_shapes())

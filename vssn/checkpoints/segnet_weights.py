@@ -138,11 +138,16 @@ def load_segnet(path: Path, config: Path | None = None) -> keras.Model:
     """
     from vssn.models.segnet import build_segnet
 
-    beside = path.with_name(CONFIG_FILE)
-    config = config or (beside if beside.is_file() else None)
-    model = build_segnet(read_segnet_config(config).input_hw if config else SEGNET_INPUT_HW)
+    model = build_segnet(segnet_input_hw(path, config))
     load_segnet_weights(model, path)
     return model
+
+
+def segnet_input_hw(path: Path, config: Path | None = None) -> tuple[int, int]:
+    """Height and width of the input of the network that weights are for; see `load_segnet`."""
+    beside = path.with_name(CONFIG_FILE)
+    config = config or (beside if beside.is_file() else None)
+    return read_segnet_config(config).input_hw if config else SEGNET_INPUT_HW
 
 
 def save_segnet_weights(model: keras.Model, path: Path, exact: bool = False) -> None:

@@ -16,11 +16,14 @@ from vssn.checkpoints.locate import (
     STATE_FILE,
     locate_tf1,
 )
+from vssn.datatypes import Float32Array
 from vssn.errors import CheckpointError
 from vssn.files import atomic_path, make_directory
 
 if TYPE_CHECKING:
     import keras
+
+Shape = tuple[int, ...]
 
 FLOWNETS_SCOPE = "FlowNets"
 DECISION_SCOPE = "decision"
@@ -73,37 +76,54 @@ def _listed(kind: str, items: list[str]) -> list[str]:
     return [f"{kind}: {', '.join(items[:MAX_LISTED])}{more}"]
 
 
-def _problems(targets: Mapping[str, keras.Variable], given: Mapping[str, Array]) -> list[str]:
+def _problems(shapes: Mapping[str, Shape], given: Mapping[str, Array]) -> list[str]:
     """What is missing, unexpected, of another shape or type, or not finite."""
-    common = [name for name in targets if name in given]
-    shapes = [
-        f"{name} {list(given[name].shape)}, not {list(targets[name].shape)}"
+    common = [name for name in shapes if name in given]
+    misshaped = [
+        f"{name} {list(given[name].shape)}, not {list(shapes[name])}"
         for name in common
-        if given[name].shape != tuple(targets[name].shape)
+        if given[name].shape != shapes[name]
     ]
     types = [f"{name} {given[name].dtype}" for name in common if given[name].dtype != np.float32]
     values = [name for name in common if not np.isfinite(given[name]).all()]
     return [
-        *_listed("missing", [name for name in targets if name not in given]),
-        *_listed("unexpected", [name for name in given if name not in targets]),
-        *_listed("mis-shaped", shapes),
+        *_listed("missing", [name for name in shapes if name not in given]),
+        *_listed("unexpected", [name for name in given if name not in shapes]),
+        *_listed("mis-shaped", misshaped),
         *_listed("not float32", types),
         *_listed("not finite", values),
     ]
 
 
-def _load(model: keras.Model, scope: str, path: Path) -> None:
+def read_network_variables(
+    path: Path, scope: str, shapes: Mapping[str, Shape]
+) -> dict[str, Float32Array]:
+    """Read a checkpoint that must hold exactly the variables of one network.
+
+    Args:
+        path: a folder or prefix, see :func:`vssn.checkpoints.locate.locate_tf1`.
+        scope: :data:`FLOWNETS_SCOPE` or :data:`DECISION_SCOPE`.
+        shapes: by variable name.
+
+    Raises:
+        CheckpointError: missing, damaged, or a variable's name or shape doesn't match.
+    """
     given = read_tf1_variables(path)
-    targets = _targets(model, scope)
-    problems = _problems(targets, given)
+    problems = _problems(shapes, given)
     if problems:
         raise CheckpointError(
             f"TF1 checkpoint '{path}' ({'; '.join(problems)})",
-            f"the {len(targets)} variables {scope}/... of this network",
+            f"the {len(shapes)} variables {scope}/... of this network",
             "check that the checkpoint belongs to it",
         )
-    for name, variable in targets.items():
-        variable.assign(given[name])
+    return {name: np.asarray(given[name], np.float32) for name in shapes}
+
+
+def _load(model: keras.Model, scope: str, path: Path) -> None:
+    targets = _targets(model, scope)
+    shapes = {name: tuple(variable.shape) for name, variable in targets.items()}
+    for name, values in read_network_variables(path, scope, shapes).items():
+        targets[name].assign(values)
 
 
 def load_flownets(model: keras.Model, path: str | Path) -> None:

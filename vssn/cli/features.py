@@ -9,9 +9,11 @@ from typing import TYPE_CHECKING
 from vssn.cli.options import (
     add_preset_argument,
     add_quiet_argument,
+    add_runtime_arguments,
     number,
     positive,
     progress,
+    runtime_options,
 )
 from vssn.files import check_writable
 
@@ -48,6 +50,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--restore_from_flownet", metavar="PATH", help="flow network (default: its folder)"
     )
     add_preset_argument(parser)
+    add_runtime_arguments(parser)
     add_quiet_argument(parser)
 
 
@@ -69,9 +72,16 @@ def run(args: argparse.Namespace) -> int:
     segnet = locate_segnet(args.restore_from_seg)
     flownets = locate_tf1(args.restore_from_flownet, FLOWNETS_FOLDER)
     digests = sha256_of([*weights_files(segnet), *weights_files(flownets)])
-    settings = [args.preset, *digests.values(), *(f"{pair.key} {pair.current}" for pair in pairs)]
-    segmentation = load_segmentation(segnet, preset.conventions)
-    flow = load_flow(flownets, preset.conventions)
+    settings = [
+        args.preset,
+        args.runtime,
+        args.precision,
+        *digests.values(),
+        *(f"{pair.key} {pair.current}" for pair in pairs),
+    ]
+    options = runtime_options(args)
+    segmentation = load_segmentation(segnet, preset.conventions, options)
+    flow = load_flow(flownets, preset.conventions, options)
     scorer = WarpScorer(segmentation, flow, preset.rules.carry, preset.warped)
     writer = FeatureWriter(args.save_dir, settings, args.clip)
     if writer.done:

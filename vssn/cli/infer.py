@@ -15,6 +15,7 @@ from vssn.cli.options import (
     directory_or_none,
     positive,
     progress,
+    runtime_options,
     segmenter_plan,
     write_summary,
 )
@@ -68,7 +69,7 @@ def run(args: argparse.Namespace) -> int:
     frames = _frames(args, preset)
     plan = replace(plan, rules=preset.rules_for(frames[0]))
     weights = WeightPaths.locate(args.segnet_chkpt, args.dvs_flownet_chkpt, args.decision_chkpt)
-    networks = load_networks(weights, preset.conventions)
+    networks = load_networks(weights, preset.conventions, runtime_options(args))
     statistics, scores = _stream(frames, plan.build(networks), preset, args)
     print("\n".join(statistics.lines() + scores.lines()))
     provenance = {"preset": args.preset, "runtime": networks.runtime, "weights": weights.sha256()}

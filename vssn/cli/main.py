@@ -33,6 +33,7 @@ COMMANDS = {
     "train-flownets": "train the flow network",
     "train-decision": "train the decision network",
     "convert": "convert a Keras .h5 to a frozen .pb and other formats",
+    "calibrate": "measure the ranges that int8 needs",
     "propagation": "table how well results are carried over frames",
     "make-lists": "write list files",
     "extract-frames": "write a video's frames as images",

@@ -14,6 +14,7 @@ from tqdm import tqdm
 
 from vssn.errors import BadInputError, MediaError
 from vssn.files import atomic_path, check_writable, make_directory
+from vssn.runtime.load import RuntimeOptions
 from vssn.streaming.load import SegmenterPlan
 from vssn.streaming.regions import DEFAULT_OVERLAP_PX, RegionGrid
 from vssn.streaming.schedule import DynamicSchedule
@@ -88,6 +89,32 @@ def add_network_arguments(parser: argparse.ArgumentParser) -> None:
         help="decision network checkpoint (default: decision_network_checkpoints)",
     )
     add_segmenter_arguments(parser)
+    add_runtime_arguments(parser)
+
+
+def add_runtime_arguments(parser: argparse.ArgumentParser) -> None:
+    """What runs the networks."""
+    parser.add_argument(
+        "--runtime",
+        choices=["auto", "tensorflow", "openvino"],
+        default="auto",
+        help="auto takes openvino, and tensorflow for --preset original (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--precision",
+        choices=["auto", "f32", "bf16", "int8"],
+        default="auto",
+        help="auto takes the fastest that the processor and the weights are fit for "
+        "(default: %(default)s)",
+    )
+    parser.add_argument(
+        "--threads", type=positive, metavar="N", help="to compute with (default: one per core)"
+    )
+
+
+def runtime_options(args: argparse.Namespace) -> RuntimeOptions:
+    """What :func:`add_runtime_arguments` asked for."""
+    return RuntimeOptions(args.runtime, args.precision, args.threads)
 
 
 def add_preset_argument(parser: argparse.ArgumentParser) -> None:

@@ -6,7 +6,14 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from vssn.cli.options import add_output_arguments, check_summary, positive, write_summary
+from vssn.cli.options import (
+    add_output_arguments,
+    add_runtime_arguments,
+    check_summary,
+    positive,
+    runtime_options,
+    write_summary,
+)
 
 if TYPE_CHECKING:
     from vssn.datatypes import Float32Array, UInt8Array
@@ -39,6 +46,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--segnet_chkpt", metavar="PATH", help="for --carry predictions")
     parser.add_argument("--dvs_flownet_chkpt", metavar="PATH", help="flow network checkpoint")
+    add_runtime_arguments(parser)
     add_output_arguments(parser)
 
 
@@ -57,7 +65,8 @@ def run(args: argparse.Namespace) -> int:
 
     check_summary(args.summary)
     frames, labels = _video(args)
-    network = load_flow(locate_tf1(args.dvs_flownet_chkpt, FLOWNETS_FOLDER))
+    path = locate_tf1(args.dvs_flownet_chkpt, FLOWNETS_FOLDER)
+    network = load_flow(path, options=runtime_options(args))
     scores = _scores(args, frames, labels)
     carriers = {
         COPYING: copying,
@@ -98,7 +107,7 @@ def _scores(
     from vssn.checkpoints.locate import locate_segnet
     from vssn.runtime.load import load_segmentation
 
-    network = load_segmentation(locate_segnet(args.segnet_chkpt))
+    network = load_segmentation(locate_segnet(args.segnet_chkpt), options=runtime_options(args))
     return [network.scores(frame) for frame in frames]
 
 

@@ -16,6 +16,7 @@ from vssn.cli.options import (
     number,
     positive_number,
     progress,
+    runtime_options,
     segmenter_plan,
     write_summary,
 )
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
     from vssn.datatypes import VideoInfo
     from vssn.media.video import VideoSource
     from vssn.presets import Preset
-    from vssn.runtime.load import WeightPaths
+    from vssn.runtime.load import RuntimeOptions, WeightPaths
     from vssn.scene.annotate import Annotator
     from vssn.scene.distance import Camera
     from vssn.streaming.load import SegmenterPlan
@@ -78,6 +79,7 @@ class VideoJob:
     annotator: Annotator
     preset: Preset
     plan: SegmenterPlan
+    options: RuntimeOptions
     quiet: bool
 
 
@@ -96,7 +98,7 @@ def run(args: argparse.Namespace) -> int:
     output = args.save_dir / OUTPUT_NAMES[args.process_original]
     with VideoSource(args.video_file) as source:
         annotator = Annotator(source.info, args.process_original, _camera(args, source.info))
-        job = VideoJob(source, output, annotator, preset, plan, args.quiet)
+        job = VideoJob(source, output, annotator, preset, plan, runtime_options(args), args.quiet)
         figures = annotate(job, weights)
     write_summary(args.summary, {"preset": args.preset, **figures})
     return EXIT_TRUNCATED if source.truncated else 0
@@ -126,7 +128,7 @@ def annotate(job: VideoJob, weights: WeightPaths) -> dict[str, Any]:
     from vssn.media.video import VideoSink
     from vssn.runtime.load import load_networks
 
-    networks = load_networks(weights, job.preset.conventions)
+    networks = load_networks(weights, job.preset.conventions, job.options)
     segmenter = job.plan.build(networks)
     info = job.source.info
     sink = VideoSink(job.output, info)

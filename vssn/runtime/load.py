@@ -5,9 +5,7 @@ from __future__ import annotations
 import logging
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
-
-import numpy as np
+from typing import Literal, Protocol
 
 from vssn.checkpoints.locate import (
     DECISION_FOLDER,
@@ -17,12 +15,13 @@ from vssn.checkpoints.locate import (
     sha256_of,
     weights_files,
 )
+from vssn.errors import BadInputError
 from vssn.preprocess import VSSN_CONVENTIONS, Conventions
 from vssn.runtime.protocols import DecisionNetwork, FlowNetwork, SegmentationNetwork
 from vssn.runtime.startup import start_tensorflow
 
-if TYPE_CHECKING:
-    from vssn.runtime.tensorflow import TensorFlowSegmentation
+Runtime = Literal["auto", "tensorflow", "openvino"]
+Precision = Literal["auto", "f32", "bf16", "int8"]
 
 logger = logging.getLogger(__name__)
 
@@ -78,66 +77,110 @@ class Networks:
     runtime: str
 
 
-def load_networks(paths: WeightPaths, conventions: Conventions = VSSN_CONVENTIONS) -> Networks:
+class Loader(Protocol):
+    """Makes networks that a runtime runs; all raise CheckpointError for files it can't use."""
+
+    name: str
+
+    def segmentation(self, path: Path) -> SegmentationNetwork:
+        """Load ResNet50-SegNet."""
+
+    def flow(self, path: Path) -> FlowNetwork:
+        """Load thin FlowNetS."""
+
+    def decision(self, path: Path) -> DecisionNetwork:
+        """Load the decision network."""
+
+
+@dataclass(frozen=True)
+class RuntimeOptions:
+    """What runs the networks.
+
+    Attributes:
+        runtime: OpenVINO is several times as fast on a CPU, and "auto" takes it wherever the
+            networks are shown what they were trained on; TensorFlow is the reference.
+        precision: see :func:`vssn.runtime.openvino_networks.choose_precision`; TensorFlow computes
+            in f32 only.
+        threads: how many to compute with; None for one per core.
+    """
+
+    runtime: Runtime = "auto"
+    precision: Precision = "auto"
+    threads: int | None = None
+
+    def loader(self, conventions: Conventions) -> Loader:
+        """Start the runtime.
+
+        Args:
+            conventions: what the networks are shown of a frame; OpenVINO's graphs have ours built
+                in.
+
+        Raises:
+            BadInputError: the runtime can't do what is asked for.
+        """
+        ours = conventions is VSSN_CONVENTIONS
+        if self.runtime == "openvino" and not ours:
+            raise BadInputError(
+                "runtime openvino with the original's preset",
+                "tensorflow, which runs it exactly",
+                "leave the runtime out",
+            )
+        if self.runtime == "openvino" or (self.runtime == "auto" and ours):
+            from vssn.runtime.openvino_networks import OpenVINOLoader
+
+            return OpenVINOLoader(self.precision, self.threads)
+        if self.precision not in ("auto", "f32"):
+            raise BadInputError(
+                f"precision {self.precision} with runtime tensorflow", "f32", "use openvino"
+            )
+        start_tensorflow(self.threads)
+        from vssn.runtime.tensorflow import TensorFlowLoader
+
+        return TensorFlowLoader(conventions)
+
+
+DEFAULT_OPTIONS = RuntimeOptions()
+
+
+def load_networks(
+    paths: WeightPaths,
+    conventions: Conventions = VSSN_CONVENTIONS,
+    options: RuntimeOptions = DEFAULT_OPTIONS,
+) -> Networks:
     """Load the three networks.
 
     Args:
         paths: their weights.
         conventions: what they are shown of a frame.
+        options: what runs them.
 
     Raises:
         CheckpointError: a file is damaged, or belongs to another network.
+        BadInputError: the runtime can't do what is asked for.
     """
-    start_tensorflow()
-    import tensorflow as tf
-
-    from vssn.checkpoints.tf1 import load_decision
-    from vssn.models.decision import build_decision
-    from vssn.runtime.tensorflow import TensorFlowDecision
-
-    decision = build_decision()
-    load_decision(decision, paths.decision)
-    return Networks(
-        load_segmentation(paths.segnet, conventions),
-        load_flow(paths.flownets, conventions),
-        TensorFlowDecision(decision),
-        f"TensorFlow {tf.__version__} float32",
-    )
+    loader = options.loader(conventions)
+    logger.info("segmentation network: %s", paths.segnet)
+    # The small ones first: what is wrong with them is said before the large one's seconds.
+    decision = loader.decision(paths.decision)
+    flow = loader.flow(paths.flownets)
+    segmentation = loader.segmentation(paths.segnet)
+    logger.info("runtime: %s", loader.name)
+    return Networks(segmentation, flow, decision, loader.name)
 
 
 def load_segmentation(
-    path: Path, conventions: Conventions = VSSN_CONVENTIONS
-) -> TensorFlowSegmentation:
-    """Load ResNet50-SegNet from a frozen graph or a Keras weight file.
-
-    Raises:
-        CheckpointError: the file is damaged, or belongs to another network.
-    """
-    start_tensorflow()
-    from vssn.checkpoints.frozen import read_frozen_graph
-    from vssn.checkpoints.segnet_weights import load_segnet
-    from vssn.runtime.tensorflow import TensorFlowSegmentation, freeze
-
-    logger.info("segmentation network: %s", path)
-    if path.suffix == ".pb":
-        graph = read_frozen_graph(path)
-        graph.run(np.zeros((1, *graph.input_hw, 3), np.float32))  # compiles; not a frame's time
-        return TensorFlowSegmentation(graph.run, graph.input_hw, conventions)
-    model = load_segnet(path)
-    return TensorFlowSegmentation(freeze(model), model.input_shape[1:3], conventions)
+    path: Path,
+    conventions: Conventions = VSSN_CONVENTIONS,
+    options: RuntimeOptions = DEFAULT_OPTIONS,
+) -> SegmentationNetwork:
+    """Load ResNet50-SegNet alone; see :func:`load_networks`."""
+    return options.loader(conventions).segmentation(path)
 
 
-def load_flow(path: Path, conventions: Conventions = VSSN_CONVENTIONS) -> FlowNetwork:
-    """Load thin FlowNetS from a TF1 checkpoint.
-
-    Raises:
-        CheckpointError: the checkpoint is damaged, or belongs to another network.
-    """
-    start_tensorflow()
-    from vssn.checkpoints.tf1 import load_flownets
-    from vssn.models.flownets import build_flownets
-    from vssn.runtime.tensorflow import TensorFlowFlow
-
-    model = build_flownets()
-    load_flownets(model, path)
-    return TensorFlowFlow(model, conventions)
+def load_flow(
+    path: Path,
+    conventions: Conventions = VSSN_CONVENTIONS,
+    options: RuntimeOptions = DEFAULT_OPTIONS,
+) -> FlowNetwork:
+    """Load thin FlowNetS alone; see :func:`load_networks`."""
+    return options.loader(conventions).flow(path)

@@ -3,21 +3,21 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import openvino as ov
 
 from vssn.checkpoints.arrays import read_decision, read_flownets, read_segnet
 from vssn.checkpoints.locate import sha256_of, weights_files
+from vssn.checkpoints.segnet_weights import segnet_input_hw
 from vssn.datatypes import Float32Array, FlowEstimate, UInt8Array
 from vssn.errors import BadInputError
 from vssn.preprocess import FLOW_INPUT_HW, SEGNET_INPUT_HW, flow_input
 from vssn.runtime.calibration import read_ranges
-from vssn.runtime.load import Networks, WeightPaths
+from vssn.runtime.load import Precision
 from vssn.runtime.model_cache import ModelCache, default_cache_dir
 from vssn.runtime.openvino_flow import (
     build_decision_graph,
@@ -26,11 +26,10 @@ from vssn.runtime.openvino_flow import (
 )
 from vssn.runtime.openvino_frozen import build_frozen_graph
 from vssn.runtime.openvino_segnet import build_segnet_graph, segnet_image
-from vssn.runtime.quantisation import Layers, Ranges
+from vssn.runtime.quantisation import Layers
 
 logger = logging.getLogger(__name__)
 
-Precision = Literal["auto", "f32", "bf16", "int8"]
 CompiledModel = Any  # openvino.CompiledModel, which comes without types
 CPU_FLAGS = Path("/proc/cpuinfo")
 # Without these, products of bytes are added up in 16 bits, which overflow.
@@ -179,66 +178,96 @@ def _key(path: Path, **more: object) -> dict[str, object]:
     return {"weights": sorted(sha256_of(weights_files(path)).values()), **more}
 
 
-def _segmentation(cache: ModelCache, path: Path, ranges: Ranges) -> OpenVINOSegmentation:
-    def build() -> ov.Model:
-        if path.suffix == ".pb":
-            return build_frozen_graph(path)
-        return build_segnet_graph(read_segnet(path), SEGNET_INPUT_HW, Layers(ranges))
-
-    key = _key(path, ranges=dict(ranges), suffix=path.suffix)
-    return OpenVINOSegmentation(cache.load("segnet", key, build))
-
-
-def _flow(cache: ModelCache, path: Path) -> OpenVINOFlow:
-    def encoder() -> ov.Model:
-        return build_flow_encoder(read_flownets(path), FLOW_INPUT_HW)
-
-    def refinement() -> ov.Model:
-        return build_flow_refinement(read_flownets(path), encoder())
-
-    builders: Mapping[str, Callable[[], ov.Model]] = {
-        "flownets-encoder": encoder,
-        "flownets-refinement": refinement,
-    }
-    key = _key(path)
-    return OpenVINOFlow(*(cache.load(name, key, build) for name, build in builders.items()))
-
-
-def load_openvino_networks(
-    paths: WeightPaths,
-    precision: Precision = "auto",
-    threads: int | None = None,
-    cache_dir: Path | None = None,
-) -> Networks:
-    """Load the three networks, compiled for this processor; TensorFlow is not imported.
+class OpenVINOLoader:
+    """Loads networks compiled for this processor; TensorFlow is not imported.
 
     Args:
-        paths: their weights. A frozen .pb runs as it is written, slower and never in int8.
         precision: see :func:`choose_precision`; the flow and decision networks run in bf16 where
-            int8 is chosen, if the processor can, since they are small.
+            int8 is asked for, if the processor can, since they are small.
         threads: how many to compute with; None for one per core.
         cache_dir: where compiled networks are kept; None for
             :func:`vssn.runtime.model_cache.default_cache_dir`.
 
+    Attributes:
+        name: what runs the networks, for reports; tells the precision once the segmentation
+            network is loaded.
+
     Raises:
-        CheckpointError: a file is damaged, or belongs to another network.
-        BadInputError: the precision isn't possible here, or ``threads`` is below 1.
+        BadInputError: ``threads`` is below 1.
     """
-    if threads is not None and threads < 1:
-        raise BadInputError(f"{threads} threads", "1 or more", "leave it out for one per core")
-    capabilities = list(ov.Core().get_property("CPU", "OPTIMIZATION_CAPABILITIES"))
-    ranges = None if paths.segnet.suffix == ".pb" else read_ranges(paths.segnet)
-    chosen = choose_precision(precision, capabilities, ranges is not None)
-    cache = ModelCache(cache_dir or default_cache_dir(), _config(chosen, threads, capabilities))
-    decision = cache.load(
-        "decision",
-        _key(paths.decision),
-        lambda: build_decision_graph(read_decision(paths.decision)),
-    )
-    version = ".".join(ov.__version__.split(".")[:2])
-    return Networks(
-        _segmentation(cache, paths.segnet, ranges if ranges and chosen == "int8" else {}),
-        _flow(cache, paths.flownets),
-        OpenVINODecision(decision),
-        f"OpenVINO {version} {chosen}",
-    )
+
+    def __init__(
+        self,
+        precision: Precision = "auto",
+        threads: int | None = None,
+        cache_dir: Path | None = None,
+    ) -> None:
+        if threads is not None and threads < 1:
+            raise BadInputError(f"{threads} threads", "1 or more", "leave it out for one per core")
+        self._wanted = precision
+        self._threads = threads
+        self._cache_dir = cache_dir or default_cache_dir()
+        self._capabilities = list(ov.Core().get_property("CPU", "OPTIMIZATION_CAPABILITIES"))
+        self._version = ".".join(ov.__version__.split(".")[:2])
+        self.name = f"OpenVINO {self._version}"
+
+    def _cache(self, precision: Precision) -> ModelCache:
+        return ModelCache(self._cache_dir, _config(precision, self._threads, self._capabilities))
+
+    def _small(self) -> ModelCache:
+        """For the networks that are never quantised."""
+        wanted: Precision = "auto" if self._wanted == "int8" else self._wanted
+        return self._cache(choose_precision(wanted, self._capabilities, calibrated=False))
+
+    def segmentation(self, path: Path) -> OpenVINOSegmentation:
+        """Load ResNet50-SegNet; a frozen .pb runs as it is written, slower and never in int8.
+
+        Raises:
+            CheckpointError: the file is damaged, or belongs to another network.
+            BadInputError: the precision isn't possible here.
+        """
+        frozen = path.suffix == ".pb"
+        ranges = None if frozen else read_ranges(path)
+        chosen = choose_precision(self._wanted, self._capabilities, ranges is not None)
+        used = ranges if ranges and chosen == "int8" else {}
+
+        def build() -> ov.Model:
+            if frozen:
+                return build_frozen_graph(path)
+            return build_segnet_graph(read_segnet(path), input_hw, Layers(used))
+
+        input_hw = SEGNET_INPUT_HW if frozen else segnet_input_hw(path)
+        key = _key(path, ranges=dict(used), suffix=path.suffix, input_hw=input_hw)
+        self.name = f"OpenVINO {self._version} {chosen}"
+        return OpenVINOSegmentation(self._cache(chosen).load("segnet", key, build))
+
+    def flow(self, path: Path) -> OpenVINOFlow:
+        """Load thin FlowNetS.
+
+        Raises:
+            CheckpointError: the checkpoint is damaged, or belongs to another network.
+        """
+
+        def encoder() -> ov.Model:
+            return build_flow_encoder(read_flownets(path), FLOW_INPUT_HW)
+
+        def refinement() -> ov.Model:
+            return build_flow_refinement(read_flownets(path), encoder())
+
+        cache, key = self._small(), _key(path)
+        return OpenVINOFlow(
+            cache.load("flownets-encoder", key, encoder),
+            cache.load("flownets-refinement", key, refinement),
+        )
+
+    def decision(self, path: Path) -> OpenVINODecision:
+        """Load the decision network.
+
+        Raises:
+            CheckpointError: the checkpoint is damaged, or belongs to another network.
+        """
+        return OpenVINODecision(
+            self._small().load(
+                "decision", _key(path), lambda: build_decision_graph(read_decision(path))
+            )
+        )

@@ -23,8 +23,12 @@ def _quiet_stderr() -> Iterator[None]:
         os.close(nowhere)
 
 
-def start_tensorflow() -> None:
-    """Import TensorFlow and Keras for a CPU; again, it does nothing."""
+def start_tensorflow(threads: int | None = None) -> None:
+    """Import TensorFlow and Keras for a CPU; again, it does nothing.
+
+    Args:
+        threads: how many to compute with; None for one per core.
+    """
     if "tensorflow" in sys.modules and "keras" in sys.modules:
         return
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
@@ -37,4 +41,6 @@ def start_tensorflow() -> None:
         import tensorflow as tf
 
         tf.config.list_physical_devices()
+    if threads is not None:
+        tf.config.threading.set_intra_op_parallelism_threads(threads)
     keras.utils.disable_interactive_logging()

@@ -4,15 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import cached_property
+from pathlib import Path
 
 import keras
 import numpy as np
 import tensorflow as tf
 from tensorflow.python.framework.convert_to_constants import convert_variables_to_constants_v2
 
+from vssn.checkpoints.frozen import read_frozen_graph
+from vssn.checkpoints.segnet_weights import load_segnet
+from vssn.checkpoints.tf1 import load_decision, load_flownets
 from vssn.datatypes import Float32Array, FlowEstimate, UInt8Array
 from vssn.labels import NUM_CLASSES, NUM_OUTPUTS
-from vssn.models.flownets import refinement_features
+from vssn.models.decision import build_decision
+from vssn.models.flownets import build_flownets, refinement_features
 from vssn.models.layout import OUTPUT_STRIDE
 from vssn.preprocess import VSSN_CONVENTIONS, Conventions
 
@@ -127,3 +132,52 @@ class TensorFlowDecision:
         """See the protocol."""
         (score,) = self._run(tf.constant(feature[np.newaxis]))
         return float(score[0, 0])
+
+
+class TensorFlowLoader:
+    """Loads networks for TensorFlow.
+
+    Args:
+        conventions: what the networks are shown of a frame.
+
+    Attributes:
+        name: what runs the networks, for reports.
+    """
+
+    name = f"TensorFlow {tf.__version__} f32"
+
+    def __init__(self, conventions: Conventions = VSSN_CONVENTIONS) -> None:
+        self._conventions = conventions
+
+    def segmentation(self, path: Path) -> TensorFlowSegmentation:
+        """Load ResNet50-SegNet from a frozen graph or a Keras weight file.
+
+        Raises:
+            CheckpointError: the file is damaged, or belongs to another network.
+        """
+        if path.suffix == ".pb":
+            graph = read_frozen_graph(path)
+            graph.run(np.zeros((1, *graph.input_hw, 3), np.float32))  # compiles, as `freeze` does
+            return TensorFlowSegmentation(graph.run, graph.input_hw, self._conventions)
+        model = load_segnet(path)
+        return TensorFlowSegmentation(freeze(model), model.input_shape[1:3], self._conventions)
+
+    def flow(self, path: Path) -> TensorFlowFlow:
+        """Load thin FlowNetS from a TF1 checkpoint.
+
+        Raises:
+            CheckpointError: the checkpoint is damaged, or belongs to another network.
+        """
+        model = build_flownets()
+        load_flownets(model, path)
+        return TensorFlowFlow(model, self._conventions)
+
+    def decision(self, path: Path) -> TensorFlowDecision:
+        """Load the decision network from a TF1 checkpoint.
+
+        Raises:
+            CheckpointError: the checkpoint is damaged, or belongs to another network.
+        """
+        model = build_decision()
+        load_decision(model, path)
+        return TensorFlowDecision(model)

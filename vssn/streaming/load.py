@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from vssn.runtime.load import Networks, WeightPaths, load_networks
+from vssn.runtime.load import DEFAULT_OPTIONS, Networks, RuntimeOptions, WeightPaths, load_networks
 from vssn.runtime.protocols import DecisionNetwork
 from vssn.streaming.regions import DEFAULT_OVERLAP_PX, RegionGrid, RegionSegmenter
 from vssn.streaming.schedule import DecisionSchedule, DynamicSchedule, Schedule
@@ -54,6 +54,7 @@ def load_segmenter(
     regions: str | None = None,
     overlap: int = DEFAULT_OVERLAP_PX,
     dynamic: bool = False,
+    options: RuntimeOptions = DEFAULT_OPTIONS,
 ) -> Segmenter:
     """Load the three networks and make a segmenter of them.
 
@@ -68,6 +69,7 @@ def load_segmenter(
         overlap: px that a region reaches beyond its part of the frame; a multiple of 8.
         dynamic: lower a region's target by 1 when it is segmented and raise it by 0.1 when it is
             warped.
+        options: what runs the networks.
 
     Raises:
         BadInputError: there is no such split into regions.
@@ -75,4 +77,5 @@ def load_segmenter(
     """
     grid = RegionGrid.parse(regions, overlap) if regions else None
     plan = SegmenterPlan(target, DynamicSchedule if dynamic else DecisionSchedule, grid)
-    return plan.build(load_networks(WeightPaths.locate(segnet, flownets, decision)))
+    paths = WeightPaths.locate(segnet, flownets, decision)
+    return plan.build(load_networks(paths, options=options))

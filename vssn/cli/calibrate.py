@@ -1,0 +1,39 @@
+"""``vssn calibrate``: measure the ranges that int8 needs of the segmentation network."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from vssn.cli.options import add_quiet_argument, positive
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare data and weights."""
+    parser.add_argument(
+        "--data_dir",
+        type=Path,
+        required=True,
+        help="CamVid in the stills layout; only train/ is looked at",
+    )
+    parser.add_argument(
+        "--segnet_chkpt",
+        type=Path,
+        default=Path("resnet50_segnet_model/resnet50_segnet.h5"),
+        help="Keras weights, beside which the ranges go (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--every", type=positive, default=9, help="take each so manieth image (default: 9)"
+    )
+    add_quiet_argument(parser)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Calibrate and name the file written."""
+    from vssn.runtime.calibration import calibrate_weights
+    from vssn.training.stills import list_stills
+
+    stills = list_stills(args.data_dir, "train")[:: args.every]
+    written = calibrate_weights(args.segnet_chkpt, [still.load_bgr()[0] for still in stills])
+    print(f"{written}: int8 ranges from {len(stills)} images")
+    return 0
