@@ -196,3 +196,12 @@ def test_a_file_that_is_no_array_is_refused_in_one_line(tmp_path: Path, damage: 
 def test_dropout_is_off_when_the_network_is_judged(whole: Whole, decision: keras.Model) -> None:
     features = made_set(5, 3).features
     assert np.array_equal(whole[1].predict(features), whole[1].predict(features))
+
+
+def test_training_starts_at_the_scores_mean_whatever_the_features_scale() -> None:
+    rng = np.random.default_rng(0)
+    scores = np.full(8, 90, np.float32)
+    for scale in (1e-3, 1e3):
+        features = (rng.normal(size=(8, *SHAPE)) * scale).astype(np.float32)
+        pairs = FeatureSet(features, scores)
+        assert DecisionTask(pairs, pairs, DecisionRecipe()).train_error() < 20

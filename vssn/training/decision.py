@@ -94,6 +94,17 @@ def read_feature_set(directory: Path) -> FeatureSet:
     return FeatureSet(features, scores)
 
 
+def _fit_start(model: keras.Model, train: FeatureSet) -> None:
+    """Start at the scores' mean, with features at unit scale.
+
+    Without it dropout tears at an output that has to reach 90 from 0, and hides the differences
+    of a few points that are to be learned.
+    """
+    first, last = model.get_layer("Conv"), model.layers[-2]
+    first.kernel.assign(first.kernel / max(float(train.features.std()), 1e-6))
+    last.bias.assign([float(train.scores.mean())])
+
+
 class DecisionTask:
     """A :class:`vssn.training.loop.Task` for the decision network.
 
@@ -110,6 +121,7 @@ class DecisionTask:
         self.val = val
         self.steps_per_epoch = -(-len(train.scores) // recipe.batch_size)
         self.model = build_decision()
+        _fit_start(self.model, train)
         rate = keras.optimizers.schedules.ExponentialDecay(
             recipe.learning_rate, self.steps_per_epoch, recipe.decay, staircase=True
         )
