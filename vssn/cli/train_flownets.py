@@ -73,4 +73,4 @@ def _task(args: argparse.Namespace) -> tuple[FlowTask, str]:
     rng = np.random.default_rng(recipe.seed)
     clips = [TaughtClip(path, recipe.clip_pairs, recipe.max_distance, rng) for path in args.clips]
     task = FlowTask(stills, clips, recipe, args.epochs)
-    return task, recipe.fingerprint(args.epochs, [str(clip) for clip in args.clips])
+    return task, recipe.fingerprint(args.epochs, [clip.name for clip in args.clips])
