@@ -9,7 +9,9 @@ import numpy as np
 import pytest
 
 from vssn.checkpoints import locate
-from vssn.errors import CheckpointError
+from vssn.errors import BadInputError, CheckpointError
+from vssn.labels import NUM_CLASSES
+from vssn.preprocess import segnet_input
 from vssn.runtime import load
 from vssn.runtime.load import RuntimeOptions, WeightPaths, load_networks
 
@@ -123,3 +125,45 @@ def test_a_segmenter_loads_in_one_call(
     assert [result.path for result in results] == [vssn.FramePath.SEGMENT] * 2
     with pytest.raises(CheckpointError):
         vssn.load_segmenter(80, weights_dir / "missing.h5")
+
+
+@pytest.fixture(scope="module")
+def foreign_graph(small_segnet: keras.Model, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A frozen graph as Keras 2 left them: with a placeholder for the learning phase."""
+    import tensorflow as tf
+
+    from vssn.checkpoints.freeze import frozen_graph_def
+
+    graph = frozen_graph_def(small_segnet)
+    phase = graph.node.add(op="Placeholder", name="keras_learning_phase")
+    phase.attr["dtype"].type = tf.bool.as_datatype_enum
+    path = tmp_path_factory.mktemp("graph") / "resnet50_segnet.pb"
+    path.write_bytes(graph.SerializeToString())
+    return path
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        RuntimeOptions(),
+        RuntimeOptions("tensorflow"),
+        RuntimeOptions(graph_input="input_1", graph_output="activation_49/truediv"),
+    ],
+)
+def test_graphs_of_others_run_whatever_reads_them(
+    foreign_graph: Path, small_segnet: keras.Model, options: RuntimeOptions
+) -> None:
+    frame = np.random.default_rng(0).integers(0, 256, (90, 120, 3), np.uint8)
+    scores = load.load_segmentation(foreign_graph, options=options).scores(frame)
+    flat = np.asarray(small_segnet(segnet_input(frame, (64, 96)), training=False))
+    expected = flat.reshape(32, 48, -1)[..., :NUM_CLASSES]
+    np.testing.assert_allclose(scores, expected, rtol=1e-3, atol=1e-4)
+
+
+def test_names_that_a_graph_lacks_are_refused(foreign_graph: Path) -> None:
+    with pytest.raises(CheckpointError, match="logits"):
+        load.load_segmentation(foreign_graph, options=RuntimeOptions(graph_output="logits"))
+    with pytest.raises(BadInputError, match="openvino"):
+        load.load_segmentation(
+            foreign_graph, options=RuntimeOptions("openvino", graph_input="input_1")
+        )

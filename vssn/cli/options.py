@@ -107,6 +107,12 @@ def add_runtime_arguments(parser: argparse.ArgumentParser) -> None:
         help="auto takes the fastest that the processor and the weights are fit for "
         "(default: %(default)s)",
     )
+    for end, what in (("input", "placeholder"), ("output", "softmax")):
+        parser.add_argument(
+            f"--graph_{end}",
+            metavar="NAME",
+            help=f"name of the {what} in a .pb, where it can't be told from the graph",
+        )
     parser.add_argument(
         "--threads", type=positive, metavar="N", help="to compute with (default: one per core)"
     )
@@ -114,7 +120,9 @@ def add_runtime_arguments(parser: argparse.ArgumentParser) -> None:
 
 def runtime_options(args: argparse.Namespace) -> RuntimeOptions:
     """What :func:`add_runtime_arguments` asked for."""
-    return RuntimeOptions(args.runtime, args.precision, args.threads)
+    return RuntimeOptions(
+        args.runtime, args.precision, args.threads, args.graph_input, args.graph_output
+    )
 
 
 def add_preset_argument(parser: argparse.ArgumentParser) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal, Protocol
 
@@ -15,7 +15,7 @@ from vssn.checkpoints.locate import (
     sha256_of,
     weights_files,
 )
-from vssn.errors import BadInputError
+from vssn.errors import BadInputError, CheckpointError
 from vssn.preprocess import VSSN_CONVENTIONS, Conventions
 from vssn.runtime.protocols import DecisionNetwork, FlowNetwork, SegmentationNetwork
 from vssn.runtime.startup import start_tensorflow
@@ -102,11 +102,19 @@ class RuntimeOptions:
         precision: see :func:`vssn.runtime.openvino_networks.choose_precision`; TensorFlow computes
             in f32 only.
         threads: how many to compute with; None for one per core.
+        graph_input, graph_output: names in a frozen graph, where they can't be told from it.
     """
 
     runtime: Runtime = "auto"
     precision: Precision = "auto"
     threads: int | None = None
+    graph_input: str | None = None
+    graph_output: str | None = None
+
+    @property
+    def names_graph(self) -> bool:
+        """Whether names in a frozen graph are given, which TensorFlow alone looks up."""
+        return (self.graph_input, self.graph_output) != (None, None)
 
     def loader(self, conventions: Conventions) -> Loader:
         """Start the runtime.
@@ -125,6 +133,10 @@ class RuntimeOptions:
                 "tensorflow, which runs it exactly",
                 "leave the runtime out",
             )
+        if self.runtime == "openvino" and self.names_graph:
+            raise BadInputError(
+                "names in a frozen graph with runtime openvino", "tensorflow", "leave one out"
+            )
         if self.runtime == "openvino" or (self.runtime == "auto" and ours):
             from vssn.runtime.openvino_networks import OpenVINOLoader
 
@@ -136,7 +148,7 @@ class RuntimeOptions:
         start_tensorflow(self.threads)
         from vssn.runtime.tensorflow import TensorFlowLoader
 
-        return TensorFlowLoader(conventions)
+        return TensorFlowLoader(conventions, self.graph_input, self.graph_output)
 
 
 DEFAULT_OPTIONS = RuntimeOptions()
@@ -163,9 +175,28 @@ def load_networks(
     # The small ones first: what is wrong with them is said before the large one's seconds.
     decision = loader.decision(paths.decision)
     flow = loader.flow(paths.flownets)
-    segmentation = loader.segmentation(paths.segnet)
-    logger.info("runtime: %s", loader.name)
-    return Networks(segmentation, flow, decision, loader.name)
+    segmentation, name = _segmentation(paths.segnet, conventions, options, loader)
+    logger.info("runtime: %s", name)
+    return Networks(segmentation, flow, decision, name)
+
+
+def _segmentation(
+    path: Path, conventions: Conventions, options: RuntimeOptions, loader: Loader
+) -> tuple[SegmentationNetwork, str]:
+    """Load the network and name what runs it.
+
+    TensorFlow takes frozen graphs that OpenVINO's reader does not, such as those with a second
+    placeholder for the learning phase.
+    """
+    may_fall_back = options.runtime == "auto" and path.suffix == ".pb"
+    if not (may_fall_back and options.names_graph):
+        try:
+            return loader.segmentation(path), loader.name
+        except CheckpointError:
+            if not may_fall_back:
+                raise
+    reference = replace(options, runtime="tensorflow", precision="auto").loader(conventions)
+    return reference.segmentation(path), reference.name
 
 
 def load_segmentation(
@@ -174,7 +205,7 @@ def load_segmentation(
     options: RuntimeOptions = DEFAULT_OPTIONS,
 ) -> SegmentationNetwork:
     """Load ResNet50-SegNet alone; see :func:`load_networks`."""
-    return options.loader(conventions).segmentation(path)
+    return _segmentation(path, conventions, options, options.loader(conventions))[0]
 
 
 def load_flow(

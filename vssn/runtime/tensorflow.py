@@ -139,6 +139,8 @@ class TensorFlowLoader:
 
     Args:
         conventions: what the networks are shown of a frame.
+        graph_input, graph_output: names in a frozen graph; see
+            :func:`vssn.checkpoints.frozen.read_frozen_graph`.
 
     Attributes:
         name: what runs the networks, for reports.
@@ -146,8 +148,14 @@ class TensorFlowLoader:
 
     name = f"TensorFlow {tf.__version__} f32"
 
-    def __init__(self, conventions: Conventions = VSSN_CONVENTIONS) -> None:
+    def __init__(
+        self,
+        conventions: Conventions = VSSN_CONVENTIONS,
+        graph_input: str | None = None,
+        graph_output: str | None = None,
+    ) -> None:
         self._conventions = conventions
+        self._graph_names = (graph_input, graph_output)
 
     def segmentation(self, path: Path) -> TensorFlowSegmentation:
         """Load ResNet50-SegNet from a frozen graph or a Keras weight file.
@@ -156,7 +164,7 @@ class TensorFlowLoader:
             CheckpointError: the file is damaged, or belongs to another network.
         """
         if path.suffix == ".pb":
-            graph = read_frozen_graph(path)
+            graph = read_frozen_graph(path, *self._graph_names)
             graph.run(np.zeros((1, *graph.input_hw, 3), np.float32))  # compiles, as `freeze` does
             return TensorFlowSegmentation(graph.run, graph.input_hw, self._conventions)
         model = load_segnet(path)
