@@ -76,7 +76,7 @@ def test_at_80_fewer_frames_are_segmented(
     assert summary["segmentation_steps"] + summary["flow_steps"] == 101
     assert summary["weights"] == weights.sha256()
     assert list(summary["class_iou"]) == list(CLASS_NAMES)
-    assert 0.5 < summary["mean_iou"] <= 1
+    assert 0.4 < summary["mean_iou"] <= 1  # the original: 0.477 at this target
     assert 0.5 < summary["frequency_weighted_iou"] <= 1
     assert {"0", "1"} <= set(summary["mean_iou_by_key_distance"])
     assert 0 < summary["fps_end_to_end"] <= summary["fps_model"] * 1.01

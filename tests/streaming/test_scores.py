@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import cv2
 import numpy as np
 
 from vssn.streaming.scores import labels_from_scores
@@ -31,3 +32,11 @@ def test_no_class_comes_up_between_two_others() -> None:
     scores[:, 2:, 10] = 1
     assert set(np.unique(labels_from_scores(scores, (37, 51)))) == {2, 10}
     assert labels_from_scores(scores, (37, 51)).shape == (37, 51)
+
+
+def test_the_winner_is_that_of_all_enlarged_scores_and_the_first_of_equals() -> None:
+    scores = np.random.default_rng(1).random((26, 38, 11), np.float32)
+    for hw in ((26, 38), (45, 60), (13, 19)):
+        large = cv2.resize(scores, hw[::-1], interpolation=cv2.INTER_LINEAR)
+        assert np.array_equal(labels_from_scores(scores, hw), large.argmax(axis=-1))
+    assert not labels_from_scores(np.ones((4, 4, 11), np.float32), (8, 8)).any()
