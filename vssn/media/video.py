@@ -98,7 +98,7 @@ class VideoSource:
     info: VideoInfo
     truncated: bool = False
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: str | Path) -> None:
         """Open the file and decode its first frame.
 
         Args:
@@ -107,7 +107,7 @@ class VideoSource:
         Raises:
             MediaError: missing, unreadable, no video, or without a single frame.
         """
-        self._path = path
+        self._path = path = Path(path)
         # A reader thread may still be decoding when its consumer closes the video.
         self._lock = threading.Lock()
         self._frames_read = 0
