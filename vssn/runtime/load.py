@@ -171,11 +171,11 @@ def load_networks(
         BadInputError: the runtime can't do what is asked for.
     """
     loader = options.loader(conventions)
-    logger.info("segmentation network: %s", paths.segnet)
     # The small ones first: what is wrong with them is said before the large one's seconds.
     decision = loader.decision(paths.decision)
     flow = loader.flow(paths.flownets)
     segmentation, name = _segmentation(paths.segnet, conventions, options, loader)
+    logger.info("segmentation network: %s", paths.segnet)
     logger.info("runtime: %s", name)
     return Networks(segmentation, flow, decision, name)
 
@@ -189,6 +189,8 @@ def _segmentation(
     placeholder for the learning phase.
     """
     may_fall_back = options.runtime == "auto" and path.suffix == ".pb"
+    if may_fall_back and path.with_suffix(".h5").is_file():
+        logger.info("hint: --segnet_chkpt %s is faster than the .pb", path.with_suffix(".h5"))
     if not (may_fall_back and options.names_graph):
         try:
             return loader.segmentation(path), loader.name

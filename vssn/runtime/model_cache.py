@@ -76,8 +76,9 @@ class ModelCache:
         path = self.directory / f"{name}-{self._digest(core, key)}{SUFFIX}"
         compiled = self._imported(core, path)
         if compiled is None:
+            graph = build()  # says what is wrong with the weights before anything else is said
             logger.info("compiling the network '%s' for this processor", name)
-            compiled = core.compile_model(build(), "CPU", dict(self.config))
+            compiled = core.compile_model(graph, "CPU", dict(self.config))
             self._keep(compiled, path)
         return compiled
 
