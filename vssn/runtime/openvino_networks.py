@@ -1,4 +1,4 @@
-"""The networks on OpenVINO: about five times as fast as TensorFlow on a CPU, and without it."""
+"""The networks on OpenVINO: several times as fast as TensorFlow on a CPU, and without it."""
 
 from __future__ import annotations
 
