@@ -200,8 +200,12 @@ def refuses(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> Callable[...,
     return check
 
 
-def randomise(model: keras.Model, seed: int) -> keras.Model:
-    """Give every weight a value of its own, batch-norm statistics too, none of them extreme."""
+def randomised(build: Callable[[], keras.Model], seed: int) -> keras.Model:
+    """Build a network, give every weight a value of its own, batch-norm statistics too."""
+    import keras
+
+    keras.utils.set_random_seed(seed)  # the first weights are drawn from Keras' own generator
+    model = build()
     rng = np.random.default_rng(seed)
     for variable in model.weights:
         if "seed" in variable.name:
@@ -226,7 +230,7 @@ def small_segnet() -> keras.Model:
     """ResNet50-SegNet for 64x96 px; not to be changed."""
     from vssn.models.segnet import build_segnet
 
-    return randomise(build_segnet((64, 96)), 1)
+    return randomised(lambda: build_segnet((64, 96)), 1)
 
 
 @pytest.fixture(scope="session")
@@ -234,7 +238,7 @@ def flownets() -> keras.Model:
     """FlowNetS at its default size; not to be changed."""
     from vssn.models.flownets import build_flownets
 
-    return randomise(build_flownets(), 2)
+    return randomised(lambda: build_flownets(), 2)
 
 
 @pytest.fixture(scope="session")
@@ -242,4 +246,4 @@ def decision() -> keras.Model:
     """The decision network; not to be changed."""
     from vssn.models.decision import build_decision
 
-    return randomise(build_decision(), 3)
+    return randomised(lambda: build_decision(), 3)

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 
-from vssn.checkpoints.segnet_weights import is_encoder
 from vssn.errors import CheckpointError
+from vssn.models.layout import is_encoder
 from vssn.preprocess import segnet_input
 
 if TYPE_CHECKING:

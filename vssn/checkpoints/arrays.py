@@ -10,7 +10,6 @@ import numpy as np
 
 from vssn.checkpoints.hdf5 import LayerWeights, read_layer_weights
 from vssn.checkpoints.locate import DECISION_FOLDER, FLOWNETS_FOLDER, locate_tf1
-from vssn.checkpoints.segnet_weights import is_encoder
 from vssn.checkpoints.tf1 import (
     DECISION_SCOPE,
     FLOWNETS_SCOPE,
@@ -19,7 +18,13 @@ from vssn.checkpoints.tf1 import (
 )
 from vssn.datatypes import Float32Array
 from vssn.errors import CheckpointError
-from vssn.models.layout import Shape, decision_shapes, flownets_shapes, segnet_shapes
+from vssn.models.layout import (
+    Shape,
+    decision_shapes,
+    flownets_shapes,
+    is_encoder,
+    segnet_shapes,
+)
 
 Weights = dict[str, Float32Array]
 MAX_LISTED = 4
@@ -53,8 +58,11 @@ def _matched(shapes: Mapping[str, Shape], given: list[LayerWeights]) -> Weights:
         queue = queues[_kind(layer.variables)]
         by_order = bool(queue) and not is_encoder(layer.name)
         name = queue.popleft() if by_order else layer.name
+        again = (
+            " again" if any(f"{name}/{variable}" in weights for variable in layer.variables) else ""
+        )
         for variable, values in layer.variables.items():
-            weights[f"{name}/{variable}"] = np.asarray(values, np.float32)
+            weights[f"{name}{again}/{variable}"] = np.asarray(values, np.float32)
     return weights
 
 
@@ -96,6 +104,29 @@ def read_segnet(path: Path) -> Weights:
     """
     shapes = segnet_shapes()
     weights = _matched(shapes, read_layer_weights(path))
+    _check(path, shapes, weights)
+    return weights
+
+
+def read_encoder(path: Path) -> Weights:
+    """Read the weights of ResNet-50 up to stage 4; what else the file holds is left alone.
+
+    Args:
+        path: ImageNet weights under the original Keras names (``res2a_branch2a``).
+
+    Returns:
+        Float32 arrays by ``layer/variable``, as the file has them: for BGR input.
+
+    Raises:
+        CheckpointError: the file can't be read, or lacks a layer.
+    """
+    shapes = {key: shape for key, shape in segnet_shapes().items() if is_encoder(key)}
+    given = {
+        f"{layer.name}/{variable}": np.asarray(values, np.float32)
+        for layer in read_layer_weights(path)
+        for variable, values in layer.variables.items()
+    }
+    weights = {key: values for key, values in given.items() if key in shapes}
     _check(path, shapes, weights)
     return weights
 

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import json
-from collections import deque
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from vssn.checkpoints.hdf5 import Array, LayerWeights, read_layer_weights, write_layer_weights
+from vssn.checkpoints.arrays import Weights, read_encoder, read_segnet
+from vssn.checkpoints.hdf5 import LayerWeights, write_layer_weights
+from vssn.datatypes import Float32Array
 from vssn.errors import CheckpointError
 from vssn.files import atomic_path
 from vssn.labels import NUM_OUTPUTS
@@ -39,11 +40,6 @@ class SegnetConfig:
     n_classes: int
 
 
-def is_encoder(name: str) -> bool:
-    """Whether a layer of that name belongs to the ResNet-50 encoder."""
-    return name.startswith(("res", "bn", "conv1"))
-
-
 def _variables(layer: keras.Layer) -> dict[str, keras.Variable]:
     return {variable.name: variable for variable in layer.weights}
 
@@ -52,60 +48,11 @@ def _weighted_layers(model: keras.Model) -> list[keras.Layer]:
     return [layer for layer in model.layers if layer.weights]
 
 
-def _queues(layers: list[LayerWeights]) -> dict[str, deque[LayerWeights]]:
-    """Layers to be matched by order, convolutions and batch norms apart."""
-    queues: dict[str, deque[LayerWeights]] = {"kernel": deque(), "gamma": deque()}
-    for layer in layers:
-        queues["kernel" if "kernel" in layer.variables else "gamma"].append(layer)
-    return queues
-
-
-def _pairs(
-    path: Path, model: keras.Model, given: list[LayerWeights]
-) -> list[tuple[keras.Layer, LayerWeights]]:
-    """Match layers: the encoder's by name, the decoder's, unnamed in the original, by order.
-
-    Early Keras 3 kept no layer's name; there the encoder's order decides too.
-    """
-    by_name = {layer.name: layer for layer in given if is_encoder(layer.name)}
-    by_order = _queues([layer for layer in given if not is_encoder(layer.name)])
-    pairs = []
+def _assign(model: keras.Model, weights: Weights) -> None:
     for layer in _weighted_layers(model):
-        queue = by_order["kernel" if "kernel" in _variables(layer) else "gamma"]
-        named = bool(by_name) and is_encoder(layer.name)
-        if layer.name not in by_name if named else not queue:
-            raise _mismatch(path, f"layer '{layer.name}' is missing")
-        pairs.append((layer, by_name[layer.name] if named else queue.popleft()))
-    used = {id(found) for _, found in pairs}
-    left = [layer.name for layer in given if id(layer) not in used]
-    if left or len(given) > len(pairs):
-        raise _mismatch(path, f"unexpected layers {', '.join(left[:4]) or 'twice'}")
-    return pairs
-
-
-def _mismatch(path: Path, what: str) -> CheckpointError:
-    return CheckpointError(
-        f"weights '{path}' ({what})",
-        "the weights of a ResNet50-SegNet",
-        "check that the file belongs to this network",
-    )
-
-
-def _check(path: Path, layer: keras.Layer, variables: dict[str, Array]) -> None:
-    own = _variables(layer)
-    if own.keys() != variables.keys():
-        raise _mismatch(path, f"layer '{layer.name}' has {sorted(variables)}, not {sorted(own)}")
-    for name, variable in own.items():
-        if tuple(variable.shape) != variables[name].shape:
-            shapes = f"{variables[name].shape}, not {tuple(variable.shape)}"
-            raise _mismatch(path, f"'{layer.name}/{name}' has shape {shapes}")
-    if np.any(np.asarray(variables.get("moving_variance", 0)) < 0):
-        raise _mismatch(path, f"'{layer.name}' has a negative variance")
-
-
-def _assign(layer: keras.Layer, variables: dict[str, Array]) -> None:
-    for name, variable in _variables(layer).items():
-        variable.assign(variables[name])
+        for name, variable in _variables(layer).items():
+            if f"{layer.name}/{name}" in weights:
+                variable.assign(weights[f"{layer.name}/{name}"])
 
 
 def load_segnet_weights(model: keras.Model, path: Path) -> None:
@@ -118,11 +65,7 @@ def load_segnet_weights(model: keras.Model, path: Path) -> None:
     Raises:
         CheckpointError: the file can't be read, or is not for this network.
     """
-    pairs = _pairs(path, model, read_layer_weights(path))
-    for layer, given in pairs:
-        _check(path, layer, given.variables)
-    for layer, given in pairs:
-        _assign(layer, given.variables)
+    _assign(model, read_segnet(path))
 
 
 def load_segnet(path: Path, config: Path | None = None) -> keras.Model:
@@ -181,25 +124,18 @@ def load_encoder_weights(model: keras.Model, path: Path) -> None:
 
     Args:
         model: from :func:`vssn.models.segnet.build_segnet`.
-        path: ImageNet ResNet-50 weights under the original Keras names (``res2a_branch2a``).
+        path: see :func:`vssn.checkpoints.arrays.read_encoder`.
 
     Raises:
         CheckpointError: the file can't be read, or lacks a layer.
     """
-    given = {layer.name: dict(layer.variables) for layer in read_layer_weights(path)}
-    encoder = [layer for layer in _weighted_layers(model) if is_encoder(layer.name)]
-    for layer in encoder:
-        if layer.name not in given:
-            raise _mismatch(path, f"layer '{layer.name}' is missing")
-        _check(path, layer, given[layer.name])
-    given["conv1"] = rgb_conv1(given["conv1"])
-    for layer in encoder:
-        _assign(layer, given[layer.name])
+    weights = read_encoder(path)
+    _assign(model, weights | {"conv1/kernel": rgb_kernel(weights["conv1/kernel"])})
 
 
-def rgb_conv1(conv1: dict[str, Array]) -> dict[str, Array]:
+def rgb_kernel(kernel: Float32Array) -> Float32Array:
     """Turn conv1's kernel for BGR input, (7, 7, 3, 64), into one for RGB."""
-    return {**conv1, "kernel": conv1["kernel"][:, :, ::-1]}
+    return kernel[:, :, ::-1]
 
 
 def write_segnet_config(model: keras.Model, directory: Path) -> None:

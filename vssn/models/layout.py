@@ -78,6 +78,11 @@ def _segnet() -> Iterator[tuple[str, Shape]]:
     yield from _convolution(f"conv2d_{len(DECODER_FILTERS) + 1}", 3, channels, NUM_OUTPUTS)
 
 
+def is_encoder(layer_name: str) -> bool:
+    """Whether a layer of ResNet50-SegNet belongs to its encoder."""
+    return layer_name.startswith(("res", "bn", "conv1"))
+
+
 def segnet_shapes() -> dict[str, Shape]:
     """Shapes of ResNet50-SegNet's variables, by ``layer/variable``."""
     return dict(_segnet())

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import keras
 
-from vssn.checkpoints.segnet_weights import is_encoder, load_encoder_weights, rgb_conv1
+from vssn.checkpoints.segnet_weights import load_encoder_weights, rgb_kernel
 from vssn.errors import CheckpointError
-from vssn.models.layout import STAGES
+from vssn.models.layout import STAGES, is_encoder
 
 
 def start_encoder(model: keras.Model, source: str) -> None:
@@ -57,6 +57,6 @@ def copy_application(application: keras.Model, model: keras.Model) -> None:
             source = application.get_layer(application_name(layer.name))
             values = {variable.name: variable.numpy() for variable in source.weights}
             if layer.name == "conv1":
-                values = rgb_conv1(values)
+                values["kernel"] = rgb_kernel(values["kernel"])
             for variable in layer.weights:
                 variable.assign(values[variable.name])
