@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import cv2
 import numpy as np
@@ -22,6 +22,12 @@ FLOW_INPUT_HW = (208, 304)
 
 # The means of ImageNet's channels, as its ResNet-50 and the original's weights were trained with.
 SEGNET_MEANS_RGB: Float32Array = np.array([123.68, 116.779, 103.939], np.float32)
+
+
+def size_hw(image: npt.NDArray[Any]) -> tuple[int, int]:
+    """Height and width of an (h, w, ...) array."""
+    return image.shape[0], image.shape[1]
+
 
 Scalar = TypeVar("Scalar", np.uint8, np.float32)
 

@@ -95,7 +95,8 @@ def _interpreter(path: Path) -> Any:
         from ai_edge_litert.interpreter import Interpreter  # where tf.lite is going to
     except ImportError:
         Interpreter = tf.lite.Interpreter  # noqa: N806
-    with warnings.catch_warnings(action="ignore", category=UserWarning):
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)
         return Interpreter(model_path=str(path))
 
 

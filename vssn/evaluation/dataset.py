@@ -15,7 +15,7 @@ from vssn.evaluation.lists import ListEntry, resolve
 from vssn.evaluation.metrics import ConfusionMatrix
 from vssn.labels import CLASS_NAMES
 from vssn.media.images import read_image_bgr, read_label
-from vssn.preprocess import resize_nearest
+from vssn.preprocess import resize_nearest, size_hw
 
 
 @dataclass(frozen=True)
@@ -38,7 +38,7 @@ class DatasetFrame:
             MediaError: a file can't be read, or the sizes differ.
         """
         image = read_image_bgr(self.image)
-        return image, read_label(self.label, image.shape[:2]) if self.label else None
+        return image, read_label(self.label, size_hw(image)) if self.label else None
 
 
 def dataset_frames(data_dir: Path, entries: Sequence[ListEntry]) -> list[DatasetFrame]:
@@ -107,7 +107,7 @@ class Scores:
 
     def add(self, result: FrameResult, truth: UInt8Array) -> None:
         """Score one frame; labels of another size are compared with the truth at theirs."""
-        truth = resize_nearest(truth, (result.labels.shape[0], result.labels.shape[1]))
+        truth = resize_nearest(truth, size_hw(result.labels))
         self.total.add(truth, result.labels)
         self.by_key_distance[result.key_distance].add(truth, result.labels)
 

@@ -10,6 +10,7 @@ import numpy as np
 from vssn.datatypes import Float32Array, UInt8Array
 from vssn.evaluation.metrics import ConfusionMatrix
 from vssn.labels import NUM_CLASSES
+from vssn.preprocess import size_hw
 from vssn.runtime.protocols import FlowNetwork
 from vssn.streaming.scores import labels_from_scores
 from vssn.streaming.warp import NO_ARRAY, enlarge_flow, warp, warp_scores
@@ -46,14 +47,14 @@ def dis_carrier(frames_bgr: Sequence[UInt8Array], hw: tuple[int, int]) -> Carrie
 
     def carry(scores: Float32Array, current: int, key: int) -> Float32Array:
         flow = np.asarray(method.calc(greys[current], greys[key], NO_ARRAY), np.float32)
-        return warp(scores, enlarge_flow(flow, (scores.shape[0], scores.shape[1])))
+        return warp(scores, enlarge_flow(flow, size_hw(scores)))
 
     return carry
 
 
 def one_hot_scores(label: UInt8Array) -> Float32Array:
     """(h, w, 11) float32 scores of a true label image; void scores zero everywhere."""
-    return np.equal(label[..., np.newaxis], np.arange(NUM_CLASSES)).astype(np.float32)
+    return np.asarray(np.equal(label[..., np.newaxis], np.arange(NUM_CLASSES)), np.float32)
 
 
 def carried_iou(
@@ -70,7 +71,7 @@ def carried_iou(
     confusion = ConfusionMatrix()
     for current in range(distance, len(labels)):
         carried = carry(scores[current - distance], current, current - distance)
-        confusion.add(labels[current], labels_from_scores(carried, labels[current].shape))
+        confusion.add(labels[current], labels_from_scores(carried, size_hw(labels[current])))
     return confusion
 
 

@@ -10,6 +10,7 @@ import numpy as np
 
 from vssn.datatypes import Box, SceneObject, UInt8Array
 from vssn.labels import LABELS, PALETTE_RGB
+from vssn.preprocess import size_hw
 
 FONT = cv2.FONT_HERSHEY_SIMPLEX
 Colour = tuple[int, int, int]
@@ -159,7 +160,7 @@ def draw_objects(image_bgr: UInt8Array, objects: Sequence[SceneObject]) -> None:
     style = _Style.of(image_bgr.shape[0])
     taken: list[Box] = []
     tags = [
-        _tag(found, style, image_bgr.shape[:2], taken)
+        _tag(found, style, size_hw(image_bgr), taken)
         for found in sorted(objects, key=_nearest_first)
     ]
     for found in objects:

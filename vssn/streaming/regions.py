@@ -12,7 +12,7 @@ import numpy as np
 
 from vssn.datatypes import Box, Float32Array, FramePath, FrameResult, UInt8Array
 from vssn.errors import BadInputError
-from vssn.preprocess import resize_bilinear
+from vssn.preprocess import resize_bilinear, size_hw
 from vssn.streaming.segmenter import AdaptiveSegmenter, FrameScores, Segmenter, StageClock
 
 DEFAULT_OVERLAP_PX = 64
@@ -117,7 +117,7 @@ class RegionSegmenter(Segmenter):
             See :meth:`vssn.streaming.segmenter.AdaptiveSegmenter.step`; seconds are summed over
             the regions, and ``region_paths`` tells how each region's labels came about.
         """
-        hw = (frame_bgr.shape[0], frame_bgr.shape[1])
+        hw = size_hw(frame_bgr)
         boxes = self._grid.boxes(hw)
         regions = [
             segmenter.step_scores(frame_bgr[box.top : box.bottom, box.left : box.right])

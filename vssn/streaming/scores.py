@@ -25,7 +25,7 @@ def labels_from_scores(scores: Float32Array, hw: tuple[int, int]) -> UInt8Array:
     # pass of OpenCV over memory that lies together.
     planes = cv2.split(scores)
     best = resize_bilinear(np.asarray(planes[0], np.float32), hw)
-    labels = np.zeros(hw, np.uint8)
+    labels: UInt8Array = np.zeros(hw, np.uint8)
     for index, plane in enumerate(planes[1:], start=1):
         here = resize_bilinear(np.asarray(plane, np.float32), hw)
         better = np.asarray(cv2.compare(here, best, cv2.CMP_GT), np.uint8)

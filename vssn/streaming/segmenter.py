@@ -16,6 +16,7 @@ from vssn.datatypes import (
     KeyFrame,
     UInt8Array,
 )
+from vssn.preprocess import size_hw
 from vssn.runtime.protocols import FlowComparison, FlowNetwork, SegmentationNetwork
 from vssn.streaming.schedule import Schedule
 from vssn.streaming.scores import labels_from_scores
@@ -128,7 +129,7 @@ class AdaptiveSegmenter(Segmenter):
         done = self.step_scores(frame_bgr)
         clock = StageClock(done.seconds)
         with clock.stage("labels"):
-            labels = self._rules.labels(done.scores, (frame_bgr.shape[0], frame_bgr.shape[1]))
+            labels = self._rules.labels(done.scores, size_hw(frame_bgr))
         return FrameResult(
             done.index, labels, done.path, done.expected_score, done.key_distance, clock.seconds
         )

@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 
 from vssn.datatypes import Float32Array, FlowEstimate
-from vssn.preprocess import resize_bilinear, resize_bilinear_tf1
+from vssn.preprocess import resize_bilinear, resize_bilinear_tf1, size_hw
 
 NO_ARRAY: Any = None  # OpenCV's types don't admit the None that its functions take
 
@@ -48,7 +48,7 @@ def warp(image: Float32Array, flow: Float32Array) -> Float32Array:
         (h, w, channels) float32: ``image`` moved to the current frame. What the flow takes from
         outside repeats the edge.
     """
-    where = pixel_grid((flow.shape[0], flow.shape[1])) + flow
+    where = pixel_grid(size_hw(flow)) + flow
     moved = cv2.remap(image, where, NO_ARRAY, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
     return np.asarray(moved, np.float32)
 
@@ -66,7 +66,7 @@ def warp_scores(scores: Float32Array, estimate: FlowEstimate) -> Float32Array:
     Returns:
         (h, w, 11) float32.
     """
-    hw = (scores.shape[0], scores.shape[1])
+    hw = size_hw(scores)
     moved = warp(scores, enlarge_flow(estimate.flow, hw))
     return moved * resize_bilinear(estimate.scale, hw)
 
@@ -84,9 +84,9 @@ def warp_scores_coarse(scores: Float32Array, estimate: FlowEstimate) -> Float32A
     Returns:
         (h, w, 11) float32.
     """
-    grid_hw = (estimate.flow.shape[0], estimate.flow.shape[1])
+    grid_hw = size_hw(estimate.flow)
     moved = _sample_exactly(resize_bilinear_tf1(scores, grid_hw), estimate.flow)
-    return resize_bilinear_tf1(moved * estimate.scale, (scores.shape[0], scores.shape[1]))
+    return resize_bilinear_tf1(moved * estimate.scale, size_hw(scores))
 
 
 def _sample_exactly(image: Float32Array, flow: Float32Array) -> Float32Array:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import cv2
 import numpy as np
+import numpy.typing as npt
 
 from vssn.datatypes import UInt8Array
 from vssn.labels import NUM_CLASSES, VOID
@@ -46,7 +48,7 @@ def _centre(rng: np.random.Generator, label: UInt8Array, rare_share: float) -> t
 
 def _view_matrix(
     rng: np.random.Generator, label: UInt8Array, crop_hw: tuple[int, int], views: ViewRange
-) -> np.ndarray:
+) -> npt.NDArray[Any]:
     """Affine map (2, 3) from a still's pixels to a view's pixels."""
     height, width = label.shape
     zoom = np.exp(rng.uniform(*np.log(views.scale)))

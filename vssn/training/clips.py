@@ -6,9 +6,11 @@ import itertools
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
+import numpy.typing as npt
 
 from vssn.datatypes import Float32Array, UInt8Array
 from vssn.errors import MediaError
@@ -34,8 +36,8 @@ class ClipPair:
 
     current: int
     key: int
-    flow: np.ndarray
-    weight: np.ndarray
+    flow: npt.NDArray[Any]
+    weight: npt.NDArray[Any]
 
 
 class TaughtClip:

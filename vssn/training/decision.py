@@ -11,6 +11,7 @@ from zipfile import BadZipFile
 
 import keras
 import numpy as np
+import numpy.typing as npt
 import tensorflow as tf
 
 from vssn.checkpoints.tf1 import BEST_NAME, FINAL_NAME, load_decision, save_decision
@@ -57,7 +58,7 @@ class FeatureSet:
     scores: Float32Array
 
 
-def _load(path: Path) -> np.ndarray:
+def _load(path: Path) -> npt.NDArray[Any]:
     try:
         array = np.load(path, allow_pickle=False)
     except (OSError, ValueError, EOFError, BadZipFile, MemoryError) as error:
@@ -150,7 +151,7 @@ class DecisionTask:
         self._optimizer.apply_gradients(zip(tape.gradient(loss, variables), variables, strict=True))
         return loss, tf.reduce_mean(tf.abs(error))
 
-    def train_step(self, *batch: np.ndarray) -> Metrics:
+    def train_step(self, *batch: npt.NDArray[Any]) -> Metrics:
         """Learn from one batch."""
         loss, error = self._step(*map(tf.constant, batch))
         return {"loss": float(loss), "mean_absolute_error": float(error)}

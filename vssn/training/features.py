@@ -10,9 +10,10 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
+import numpy.typing as npt
 
 from vssn.datatypes import Float32Array, FlowEstimate
 from vssn.errors import BadInputError, MediaError
@@ -125,7 +126,7 @@ class FeatureWriter:
         os.truncate(self._scores, 4 * self.done)
         os.truncate(self._features, FEATURE_BYTES * self._kept)
 
-    def _keeps(self, scores_pct: Float32Array) -> np.ndarray:
+    def _keeps(self, scores_pct: Float32Array) -> npt.NDArray[Any]:
         return np.greater(scores_pct, self._clip * 100)
 
     def add_all(self, pairs: Iterator[tuple[Float32Array, float]]) -> Iterator[int]:
@@ -170,9 +171,10 @@ class FeatureWriter:
 
     def _write_features(self, path: Path, count: int) -> None:
         """Put the .npy header before the bytes, without holding them in memory."""
+        write_header: Any = np.lib.format.write_array_header_1_0  # NumPy 2.2 gives it no types
         header = {"descr": "<f4", "fortran_order": False, "shape": (count, *FEATURE_SHAPE)}
         with path.open("wb") as file, self._features.open("rb") as partial:
-            np.lib.format.write_array_header_1_0(file, header)
+            write_header(file, header)
             shutil.copyfileobj(partial, file)
 
 

@@ -12,6 +12,7 @@ from typing import Any
 
 import keras
 import numpy as np
+import numpy.typing as npt
 import tensorflow as tf
 
 from vssn.checkpoints.tf1 import BEST_NAME, FINAL_NAME, save_flownets
@@ -72,7 +73,7 @@ def end_point_error(
     return tf.reduce_sum(tf.sqrt(squared + epsilon**2) * weight) / (tf.reduce_sum(weight) + 1e-6)
 
 
-def _stack(examples: list[FlowExample]) -> tuple[np.ndarray, Float32Array, Float32Array]:
+def _stack(examples: list[FlowExample]) -> tuple[npt.NDArray[Any], Float32Array, Float32Array]:
     pairs = [np.concatenate([e.current_rgb, e.key_rgb], axis=-1) for e in examples]
     return (
         np.stack(pairs),
@@ -132,7 +133,7 @@ class FlowTask:
         clip, pair = self._real[rng.integers(len(self._real))]
         return photometric(rng, clip.example(pair, flip=bool(rng.random() < 0.5)))
 
-    def batches(self, epoch: int) -> Iterator[tuple[np.ndarray, Float32Array, Float32Array]]:
+    def batches(self, epoch: int) -> Iterator[tuple[npt.NDArray[Any], Float32Array, Float32Array]]:
         """Batches of (n, h, w, 6) uint8 pairs, (n, h, w, 2) flow in px and (n, h, w) weights."""
         size = self.recipe.batch_size
         with ThreadPoolExecutor(1) as pool:
@@ -167,7 +168,7 @@ class FlowTask:
         self._optimizer.apply_gradients(zip(tape.gradient(loss, variables), variables, strict=True))
         return fine
 
-    def train_step(self, *batch: np.ndarray) -> Metrics:
+    def train_step(self, *batch: npt.NDArray[Any]) -> Metrics:
         """Learn from one batch."""
         return {"end_point_error_px": float(self._step(*map(tf.constant, batch)))}
 

@@ -8,12 +8,15 @@ on their own in front of it, as in FlyingChairs (Dosovitskiy et al., "FlowNet", 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import cv2
 import numpy as np
+import numpy.typing as npt
 
 from vssn.datatypes import Float32Array, UInt8Array
 from vssn.labels import LABELS
+from vssn.preprocess import size_hw
 from vssn.streaming.warp import NO_ARRAY, pixel_grid
 from vssn.training.augment import jitter_colour
 
@@ -74,7 +77,7 @@ def _inverse_depth(
     side = np.abs(grid[..., 0] / width - rng.uniform(0.3, 0.7))
     walls = rng.uniform(0, 1.2) * side * (y > rng.uniform(-0.2, 0.4))
     bumps = cv2.resize(rng.uniform(0, rng.uniform(0, 0.5), (5, 7)), (width, height))
-    return np.maximum(np.maximum(ground, walls), bumps).astype(np.float32)
+    return np.asarray(np.maximum(np.maximum(ground, walls), bumps), np.float32)
 
 
 def camera_flow(rng: np.random.Generator, hw: tuple[int, int]) -> Float32Array:
@@ -93,7 +96,9 @@ def camera_flow(rng: np.random.Generator, hw: tuple[int, int]) -> Float32Array:
     return np.asarray(flow + turned + np.array([yaw, pitch]), np.float32)
 
 
-def _view(rng: np.random.Generator, still_hw: tuple[int, int], hw: tuple[int, int]) -> np.ndarray:
+def _view(
+    rng: np.random.Generator, still_hw: tuple[int, int], hw: tuple[int, int]
+) -> npt.NDArray[Any]:
     """Affine map (2, 3) from a view's pixels to a still's, a random zoomed crop of it."""
     zoom = rng.uniform(0.6, 1.0)
     scale = np.array([still_hw[1] / hw[1], still_hw[0] / hw[0]]) * zoom
@@ -112,13 +117,13 @@ def _sample(image: UInt8Array, where: Float32Array) -> UInt8Array:
     return np.asarray(cv2.remap(image, where, NO_ARRAY, cv2.INTER_LINEAR, borderMode=mirror))
 
 
-def _compose(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+def _compose(a: npt.NDArray[Any], b: npt.NDArray[Any]) -> npt.NDArray[Any]:
     """Affine ``a`` after affine ``b``, both (2, 3)."""
     full = np.vstack([b, [0, 0, 1]])
     return np.asarray(a @ full)
 
 
-def _paste(image: UInt8Array, cut: CutOut, matrix: np.ndarray) -> Float32Array:
+def _paste(image: UInt8Array, cut: CutOut, matrix: npt.NDArray[Any]) -> Float32Array:
     """Draw ``cut`` onto ``image`` in place through ``matrix``; return its (h, w) opacity."""
     size_wh = image.shape[1::-1]
     alpha = cv2.warpAffine(cut.alpha, matrix, size_wh, flags=cv2.INTER_LINEAR)
@@ -163,7 +168,7 @@ def moved_still(
         objects: cut-outs to choose moving objects from.
         hw: size of the frames in px.
     """
-    matrix = _view(rng, image_rgb.shape[:2], hw)
+    matrix = _view(rng, size_hw(image_rgb), hw)
     flow = camera_flow(rng, hw)
     grid = pixel_grid(hw)
     key = _sample(image_rgb, grid @ matrix[:, :2].T + matrix[:, 2])

@@ -12,6 +12,7 @@ from typing import Any
 
 import keras
 import numpy as np
+import numpy.typing as npt
 import tensorflow as tf
 
 from vssn.checkpoints.segnet_weights import save_segnet_weights, write_segnet_config
@@ -20,7 +21,7 @@ from vssn.evaluation.metrics import ConfusionMatrix
 from vssn.labels import NUM_CLASSES, NUM_OUTPUTS
 from vssn.models.layout import OUTPUT_STRIDE
 from vssn.models.segnet import build_segnet
-from vssn.preprocess import SEGNET_MEANS_RGB, segnet_input
+from vssn.preprocess import SEGNET_MEANS_RGB, segnet_input, size_hw
 from vssn.streaming.scores import labels_from_scores
 from vssn.training.augment import ViewRange, random_view
 from vssn.training.layers import with_fused_batch_norm
@@ -68,7 +69,7 @@ class SegnetRecipe:
         return json.dumps({**asdict(self), "epochs": epochs, "examples": examples})
 
 
-def class_weights(labels: list[UInt8Array]) -> np.ndarray:
+def class_weights(labels: list[UInt8Array]) -> npt.NDArray[Any]:
     """(12,) float32 weights 1 / sqrt(frequency), mean 1 over the pixels' classes, void 0."""
     counts = np.sum([np.bincount(label.ravel(), minlength=NUM_OUTPUTS) for label in labels], axis=0)
     share = counts[:NUM_CLASSES] / counts[:NUM_CLASSES].sum()
@@ -157,7 +158,7 @@ class SegnetTask:
             rng, *self.examples[index], self.recipe.crop_hw, OUTPUT_STRIDE, self.recipe.views
         )
 
-    def batches(self, epoch: int) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    def batches(self, epoch: int) -> Iterator[tuple[npt.NDArray[Any], npt.NDArray[Any]]]:
         """Batches of (n, h, w, 3) uint8 RGB and (n, h/2, w/2) uint8 labels, drawn ahead."""
         order = np.random.default_rng((self.recipe.seed, epoch)).permutation(len(self.examples))
         size = self.recipe.batch_size
@@ -195,7 +196,7 @@ class SegnetTask:
         for average, variable in zip(self.average, self.model.weights, strict=True):
             average.assign_sub((1 - decay) * (average - variable.value))
 
-    def train_step(self, *batch: np.ndarray) -> Metrics:
+    def train_step(self, *batch: npt.NDArray[Any]) -> Metrics:
         """Learn from one batch."""
         entropy, jaccard = self._step(*map(tf.constant, batch))
         return {"loss": float(entropy), "jaccard_loss": float(jaccard)}
@@ -208,7 +209,7 @@ class SegnetTask:
             image, truth = still.load_bgr()
             inputs = segnet_input(image, self._input_hw)
             scores = self._forward(inputs).numpy()[0, ..., :NUM_CLASSES]
-            confusion.add(truth, labels_from_scores(scores, truth.shape))
+            confusion.add(truth, labels_from_scores(scores, size_hw(truth)))
         return {"val_mean_iou": confusion.mean_iou()}
 
     def is_better(self, metrics: Metrics, best: Metrics) -> bool:

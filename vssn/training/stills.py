@@ -11,6 +11,7 @@ import numpy as np
 from vssn.datatypes import UInt8Array
 from vssn.errors import MediaError
 from vssn.media.images import IMAGE_SUFFIXES, read_image_bgr, read_label
+from vssn.preprocess import size_hw
 
 
 @dataclass(frozen=True)
@@ -27,7 +28,7 @@ class Still:
             MediaError: either can't be read, or their sizes differ.
         """
         image = read_image_bgr(self.image)
-        return image, read_label(self.label, image.shape[:2])
+        return image, read_label(self.label, size_hw(image))
 
     def load_rgb(self) -> tuple[UInt8Array, UInt8Array]:
         """As :meth:`load_bgr`, in the colour order that training works in."""
