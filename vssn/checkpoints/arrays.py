@@ -14,6 +14,7 @@ from vssn.checkpoints.tf1 import (
     DECISION_SCOPE,
     FLOWNETS_SCOPE,
     VARIABLE_NAMES,
+    listed,
     read_network_variables,
 )
 from vssn.datatypes import Float32Array
@@ -27,7 +28,6 @@ from vssn.models.layout import (
 )
 
 Weights = dict[str, Float32Array]
-MAX_LISTED = 4
 
 
 def _kind(variables: Iterable[str]) -> str:
@@ -66,22 +66,17 @@ def _matched(shapes: Mapping[str, Shape], given: list[LayerWeights]) -> Weights:
     return weights
 
 
-def _listed(kind: str, names: list[str]) -> list[str]:
-    more = f" and {len(names) - MAX_LISTED} more" if len(names) > MAX_LISTED else ""
-    return [f"{kind}: {', '.join(names[:MAX_LISTED])}{more}"] if names else []
-
-
 def _check(path: Path, shapes: Mapping[str, Shape], weights: Weights) -> None:
     """Refuse weights that are missing, unexpected, mis-shaped, not finite or not possible."""
     common = [key for key in shapes if key in weights]
     problems = [
-        *_listed("missing", [key for key in shapes if key not in weights]),
-        *_listed("unexpected", [key for key in weights if key not in shapes]),
-        *_listed("mis-shaped", [key for key in common if weights[key].shape != shapes[key]]),
-        *_listed("not finite", [key for key in common if not np.isfinite(weights[key]).all()]),
+        *listed("missing", [key for key in shapes if key not in weights]),
+        *listed("unexpected", [key for key in weights if key not in shapes]),
+        *listed("mis-shaped", [key for key in common if weights[key].shape != shapes[key]]),
+        *listed("not finite", [key for key in common if not np.isfinite(weights[key]).all()]),
     ]
     negative = [k for k in common if k.endswith("/moving_variance") and (weights[k] < 0).any()]
-    problems += _listed("negative", negative)
+    problems += listed("negative", negative)
     if problems:
         raise CheckpointError(
             f"weights '{path}' ({'; '.join(problems)})",

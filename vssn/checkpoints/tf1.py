@@ -69,7 +69,8 @@ def _targets(model: keras.Model, scope: str) -> dict[str, keras.Variable]:
     }
 
 
-def _listed(kind: str, items: list[str]) -> list[str]:
+def listed(kind: str, items: list[str]) -> list[str]:
+    """Name the first few of a kind of problem, for an error's one line; nothing for none."""
     if not items:
         return []
     more = f" and {len(items) - MAX_LISTED} more" if len(items) > MAX_LISTED else ""
@@ -87,11 +88,11 @@ def _problems(shapes: Mapping[str, Shape], given: Mapping[str, Array]) -> list[s
     types = [f"{name} {given[name].dtype}" for name in common if given[name].dtype != np.float32]
     values = [name for name in common if not np.isfinite(given[name]).all()]
     return [
-        *_listed("missing", [name for name in shapes if name not in given]),
-        *_listed("unexpected", [name for name in given if name not in shapes]),
-        *_listed("mis-shaped", misshaped),
-        *_listed("not float32", types),
-        *_listed("not finite", values),
+        *listed("missing", [name for name in shapes if name not in given]),
+        *listed("unexpected", [name for name in given if name not in shapes]),
+        *listed("mis-shaped", misshaped),
+        *listed("not float32", types),
+        *listed("not finite", values),
     ]
 
 

@@ -188,7 +188,8 @@ def _segmentation(
     TensorFlow takes frozen graphs that OpenVINO's reader does not, such as those with a second
     placeholder for the learning phase.
     """
-    may_fall_back = options.runtime == "auto" and path.suffix == ".pb"
+    ours = conventions is VSSN_CONVENTIONS  # elsewhere "auto" is TensorFlow already
+    may_fall_back = options.runtime == "auto" and ours and path.suffix == ".pb"
     if may_fall_back and path.with_suffix(".h5").is_file():
         logger.info("hint: --segnet_chkpt %s is faster than the .pb", path.with_suffix(".h5"))
     if not (may_fall_back and options.names_graph):
