@@ -18,11 +18,13 @@ from pathlib import Path
 import numpy as np
 
 from vssn.cli.demo import demo_clip
+from vssn.datatypes import Propagate
 from vssn.media.clip import iter_clip
 from vssn.preprocess import VSSN_CONVENTIONS
 from vssn.runtime.load import Networks, RuntimeOptions, WeightPaths, load_networks
 from vssn.runtime.startup import start_tensorflow
-from vssn.streaming.schedule import DecisionSchedule
+from vssn.streaming.expected import NetworkScore
+from vssn.streaming.schedule import TargetSchedule
 from vssn.streaming.segmenter import AdaptiveSegmenter
 
 BASELINE = "Keras tf.function f32"
@@ -66,13 +68,16 @@ def plain_keras(paths: WeightPaths) -> Networks:
 
 def steps(networks: Networks) -> dict[str, Callable[[np.ndarray], float]]:
     """A segmented and a warped step, each returning its seconds in the segmenter."""
-    segment = AdaptiveSegmenter(
-        networks.segmentation, networks.flow, DecisionSchedule(networks.decision, 100)
-    )
+
+    def made(target: float) -> AdaptiveSegmenter:
+        schedule = TargetSchedule(NetworkScore(networks.decision), target)
+        return AdaptiveSegmenter(
+            networks.segmentation, networks.flow, schedule, propagate=Propagate.KEY
+        )
+
+    segment = made(100)
     # The lowest target that asks the decision network; it always warps.
-    warp = AdaptiveSegmenter(
-        networks.segmentation, networks.flow, DecisionSchedule(networks.decision, 1e-9)
-    )
+    warp = made(1e-9)
 
     def timed(segmenter: AdaptiveSegmenter, frame: np.ndarray) -> float:
         start = time.perf_counter()

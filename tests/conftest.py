@@ -73,11 +73,15 @@ class FakeComparison:
         self._network.encodings += 1
         return np.zeros(FEATURE_SHAPE, np.float32)
 
-    def estimate(self) -> FlowEstimate:
+    @cached_property
+    def _estimate(self) -> FlowEstimate:
         _ = self.feature
         self._network.refinements += 1
         flow = np.full((*GRID_HW, 2), self._network.flow_cells, np.float32)
         return FlowEstimate(flow, np.tile(np.array(self._network.scale, np.float32), (*GRID_HW, 1)))
+
+    def estimate(self) -> FlowEstimate:
+        return self._estimate
 
 
 class FakeFlow:
@@ -93,8 +97,8 @@ class FakeFlow:
     def prepare(self, frame_bgr: UInt8Array) -> Float32Array:
         return np.full((*GRID_HW, 3), frame_bgr.mean() / 255, np.float32)
 
-    def compare(self, current: Float32Array, key: Float32Array) -> FakeComparison:
-        self.compared.append((float(current.mean()), float(key.mean())))
+    def compare(self, current: Float32Array, reference: Float32Array) -> FakeComparison:
+        self.compared.append((float(current.mean()), float(reference.mean())))
         return FakeComparison(self)
 
 

@@ -24,7 +24,7 @@ from vssn.preprocess import (
 from vssn.presets import PRESETS, VIDEO_PRESETS
 from vssn.runtime.load import Networks, WeightPaths
 from vssn.scene.draw import original_mask_bgr
-from vssn.streaming.load import SegmenterPlan
+from vssn.streaming.load import SegmenterPlan, make_schedule
 from vssn.streaming.warp import warp_scores_coarse
 from vssn.training.features import FramePair, WarpScorer
 
@@ -79,10 +79,10 @@ class _MadeNetworks:
     def prepare(self, frame_bgr):
         return self._conventions.flow_input(frame_bgr, (208, 304))
 
-    def compare(self, current, key):
-        flow, scale, feature = _flow(current, key)
+    def compare(self, current, reference):
+        flow, scale, feature = _flow(current, reference)
         estimate = FlowEstimate(flow, scale[..., list(self._conventions.scale_channels)])
-        return SimpleNamespace(feature=feature, estimate=lambda: estimate)
+        return SimpleNamespace(feature=feature, estimate=lambda: estimate, residual=lambda: None)
 
     def expected_score(self, feature):
         return _decision(feature)
@@ -239,7 +239,7 @@ def test_infer_gives_the_originals_masks_and_metrics(data_set, made_networks):
 
 def test_our_preset_gives_something_else(data_set, made_networks):
     _, original = _infer(data_set[0], "--preset", "original")
-    _, ours = _infer(data_set[0])
+    _, ours = _infer(data_set[0], "--flow", "flownets")
     assert (ours["preset"], original["preset"]) == ("vssn", "original")
     ours_iou, original_iou = ours["class_iou"], original["class_iou"]
     assert max(abs(ours_iou[name] - original_iou[name]) for name in ours_iou) > 0.01
@@ -249,7 +249,7 @@ def test_our_preset_gives_something_else(data_set, made_networks):
 def test_a_video_is_fed_rgb_but_for_the_first_key():
     preset = VIDEO_PRESETS["original"]
     frames = [_frame(number) for number in (0, 3, 4, 6)]
-    plan = SegmenterPlan(TARGET, preset.schedule, rules=preset.rules)
+    plan = SegmenterPlan(TARGET, preset.propagation, preset.schedule, rules=preset.rules)
     results = list(plan.build(_networks(None, preset.conventions)).stream(frames))
     expected = reference.run_video(frames, REFERENCE, TARGET)
     assert min(expected.segmentation_steps, expected.flow_steps) > 0
@@ -270,9 +270,11 @@ def test_features_compare_the_current_frame_with_itself(data_set):
 
 
 def test_the_original_asks_the_decision_network_at_any_target():
-    plan = SegmenterPlan(100.0, ORIGINAL.schedule)
-    schedule = plan.schedule(SimpleNamespace(expected_score=lambda feature: 100.5), plan.target)
-    decision = schedule.decide(SimpleNamespace(feature=None), 1)
+    plan = SegmenterPlan(100.0, ORIGINAL.propagation, ORIGINAL.schedule)
+    decision_network = SimpleNamespace(expected_score=lambda feature: 100.5)
+    schedule = make_schedule(plan, Networks(None, None, decision_network, "made"))
+    comparison = SimpleNamespace(feature=None, estimate=lambda: None)
+    decision = schedule.decide(comparison, 1)
     assert decision.expected_score == 100.5
     assert not decision.segment
 
@@ -281,6 +283,15 @@ def test_the_original_has_no_regions(data_set, made_networks, capsys):
     arguments = ["--preset", "original", "--regions", "2x2", "--data_list", "missing.txt"]
     assert main(["infer", *arguments]) == 2
     assert "--regions 2x2 with --preset original" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("flags", [["--flow", "dis"], ["--propagate", "chain"]])
+@pytest.mark.parametrize("command", ["infer", "video"])
+def test_the_original_carries_from_key_frames_by_flownets(command, flags, refuses):
+    refuses([command, "--preset", "original", *flags], " ".join(flags), "with --preset original")
+    missing = {"infer": "--data_list", "video": "--video_file"}[command]
+    same = ["--flow", "flownets", "--propagate", "key"]
+    refuses([command, "--preset", "original", *same, missing, "missing"], "'missing'")
 
 
 @pytest.mark.slow

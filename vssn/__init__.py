@@ -8,23 +8,24 @@ Example:
     ...         print(result.index, result.path.value, result.labels.shape)
 """
 
-from vssn.datatypes import FramePath, FrameResult, SceneObject, VideoInfo
+from vssn.datatypes import FramePath, FrameResult, Propagate, SceneObject, VideoInfo
 from vssn.errors import VssnError
 from vssn.media.video import VideoSource
 from vssn.runtime.load import RuntimeOptions
 from vssn.streaming.load import load_segmenter
-from vssn.streaming.schedule import DecisionSchedule, FixedInterval
+from vssn.streaming.schedule import FixedInterval, TargetSchedule
 from vssn.streaming.segmenter import AdaptiveSegmenter
 from vssn.version import __version__
 
 __all__ = [
     "AdaptiveSegmenter",
-    "DecisionSchedule",
     "FixedInterval",
     "FramePath",
     "FrameResult",
+    "Propagate",
     "RuntimeOptions",
     "SceneObject",
+    "TargetSchedule",
     "VideoInfo",
     "VideoSource",
     "VssnError",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from enum import Enum
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -30,30 +31,77 @@ class VideoInfo:
 
 @dataclass(frozen=True)
 class FlowEstimate:
-    """The flow network's result for a pair of frames.
+    """Where a frame's pixels were in its reference frame.
 
     Attributes:
         flow: (h, w, 2) float32, (dx, dy) in cells of this grid, from the current frame back to
-            the key frame.
-        scale: (h, w, 11) float32, a factor for each CamVid class' warped score.
+            the reference frame.
+        scale: (h, w, 11) float32, a factor for each CamVid class' warped score; None where the
+            method has no such factors.
     """
 
     flow: Float32Array
-    scale: Float32Array
+    scale: Float32Array | None
+
+
+class FlowMethod(Enum):
+    """What finds the flow between two frames."""
+
+    DIS = "dis"
+    FLOWNETS = "flownets"
+
+
+class Propagate(Enum):
+    """The reference frame: which one scores are carried from."""
+
+    CHAIN = "chain"  # the frame before, whose scores may have been carried themselves
+    KEY = "key"  # the key frame
 
 
 @dataclass(frozen=True)
-class KeyFrame:
-    """A segmented frame that later ones are warped from.
+class Propagation:
+    """How scores get from frame to frame.
 
     Attributes:
-        index: its number in the stream.
-        flow_input: the flow network's view of it, (208, 304, 3) float32 in [0, 1].
-        scores: (208, 304, 11) float32 class scores.
+        flow: what they are carried by.
+        propagate: the frame that they are carried from.
     """
 
-    index: int
-    flow_input: Float32Array
+    flow: FlowMethod
+    propagate: Propagate
+
+    @property
+    def asks_decision_network(self) -> bool:
+        """Whether DVSNet's decision network decides; it was trained for nothing else."""
+        return self == DVSNET_PROPAGATION
+
+    @property
+    def name(self) -> str:
+        """Both in a word, such as ``dis-chain``."""
+        return f"{self.flow.value}-{self.propagate.value}"
+
+    def summary(self) -> dict[str, str]:
+        """Both by name, for reports."""
+        return {"flow": self.flow.value, "propagate": self.propagate.value}
+
+
+DEFAULT_PROPAGATION = Propagation(FlowMethod.DIS, Propagate.CHAIN)
+DVSNET_PROPAGATION = Propagation(FlowMethod.FLOWNETS, Propagate.KEY)
+
+
+@dataclass(frozen=True)
+class ScoredFrame:
+    """A frame with its class scores, which they can be carried on from.
+
+    Attributes:
+        key_index: number of the key frame that the scores come from; its own for a key frame.
+        view: what the flow method sees of the frame; see
+            :class:`vssn.runtime.protocols.FlowNetwork`.
+        scores: (h, w, 11) float32 class scores.
+    """
+
+    key_index: int
+    view: npt.NDArray[Any]
     scores: Float32Array
 
 
@@ -72,7 +120,7 @@ class FrameResult:
         index: its number in the stream, from 0.
         labels: (H, W) uint8 CamVid classes 0-10, at the frame's own size; for data sets with the
             preset ``original``, (208, 304).
-        path: segmented, or warped from the key frame. Of a frame in regions: segmented where any
+        path: segmented, or warped from an earlier frame. Of a frame in regions: segmented where any
             of them was.
         expected_score: 0-100, the agreement that the schedule expected of a warp; None where it
             did not ask. Of a frame in regions: the lowest.

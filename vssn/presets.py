@@ -22,7 +22,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from vssn.datatypes import UInt8Array
+from vssn.datatypes import DVSNET_PROPAGATION, Propagation, UInt8Array
 from vssn.evaluation.dataset import DatasetFrame, dataset_frames, second_column_frames
 from vssn.evaluation.lists import ListEntry
 from vssn.evaluation.metrics import ConfusionMatrix, OriginalConfusionMatrix
@@ -36,8 +36,9 @@ from vssn.preprocess import (
     segnet_input,
 )
 from vssn.scene.draw import colour_mask_bgr, original_mask_bgr
+from vssn.streaming.agreement import pixel_agreement
 from vssn.streaming.load import ScheduleMaker
-from vssn.streaming.schedule import DecisionSchedule, DynamicSchedule
+from vssn.streaming.schedule import DynamicSchedule, TargetSchedule
 from vssn.streaming.scores import labels_at_scores_size, labels_enlarged
 from vssn.streaming.segmenter import VSSN_RULES, StreamRules
 from vssn.streaming.warp import warp_scores_coarse
@@ -54,7 +55,8 @@ class Preset:
     Attributes:
         conventions: what the networks are shown, and which channel of ``scale`` is whose.
         rules: carrying scores, making labels, the first key frame.
-        schedule: makes the schedule of decision network and target.
+        propagation: all that there is; None leaves the choice to the user.
+        schedule: makes the schedule of what expects scores and a target.
         frames: a list's stream of frames.
         make_matrix: makes a confusion matrix.
         make_statistics: makes the counts of steps and times.
@@ -65,7 +67,8 @@ class Preset:
 
     conventions: Conventions = VSSN_CONVENTIONS
     rules: StreamRules = VSSN_RULES
-    schedule: ScheduleMaker = DecisionSchedule
+    propagation: Propagation | None = None
+    schedule: ScheduleMaker = TargetSchedule
     frames: Callable[[Path, Sequence[ListEntry]], list[DatasetFrame]] = dataset_frames
     make_matrix: Callable[[], ConfusionMatrix] = ConfusionMatrix
     make_statistics: Callable[[], RunStatistics] = RunStatistics
@@ -95,7 +98,10 @@ ORIGINAL_SCALE_CHANNELS = (0, 1, 2, 4, 5, 6, 8, 10, 11, 13, 18)
 _VSSN = Preset()
 _ORIGINAL = Preset(
     Conventions(segnet_input, original_flow_input_bgr, ORIGINAL_SCALE_CHANNELS),
-    StreamRules(warp_scores_coarse, labels_at_scores_size, _other_colour_order),
+    StreamRules(
+        warp_scores_coarse, labels_at_scores_size, _other_colour_order, pixel_agreement
+    ),
+    DVSNET_PROPAGATION,
     partial(DynamicSchedule, fall=0.0, rise=0.0),
     second_column_frames,
     OriginalConfusionMatrix,

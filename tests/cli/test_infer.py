@@ -16,14 +16,14 @@ from vssn.datatypes import UInt8Array
 from vssn.labels import CLASS_NAMES, PALETTE_RGB
 
 if TYPE_CHECKING:
-    from conftest import FakeDecision, FakeSegmentation
+    from conftest import FakeDecision, FakeFlow, FakeSegmentation
 
     from vssn.runtime.load import Networks
 
 Refuses = Callable[..., str]
 SUMMARY_KEYS = {
     *("frames", "segmentation_steps", "flow_steps", "fps_model", "fps_end_to_end", "latency_ms"),
-    *("runtime", "weights"),
+    *("flow", "propagate", "runtime", "weights"),
     *("mean_iou", "frequency_weighted_iou", "class_iou", "mean_iou_by_key_distance"),
 }
 
@@ -138,6 +138,38 @@ def test_the_target_is_compared_with_the_expected_score(
 
 
 @pytest.mark.usefixtures("fake_networks")
+@pytest.mark.parametrize(
+    ("flags", "used", "weights"),
+    [
+        ([], ("flownets", "key"), {"segnet", "flow", "decision"}),
+        (["--propagate", "chain"], ("flownets", "chain"), {"segnet", "flow"}),
+        (["--flow", "dis"], ("dis", "chain"), {"segnet"}),
+        (["--flow", "dis", "--propagate", "key"], ("dis", "key"), {"segnet"}),
+    ],
+)
+def test_the_summary_tells_how_scores_were_carried(
+    argv: list[str], tmp_path: Path, flags: list[str], used: tuple[str, str], weights: set[str]
+) -> None:
+    assert main([*argv, "--target", "0", *flags]) == 0
+    summary = summary_of(tmp_path)
+    assert (summary["flow"], summary["propagate"]) == used
+    assert isinstance(summary["weights"], dict)
+    assert {Path(path).name.split(".")[0] for path in summary["weights"]} == weights
+
+
+def test_without_a_checkpoint_named_it_is_dis_that_carries(
+    argv: list[str], tmp_path: Path, fake_networks: Networks, fake_flow: FakeFlow
+) -> None:
+    flags = argv.index("--dvs_flownet_chkpt")
+    assert main([*argv[:flags], "--target", "0"]) == 0
+    summary = summary_of(tmp_path)
+    assert (summary["flow"], summary["propagate"]) == ("dis", "chain")
+    # From frame to frame, not back to the first.
+    references = [reference for _, reference in fake_flow.compared]
+    assert len(set(references)) == len(references) == 5
+
+
+@pytest.mark.usefixtures("fake_networks")
 @pytest.mark.parametrize("none", ["none", "None"])
 def test_none_saves_nothing(
     argv: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, none: str
@@ -189,6 +221,38 @@ def test_an_interrupted_run_keeps_the_masks_so_far(
     assert capsys.readouterr().err.splitlines()[-1] == "interrupted"
     assert len(list((tmp_path / "masks").glob("*"))) == 3
     assert not (tmp_path / "summary.json").exists()
+
+
+REPORT = {"confusion.png", "class_iou.png", "worst.png", "report.json"}
+
+
+@pytest.mark.usefixtures("fake_networks")
+def test_a_report_is_written_where_asked(
+    argv: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    place = tmp_path / "new/report"
+    assert main([*argv, "--target", "0", "--report", str(place)]) == 0
+    assert {path.name for path in place.iterdir()} == REPORT
+    report, summary = json.loads((place / "report.json").read_text()), summary_of(tmp_path)
+    # All are called class 0: the frames of class 1, 3 and 5 are wrong.
+    assert report["frame_mean_iou"] == {f"val/{number}.png": 0.0 for number in (1, 3, 5)}
+    assert report["confusion"]["pixels"][3] == [48 * 64] + [0] * 10
+    assert (report["mean_iou"], report["class_iou"]) == (summary["mean_iou"], summary["class_iou"])
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[-2:] == [
+        "Labels as in the frame before: 100.00 % of pixels, 5 pairs",
+        f"Report: {place}",
+    ]
+
+
+@pytest.mark.usefixtures("fake_networks")
+def test_a_report_that_can_not_be_is_refused_before_any_frame(
+    argv: list[str], refuses: Refuses, tmp_path: Path, fake_segmentation: FakeSegmentation
+) -> None:
+    refuses([*argv, "--report", tmp_path / "weights/segnet.h5"], "output directory", "segnet.h5")
+    refuses([*argv, "--report", tmp_path / "r", "--num_steps", "1"], "--report", "labelled frame")
+    assert fake_segmentation.calls == 0
+    assert not (tmp_path / "masks").exists()
 
 
 def replace_line(data_dir: Path, number: int, line: str) -> None:
@@ -270,6 +334,8 @@ BAD_FLAGS = {
     "no steps": (["--num_steps", "0"], ["--num_steps", "whole number of 1 or more"]),
     "negative steps": (["--num_steps=-3"], ["--num_steps"]),
     "half a step": (["--num_steps", "1.5"], ["--num_steps"]),
+    "flow": (["--flow", "farneback"], ["--flow", "farneback", "dis"]),
+    "propagate": (["--propagate", "back"], ["--propagate", "back", "chain"]),
     "unknown flag": (["--colour", "red"], ["--colour"]),
     "missing data": (["--data_dir", "nowhere"], ["nowhere"]),
     "segnet": (["--segnet_chkpt", "no.h5"], ["no.h5", "existing file or folder"]),

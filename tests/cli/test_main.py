@@ -138,10 +138,12 @@ FLAGS = {
     "infer": (
         *("--num_steps", "--target", "--data_dir", "--data_list", "--save_dir", "--segnet_chkpt"),
         *("--dvs_flownet_chkpt", "--decision_chkpt", "--summary", "--quiet"),
+        *("--flow", "--propagate"),
     ),
     "video": (
         *("--target", "--process_original", "--video_file", "--save_dir", "--segnet_chkpt"),
         *("--dvs_flownet_chkpt", "--decision_chkpt", "--summary", "--quiet"),
+        *("--flow", "--propagate"),
     ),
     "features": (
         *("--restore_from_seg", "--restore_from_flownet", "--clip", "--data_dir", "--data_list"),

@@ -50,13 +50,39 @@ def test_propagation_tables_copying_against_flows(
     argv += ["--dvs_flownet_chkpt", str(weights_dir / "flow")]
     assert main([*argv, "--summary", str(tmp_path / "s.json")]) == 0
     table = json.loads((tmp_path / "s.json").read_text())["mean_iou"]
-    assert list(table) == ["copied", "FlowNetS", "DIS medium"]
+    assert list(table) == ["copied", "FlowNetS", "DIS", "DIS ultrafast", "DIS medium"]
     assert list(table["copied"]) == ["1", "2"]
     assert table["FlowNetS"]["1"] == 1.0
     assert table["FlowNetS"]["2"] > table["copied"]["2"]
     rows = capsys.readouterr().out.splitlines()
     assert rows[0].split()[-2:] == ["1", "2"]
-    assert rows[1].split() == ["copied", *(f"{table['copied'][k]:.3f}" for k in ("1", "2"))]
+    assert rows[1].split() == ["copied", *(f"{table['copied'][k]:.4f}" for k in ("1", "2"))]
+
+
+@pytest.mark.usefixtures("fake_networks")
+def test_propagation_in_a_chain_scores_every_frame(
+    data_dir: Path,
+    tmp_path: Path,
+    weights_dir: Path,
+    fake_flow: FakeFlow,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    fake_flow.flow_cells = (-2, 0)  # right for the frame before
+    argv = ["propagation", "--data_dir", str(data_dir), "--propagate", "chain"]
+    argv += ["--intervals", "1", "4", "--dvs_flownet_chkpt", str(weights_dir / "flow")]
+    assert main([*argv, "--summary", str(tmp_path / "s.json")]) == 0
+    summary = json.loads((tmp_path / "s.json").read_text())
+    assert (summary["carried"], summary["propagate"]) == ("labels", "chain")
+    assert summary["mean_iou"]["FlowNetS"] == {"1": 1.0, "4": 1.0}
+    assert summary["mean_iou"]["copied"]["1"] == 1.0
+    assert summary["mean_iou"]["copied"]["4"] < 0.9
+    assert capsys.readouterr().out.splitlines()[0].split() == [
+        "mean",
+        "IoU",
+        "at",
+        "interval",
+        *"14",
+    ]
 
 
 @pytest.mark.usefixtures("fake_networks")
@@ -76,6 +102,7 @@ def test_propagation_refuses_what_it_can_not_measure(
     argv = ["propagation", "--data_dir", data_dir, "--dvs_flownet_chkpt", weights_dir / "flow"]
     refuses([*argv, "--distances", "5"], "--distances", "5 frames")
     refuses([*argv, "--distances", "0"], "--distances")
+    refuses([*argv, "--propagate", "chain", "--intervals", "5"], "--intervals", "5 frames")
     refuses([*argv, "--split", "test"], "test", "without images")
     refuses([*argv[:3], "--distances", "1", "--dvs_flownet_chkpt", "no.ckpt"], "no.ckpt")
 

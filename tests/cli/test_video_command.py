@@ -27,7 +27,7 @@ Refuses = Callable[..., str]
 Paint = Callable[[np.ndarray], UInt8Array]
 SUMMARY_KEYS = {
     *("frames", "segmentation_steps", "flow_steps", "fps_model", "fps_end_to_end", "latency_ms"),
-    *("runtime", "weights"),
+    *("flow", "propagate", "runtime", "weights"),
 }
 ROAD, CAR = 3, 8
 SIZE_WH = (161, 121)  # odd on purpose
@@ -89,6 +89,17 @@ def test_the_summary_has_the_promised_keys(argv: list[str], tmp_path: Path) -> N
     assert set(summary) - {"preset"} == SUMMARY_KEYS
     assert (summary["frames"], summary["segmentation_steps"], summary["flow_steps"]) == (8, 1, 7)
     assert set(summary["latency_ms"]) == {"p50", "p95", "p99", "max"}
+    assert (summary["flow"], summary["propagate"]) == ("flownets", "key")
+
+
+@pytest.mark.usefixtures("fake_networks")
+def test_the_summary_tells_of_dis_and_hashes_no_flow_network(
+    argv: list[str], tmp_path: Path
+) -> None:
+    assert main([*argv, "--target", "0", "--flow", "dis"]) == 0
+    summary = json.loads((tmp_path / "summary.json").read_text())
+    assert (summary["flow"], summary["propagate"]) == ("dis", "chain")
+    assert [Path(path).name for path in summary["weights"]] == ["segnet.h5"]
 
 
 @pytest.mark.usefixtures("fake_networks")

@@ -14,7 +14,7 @@ import pytest
 
 from vssn.datatypes import FramePath, FrameResult, UInt8Array
 from vssn.errors import MediaError
-from vssn.evaluation.dataset import Scores, dataset_frames, iter_frames
+from vssn.evaluation.dataset import Scores, dataset_frames, iter_frames, second_column_frames
 from vssn.evaluation.lists import ListEntry
 from vssn.labels import CLASS_NAMES
 from vssn.streaming.schedule import FixedInterval
@@ -57,6 +57,13 @@ def test_the_first_column_is_streamed_and_labelled_frames_bring_their_label(
             assert (truth == number).all()
         else:
             assert truth is None
+
+
+def test_frames_are_called_as_in_the_list(data_dir: Path) -> None:
+    frames = dataset_frames(data_dir, ENTRIES[1:3])
+    assert [frame.name for frame in frames] == ["val/1.png", "val/2.png"]
+    frames = second_column_frames(data_dir, ENTRIES[1:4])
+    assert [frame.name for frame in frames] == ["val/2.png", "val/2.png", "val/4.png"]
 
 
 def test_a_label_that_scores_nothing_need_not_exist(data_dir: Path) -> None:

@@ -39,6 +39,14 @@ def test_iou_by_class_and_nan_for_one_never_seen() -> None:
             assert math.isnan(iou[index])
 
 
+def test_rows_are_percent_of_a_true_class_and_nan_for_one_never_true() -> None:
+    percent = matrix().percent_of_truth()
+    assert (percent[0, 0], percent[0, 3], percent[8, 0]) == (75, 25, 100)
+    assert percent[3, 3] == pytest.approx(200 / 3)
+    assert np.flatnonzero(np.isfinite(percent).all(1)).tolist() == [0, 3, 8]
+    assert np.isnan(np.delete(percent, [0, 3, 8], axis=0)).all()
+
+
 def test_the_mean_is_over_the_classes_seen() -> None:
     assert matrix().mean_iou() == pytest.approx((0.5 + 0.5 + 0) / 3)
 

@@ -2,12 +2,27 @@
 
 from __future__ import annotations
 
+import warnings
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from vssn.evaluation.plots import plot_curves, plot_scores
+from vssn.datatypes import UInt8Array
+from vssn.evaluation.metrics import ConfusionMatrix
+from vssn.evaluation.plots import (
+    VOID_RGB,
+    WRONG_RGB,
+    ScoredFrame,
+    error_picture_rgb,
+    plot_class_iou,
+    plot_confusion,
+    plot_curves,
+    plot_scores,
+    plot_worst,
+)
+from vssn.labels import PALETTE_RGB
 from vssn.media.images import read_image_bgr
 
 HISTORY = [
@@ -36,6 +51,74 @@ def test_predicted_and_true_scores_are_drawn(tmp_path: Path) -> None:
     plot_scores(true[::-1].copy(), true, tmp_path / "b.png")
     a, b = (read_image_bgr(tmp_path / name) for name in ("a.png", "b.png"))
     assert a.shape != b.shape or not np.array_equal(a, b)
+
+
+def has_colour(picture_bgr: UInt8Array, rgb: Sequence[int]) -> bool:
+    """Whether more than a few pixels have it."""
+    return int((picture_bgr[..., ::-1] == rgb).all(-1).sum()) > 50
+
+
+def confusion_of(truth: list[int], predicted: list[int]) -> ConfusionMatrix:
+    confusion = ConfusionMatrix()
+    confusion.add(np.array([truth], np.uint8), np.array([predicted], np.uint8))
+    return confusion
+
+
+def test_a_confusion_is_drawn_by_rows_of_truth(tmp_path: Path) -> None:
+    # Sky wholly taken for tree, and the reverse; the counts don't matter within a row.
+    plot_confusion(confusion_of([0, 0], [5, 5]), tmp_path / "sky.png")
+    plot_confusion(confusion_of([0], [5]), tmp_path / "fewer.png")
+    plot_confusion(confusion_of([5], [0]), tmp_path / "tree.png")
+    sky, fewer, tree = (read_image_bgr(tmp_path / f"{n}.png") for n in ("sky", "fewer", "tree"))
+    assert np.array_equal(sky, fewer)
+    assert sky.shape != tree.shape or not np.array_equal(sky, tree)
+    # Rows without truth are light grey: all but one.
+    assert has_colour(sky, (211, 211, 211))
+
+
+def test_a_matrix_of_nothing_is_drawn_without_a_warning(tmp_path: Path) -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        plot_confusion(ConfusionMatrix(), tmp_path / "a.png")
+        plot_class_iou(np.full(11, np.nan), float("nan"), tmp_path / "b.png")
+    assert len(list(tmp_path.iterdir())) == 2
+
+
+def test_bars_have_the_palettes_colours_and_the_iou_for_length(tmp_path: Path) -> None:
+    iou = np.full(11, 0.5)
+    iou[4] = np.nan
+    plot_class_iou(iou, 0.5, tmp_path / "a.png")
+    iou[8] = 1.0
+    plot_class_iou(iou, 0.55, tmp_path / "b.png")
+    a, b = (read_image_bgr(tmp_path / name) for name in ("a.png", "b.png"))
+    drawn = [index for index in range(11) if has_colour(a, PALETTE_RGB[index])]
+    assert drawn == [0, 1, 2, 3, 5, 6, 7, 8, 9, 10]
+    car_px = [int((image[..., ::-1] == PALETTE_RGB[8]).all(-1).sum()) for image in (a, b)]
+    assert car_px[1] / car_px[0] == pytest.approx(2, rel=0.05)
+
+
+def scored(truth: np.ndarray, labels: np.ndarray) -> ScoredFrame:
+    image = np.full((*truth.shape, 3), (200, 100, 0), np.uint8)
+    return ScoredFrame("val/a.png", 0.25, image, truth.astype(np.uint8), labels.astype(np.uint8))
+
+
+def test_errors_are_red_and_void_is_grey_even_where_it_differs() -> None:
+    picture = error_picture_rgb(scored(np.array([[3, 3, 11]]), np.array([[3, 5, 5]])))
+    right, wrong, void = picture[0].tolist()
+    assert (tuple(wrong), tuple(void)) == (WRONG_RGB, VOID_RGB)
+    assert right[0] == right[1] == right[2] > VOID_RGB[0] + 50
+    assert picture.dtype == np.uint8
+
+
+def test_the_worst_frames_are_a_row_each(tmp_path: Path) -> None:
+    right = np.full((48, 64), 3)
+    plot_worst([scored(right, right)], tmp_path / "right.png")
+    plot_worst([scored(right, right + 2)] * 3, tmp_path / "wrong.png")
+    one, three = (read_image_bgr(tmp_path / name) for name in ("right.png", "wrong.png"))
+    red_px = [int((image[..., ::-1] == WRONG_RGB).all(-1).sum()) for image in (one, three)]
+    assert red_px[0] < 2000 < 100_000 < red_px[1]  # in the legend only
+    assert 2 < three.shape[0] / one.shape[0] < 3
+    assert has_colour(three, PALETTE_RGB[5])
 
 
 def test_no_figure_stays_open(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
 import cv2
@@ -11,12 +12,13 @@ import pytest
 from vssn.datatypes import UInt8Array
 from vssn.evaluation.propagation import (
     carried_iou,
+    chained_iou,
     copying,
-    dis_carrier,
     flow_carrier,
     one_hot_scores,
     propagation_table,
 )
+from vssn.runtime.dis import DISFlow
 from vssn.streaming.warp import warp
 
 if TYPE_CHECKING:
@@ -50,8 +52,9 @@ def test_the_true_flow_beats_copying_and_misses_only_what_enters(
 ) -> None:
     frames, labels = scene
     scores = [one_hot_scores(label) for label in labels]
-    carriers = {"copied": copying, "true": true_carrier, "DIS": dis_carrier(frames, HW)}
-    table = propagation_table(scores, labels, [1, 3], carriers)
+    dis = flow_carrier(DISFlow(input_hw=HW), frames)
+    carriers = {"copied": copying, "true": true_carrier, "DIS": dis}
+    table = propagation_table(partial(carried_iou, scores, labels), [1, 3], carriers)
     for distance in (1, 3):
         assert table["true"][distance] > 0.9
         assert table["DIS"][distance] > table["copied"][distance] + 0.1
@@ -63,7 +66,8 @@ def test_the_table_has_every_way_and_distance(
 ) -> None:
     labels = scene[1]
     scores = [one_hot_scores(label) for label in labels]
-    table = propagation_table(scores, labels, iter([1, 2]), {"a": copying, "b": true_carrier})
+    measure = partial(carried_iou, scores, labels)
+    table = propagation_table(measure, iter([1, 2]), {"a": copying, "b": true_carrier})
     assert {name: list(row) for name, row in table.items()} == {"a": [1, 2], "b": [1, 2]}
 
 
@@ -79,6 +83,32 @@ def test_each_frame_is_compared_with_the_one_so_many_back() -> None:
     assert asked == [(2, 0, 0), (3, 1, 1), (4, 2, 2)]
     assert confusion.mean_iou() == 1
     assert confusion.counts.sum() == 3 * 16
+
+
+def test_in_a_chain_every_frame_counts_and_each_is_carried_from_the_one_before() -> None:
+    labels = [np.full((4, 4), number, np.uint8) for number in range(6)]
+    asked = []
+
+    def carry(scores: np.ndarray, current: int, reference: int) -> np.ndarray:
+        asked.append((current, reference, int(scores[0, 0].argmax())))
+        return scores
+
+    scores = [one_hot_scores(label) for label in labels]
+    confusion = chained_iou(scores, labels, 3, carry)
+    assert asked == [(1, 0, 0), (2, 1, 0), (4, 3, 3), (5, 4, 3)]
+    assert confusion.counts.sum() == 6 * 16
+    assert np.trace(confusion.counts) == 2 * 16
+
+
+def test_a_chain_goes_on_from_what_was_carried(
+    scene: tuple[list[UInt8Array], list[UInt8Array]],
+) -> None:
+    frames, labels = scene
+    measure = partial(chained_iou, [one_hot_scores(label) for label in labels], labels)
+    dis = flow_carrier(DISFlow(input_hw=HW), frames)
+    table = propagation_table(measure, [1, 6], {"copied": copying, "DIS": dis})
+    assert table["DIS"][1] == table["copied"][1] == 1
+    assert table["DIS"][6] > table["copied"][6] + 0.1
 
 
 def test_void_has_no_score_in_any_class() -> None:

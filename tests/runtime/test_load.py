@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from pathlib import Path
+from types import SimpleNamespace
 from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
 
 from vssn.checkpoints import locate
+from vssn.datatypes import FlowMethod, Propagate, Propagation
 from vssn.errors import BadInputError, CheckpointError
 from vssn.labels import NUM_CLASSES
 from vssn.preprocess import segnet_input
 from vssn.runtime import load
+from vssn.runtime.dis import DISFlow
 from vssn.runtime.load import RuntimeOptions, WeightPaths, load_networks
 
 if TYPE_CHECKING:
@@ -45,6 +48,49 @@ def test_nothing_is_located_where_there_is_nothing(weights_dir: Path) -> None:
             WeightPaths.locate(**{**given, name: None})
         with pytest.raises(CheckpointError, match="missing"):
             WeightPaths.locate(**{**given, name: weights_dir / "missing"})
+
+
+@pytest.mark.usefixtures("in_empty_folder")
+@pytest.mark.parametrize(
+    ("propagation", "needed"),
+    [
+        (Propagation(FlowMethod.DIS, Propagate.CHAIN), ["segnet"]),
+        (Propagation(FlowMethod.DIS, Propagate.KEY), ["segnet"]),
+        (Propagation(FlowMethod.FLOWNETS, Propagate.CHAIN), ["segnet", "flownets"]),
+    ],
+)
+def test_what_has_no_part_is_neither_located_nor_hashed(
+    weights_dir: Path, propagation: Propagation, needed: list[str]
+) -> None:
+    there = {"segnet": weights_dir / "segnet.h5", "flownets": weights_dir / "flow"}
+    given = {name: there[name] for name in needed}
+    paths = WeightPaths.locate(**given, propagation=propagation)
+    assert paths == WeightPaths(**given)
+    assert {Path(path).stem.split(".")[0] for path in paths.sha256()} == {
+        path.stem for path in given.values()
+    }
+    missing = weights_dir / "missing"
+    unused = {name: missing for name in ("flownets", "decision") if name not in needed}
+    assert WeightPaths.locate(**given, **unused, propagation=propagation) == paths
+
+
+@pytest.mark.parametrize("flownets", [None, Path("flow")])
+@pytest.mark.parametrize("decision", [None, Path("decision")])
+def test_only_networks_with_weights_are_loaded_and_dis_needs_none(
+    monkeypatch: pytest.MonkeyPatch, flownets: Path | None, decision: Path | None
+) -> None:
+    loaded: list[Path] = []
+
+    def note(path: Path) -> Path:
+        loaded.append(path)
+        return path
+
+    loader = SimpleNamespace(segmentation=note, flow=note, decision=note, name="noting")
+    monkeypatch.setattr(RuntimeOptions, "loader", lambda *_: loader)
+    networks = load_networks(WeightPaths(Path("segnet.h5"), flownets, decision))
+    assert loaded == [path for path in (decision, flownets, Path("segnet.h5")) if path]
+    assert networks.decision == decision
+    assert networks.flow == flownets if flownets else isinstance(networks.flow, DISFlow)
 
 
 def test_digests_are_of_every_file(weights_dir: Path) -> None:

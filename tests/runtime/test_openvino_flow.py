@@ -68,6 +68,7 @@ def test_a_comparison_keeps_its_own_frames(flownets_arrays: Weights) -> None:
     assert abs(network.compare(second, key).feature - feature).max() > 1e-6
     np.testing.assert_array_equal(held.feature, feature)
     np.testing.assert_array_equal(held.estimate().flow, alone)
+    assert held.estimate() is held.estimate()
 
 
 def test_the_decision_is_that_of_keras(decision: keras.Model, decision_arrays: Weights) -> None:

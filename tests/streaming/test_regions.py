@@ -10,10 +10,19 @@ import pytest
 
 import vssn
 from vssn.cli.main import main
-from vssn.datatypes import Box, FlowEstimate, FramePath
+from vssn.datatypes import (
+    DVSNET_PROPAGATION,
+    Box,
+    FlowEstimate,
+    FlowMethod,
+    FramePath,
+    Propagate,
+    Propagation,
+)
 from vssn.errors import BadInputError
 from vssn.evaluation.statistics import RunStatistics
 from vssn.runtime.load import Networks, WeightPaths
+from vssn.streaming.expected import NetworkScore
 from vssn.streaming.load import SegmenterPlan
 from vssn.streaming.regions import RegionGrid, RegionSegmenter, merge_labels
 from vssn.streaming.schedule import DynamicSchedule
@@ -27,6 +36,7 @@ class _MadeNetworks:
 
     def __init__(self):
         self.shapes = []
+        self.compared = []
 
     def scores(self, frame_bgr):
         self.shapes.append(frame_bgr.shape)
@@ -36,12 +46,17 @@ class _MadeNetworks:
     def prepare(self, frame_bgr):
         return np.float32(cv2.resize(frame_bgr, (8, 8), interpolation=cv2.INTER_AREA))
 
-    def compare(self, current, key):
+    def compare(self, current, reference):
         still = FlowEstimate(np.zeros((5, 5, 2), np.float32), np.ones((5, 5, 11), np.float32))
-        return SimpleNamespace(feature=np.abs(current - key).max(), estimate=lambda: still)
+        self.compared.append((current[..., 0].mean(), reference[..., 0].mean()))
+        return _comparison(np.abs(current - reference).max(), still)
 
     def expected_score(self, feature):
         return 100 - float(feature)
+
+
+def _comparison(feature, estimate=None):
+    return SimpleNamespace(feature=feature, estimate=lambda: estimate, residual=lambda: None)
 
 
 def _networks():
@@ -56,7 +71,7 @@ def _frame(left, right, hw=(80, 120)):
 
 
 def _regions(grid, target=95.0, **plan):
-    return SegmenterPlan(target, grid=grid, **plan).build(_networks())
+    return SegmenterPlan(target, DVSNET_PROPAGATION, grid=grid, **plan).build(_networks())
 
 
 def test_2x2_regions_reach_64_px_over_the_middle():
@@ -163,6 +178,20 @@ def test_a_region_keeps_its_key_frame_while_another_is_segmented():
     assert (results[2].labels[:, 65:] == 7).all()
 
 
+@pytest.mark.parametrize("propagate", Propagate)
+@pytest.mark.parametrize("flow", FlowMethod)
+def test_regions_carry_from_references_of_their_own(flow, propagate):
+    networks = _networks()
+    plan = SegmenterPlan(0.0, Propagation(flow, propagate), grid=RegionGrid(1, 2, 0))
+    results = list(plan.build(networks).stream([_frame(1, 2), _frame(3, 4), _frame(5, 6)]))
+    compared = [tuple(round(float(mean)) for mean in pair) for pair in networks.flow.compared]
+    last = (30, 40) if propagate is Propagate.CHAIN else (10, 20)
+    assert compared == [(30, 10), (40, 20), (50, last[0]), (60, last[1])]
+    assert [result.key_distance for result in results] == [0, 1, 2]
+    assert (results[2].labels[:, :55] == 1).all()
+    assert (results[2].labels[:, 65:] == 2).all()
+
+
 def test_reset_segments_every_region_again():
     segmenter = _regions(RegionGrid(2, 2, 8))
     frame = _frame(4, 5)
@@ -174,7 +203,7 @@ def test_reset_segments_every_region_again():
 
 def test_networks_see_the_regions_only():
     networks = _networks()
-    plan = SegmenterPlan(95.0, grid=RegionGrid(2, 2, 8))
+    plan = SegmenterPlan(95.0, DVSNET_PROPAGATION, grid=RegionGrid(2, 2, 8))
     plan.build(networks).step(_frame(1, 2, (81, 121)))
     assert networks.segmentation.shapes == [
         (48, 68, 3),
@@ -186,8 +215,8 @@ def test_networks_see_the_regions_only():
 
 def test_the_moving_target_falls_by_1_and_rises_by_a_tenth():
     asked = SimpleNamespace(expected_score=lambda feature: 78.5)
-    schedule = DynamicSchedule(asked, 80)
-    taken = [schedule.decide(SimpleNamespace(feature=None), 1).segment for _ in range(14)]
+    schedule = DynamicSchedule(NetworkScore(asked), 80)
+    taken = [schedule.decide(_comparison(None), 1).segment for _ in range(14)]
     # 80 and 79 are above the score; from 78 it takes six steps up.
     assert taken == [True, True, *[False] * 6, True, *[False] * 5]
 
@@ -208,7 +237,7 @@ def test_a_target_that_is_no_number_is_refused():
 def test_load_segmenter_takes_the_options(monkeypatch):
     monkeypatch.setattr(WeightPaths, "locate", classmethod(lambda *_: None))
     monkeypatch.setattr("vssn.streaming.load.load_networks", lambda *_, **__: _networks())
-    segmenter = vssn.load_segmenter(50.5, regions="2x2", overlap=8, dynamic=True)
+    segmenter = vssn.load_segmenter(50.5, flow="flownets", regions="2x2", overlap=8, dynamic=True)
     assert isinstance(segmenter, RegionSegmenter)
     changing = [_frame(1, k) for k in (0, 5, 0)]
     # The right regions' targets fall below their score, 50; the left ones see less of the change.
@@ -223,7 +252,8 @@ def still_data_set(tmp_path, monkeypatch):
     cv2.imwrite(str(tmp_path / "f.png"), _frame(1, 2))
     cv2.imwrite(str(tmp_path / "l.png"), np.zeros((80, 120), np.uint8))
     (tmp_path / "list.txt").write_text("f.png f.png l.png\n" * 3)
-    return ["--data_dir", str(tmp_path), "--data_list", str(tmp_path / "list.txt")]
+    data = ["--data_dir", str(tmp_path), "--data_list", str(tmp_path / "list.txt")]
+    return [*data, "--flow", "flownets"]
 
 
 @pytest.mark.parametrize(("flags", "segmented"), [([], 12), (["--dynamic"], 8)])

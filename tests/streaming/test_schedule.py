@@ -9,7 +9,9 @@ import numpy as np
 import pytest
 
 from vssn.errors import BadInputError
-from vssn.streaming.schedule import DecisionSchedule, FixedInterval
+from vssn.runtime.dis import DISFlow
+from vssn.streaming.expected import NetworkScore
+from vssn.streaming.schedule import DynamicSchedule, FixedInterval, TargetSchedule
 
 if TYPE_CHECKING:
     from conftest import FakeComparison, FakeDecision, FakeFlow
@@ -28,7 +30,7 @@ def test_a_score_below_the_target_segments(
     fake_decision: FakeDecision, comparison: FakeComparison, score: float, segment: bool
 ) -> None:
     fake_decision.answers = [score]
-    decision = DecisionSchedule(fake_decision, 80).decide(comparison, 1)
+    decision = TargetSchedule(NetworkScore(fake_decision), 80).decide(comparison, 1)
     assert (decision.segment, decision.expected_score) == (segment, score)
 
 
@@ -42,14 +44,24 @@ def test_the_ends_of_the_scale_need_no_network(
     target: float,
     segment: bool,
 ) -> None:
-    decision = DecisionSchedule(fake_decision, target).decide(comparison, 1)
+    decision = TargetSchedule(NetworkScore(fake_decision), target).decide(comparison, 1)
     assert (decision.segment, decision.expected_score) == (segment, None)
     assert fake_decision.calls == fake_flow.encodings == 0
 
 
 def test_a_target_that_is_no_number_is_refused(fake_decision: FakeDecision) -> None:
     with pytest.raises(BadInputError, match="target 'nan': expected a number"):
-        DecisionSchedule(fake_decision, math.nan)
+        TargetSchedule(NetworkScore(fake_decision), math.nan)
+
+
+def test_a_decision_network_refuses_a_flow_without_its_feature(fake_decision: FakeDecision) -> None:
+    dis = DISFlow()
+    view = dis.prepare(np.zeros((48, 64, 3), np.uint8))
+    network = NetworkScore(fake_decision)
+    for schedule in (TargetSchedule(network, 80), DynamicSchedule(network, 80)):
+        with pytest.raises(BadInputError, match="with DISComparison: expected FlowNetS"):
+            schedule.decide(dis.compare(view, view), 1)
+    assert fake_decision.calls == 0
 
 
 def test_a_fixed_interval_looks_at_the_distance_alone(

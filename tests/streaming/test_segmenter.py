@@ -10,8 +10,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 
-from vssn.datatypes import FramePath, FrameResult, UInt8Array
-from vssn.streaming.schedule import DecisionSchedule, FixedInterval
+from vssn.datatypes import FramePath, FrameResult, Propagate, UInt8Array
+from vssn.runtime.protocols import FlowComparison
+from vssn.streaming.expected import NetworkScore
+from vssn.streaming.schedule import Decision, FixedInterval, Schedule, TargetSchedule
 from vssn.streaming.segmenter import AdaptiveSegmenter
 
 if TYPE_CHECKING:
@@ -19,16 +21,19 @@ if TYPE_CHECKING:
 
 SEGMENT, WARP = FramePath.SEGMENT, FramePath.WARP
 Paint = Callable[[np.ndarray], UInt8Array]
-Make = Callable[[float], AdaptiveSegmenter]
+Make = Callable[..., AdaptiveSegmenter]
 
 
 @pytest.fixture
 def make(
     fake_segmentation: FakeSegmentation, fake_flow: FakeFlow, fake_decision: FakeDecision
 ) -> Make:
-    """A segmenter with the target given."""
-    return lambda target: AdaptiveSegmenter(
-        fake_segmentation, fake_flow, DecisionSchedule(fake_decision, target)
+    """A segmenter with the target given, whose reference is the key frame."""
+    return lambda target, propagate=Propagate.KEY: AdaptiveSegmenter(
+        fake_segmentation,
+        fake_flow,
+        TargetSchedule(NetworkScore(fake_decision), target),
+        propagate=propagate,
     )
 
 
@@ -109,6 +114,33 @@ def test_frames_are_compared_with_the_key_frame_and_current_comes_first(
     means = [frame.mean() / 255 for frame in frames]
     expected = [(means[1], means[0]), (means[2], means[0]), (means[3], means[2])]
     np.testing.assert_allclose(fake_flow.compared, expected, rtol=1e-5)
+
+
+def test_a_chain_compares_with_the_frame_before_however_that_came_about(
+    make: Make, frames: list[UInt8Array], fake_flow: FakeFlow, fake_decision: FakeDecision
+) -> None:
+    fake_decision.answers = [90, 90, 10, 90]
+    results = list(make(80, Propagate.CHAIN).stream(frames[:5]))
+    means = [frame.mean() / 255 for frame in frames]
+    np.testing.assert_allclose(
+        fake_flow.compared, list(zip(means[1:5], means[:4], strict=True)), rtol=1e-5
+    )
+    # Distances count from the key frame all the same.
+    assert [result.key_distance for result in results] == [0, 1, 2, 0, 1]
+    assert [int(result.labels[0, 0]) for result in results] == [0, 0, 0, 3, 3]
+
+
+@pytest.mark.parametrize(("propagate", "moved"), [(Propagate.CHAIN, 12), (Propagate.KEY, 4)])
+def test_a_chain_carries_what_was_carried(
+    make: Make, paint: Paint, fake_flow: FakeFlow, propagate: Propagate, moved: int
+) -> None:
+    road_and_car = np.full((48, 64), 3)
+    road_and_car[10:20, 20:30] = 8
+    segmenter = make(0, propagate)
+    fake_flow.flow_cells = (-2, 0)  # four pixels
+    *_, result = segmenter.stream([paint(road_and_car)] * 4)
+    expected = np.roll(road_and_car, moved, axis=1)
+    assert np.array_equal(result.labels[:, 16:], expected[:, 16:])
 
 
 def test_content_moves_with_the_flow(make: Make, paint: Paint, fake_flow: FakeFlow) -> None:
@@ -199,8 +231,12 @@ def test_memory_does_not_grow_with_the_stream(make: Make, paint: Paint) -> None:
     assert [ref() for ref in alive if ref() is not None] == []
 
 
+@pytest.mark.parametrize("propagate", Propagate)
 def test_old_key_frames_are_let_go(
-    paint: Paint, fake_segmentation: FakeSegmentation, fake_flow: FakeFlow
+    paint: Paint,
+    fake_segmentation: FakeSegmentation,
+    fake_flow: FakeFlow,
+    propagate: Propagate,
 ) -> None:
     scores: list[weakref.ref[np.ndarray]] = []
     original = fake_segmentation.scores
@@ -211,7 +247,9 @@ def test_old_key_frames_are_let_go(
         return made
 
     fake_segmentation.scores = recorded  # type: ignore[method-assign]
-    segmenter = AdaptiveSegmenter(fake_segmentation, fake_flow, FixedInterval(2))
+    segmenter = AdaptiveSegmenter(
+        fake_segmentation, fake_flow, FixedInterval(2), propagate=propagate
+    )
     for number in range(9):
         segmenter.step(paint(np.full((48, 64), number)))
     assert [ref() is not None for ref in scores] == [False, False, False, False, True]
@@ -235,3 +273,35 @@ def test_a_frame_that_fails_does_not_become_the_key_frame(
     result = segmenter.step(frames[2])
     assert (result.path, int(result.labels[0, 0])) == (WARP, 0)
     assert result.key_distance == result.index
+
+
+class _Asking(Schedule):
+    """Segments each third frame and notes what it is told."""
+
+    def __init__(self, learns: bool) -> None:
+        self.learns = learns
+        self.told: list[float] = []
+
+    def decide(self, comparison: FlowComparison, key_distance: int) -> Decision:
+        return Decision(key_distance == 3, 50.0, self.learns)
+
+    def observe(self, true_score: float) -> None:
+        self.told.append(true_score)
+
+
+@pytest.mark.parametrize("learns", [True, False])
+def test_a_schedule_that_learns_is_told_what_carrying_was_worth(
+    fake_segmentation: FakeSegmentation, fake_flow: FakeFlow, paint: Paint, learns: bool
+) -> None:
+    first, second = np.full((48, 64), 3), np.full((48, 64), 3)
+    second[:, 32:] = 8  # half of the frame changes, and its class was nowhere before
+    schedule = _Asking(learns)
+    segmenter = AdaptiveSegmenter(fake_segmentation, fake_flow, schedule)
+    frames = [paint(labels) for labels in (first, first, first, first, first, first, second)]
+    results = list(segmenter.stream(frames))
+    assert paths(results) == [SEGMENT, WARP, WARP, SEGMENT, WARP, WARP, SEGMENT]
+    assert schedule.told == ([100.0, 25.0] if learns else [])
+    assert [("learn" in result.seconds) for result in results] == [
+        *(False, False, False, learns, False, False, learns)
+    ]
+    assert {result.expected_score for result in results[1:]} == {50.0}

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 import pytest
 
 from vssn.datatypes import FlowEstimate
-from vssn.streaming.warp import enlarge_flow, pixel_grid, warp, warp_scores
+from vssn.streaming.warp import pixel_grid, resize_flow, warp, warp_scores, warp_scores_coarse
 
 
 def constant_flow(hw: tuple[int, int], dx: float, dy: float) -> np.ndarray:
@@ -53,10 +55,17 @@ def test_a_flow_that_varies_moves_each_pixel_by_its_own() -> None:
 
 
 def test_vectors_grow_with_the_grid_each_way_by_its_own() -> None:
-    enlarged = enlarge_flow(constant_flow((52, 76), 1.5, -2), (208, 152))
+    enlarged = resize_flow(constant_flow((52, 76), 1.5, -2), (208, 152))
     assert enlarged.dtype == np.float32
     assert enlarged.shape == (208, 152, 2)
     np.testing.assert_allclose(enlarged, constant_flow((208, 152), 3, -8))
+
+
+def test_vectors_shrink_with_the_grid() -> None:
+    np.testing.assert_allclose(
+        resize_flow(constant_flow((360, 480), 3, -9), (120, 240)),
+        constant_flow((120, 240), 1.5, -3),
+    )
 
 
 def test_enlarging_keeps_a_linear_flow_linear() -> None:
@@ -65,7 +74,7 @@ def test_enlarging_keeps_a_linear_flow_linear() -> None:
         centre = np.array([hw[1] - 1, hw[0] - 1], np.float32) / 2
         return (centre - pixel_grid(hw)) * np.float32(0.1)
 
-    enlarged = enlarge_flow(inward((10, 12)), (40, 48))
+    enlarged = resize_flow(inward((10, 12)), (40, 48))
     np.testing.assert_allclose(enlarged[2:-2, 2:-2], inward((40, 48))[2:-2, 2:-2], atol=1e-5)
 
 
@@ -91,7 +100,18 @@ def test_scale_multiplies_each_class() -> None:
     np.testing.assert_allclose(moved[0, -1], 2 * factors, rtol=1e-6)
 
 
-def test_the_key_frames_scores_stay_as_they_were() -> None:
+@pytest.mark.parametrize("carry", [warp_scores, warp_scores_coarse])
+def test_without_a_scale_scores_are_moved_alone(
+    carry: Callable[[np.ndarray, FlowEstimate], np.ndarray],
+) -> None:
+    scores = np.random.default_rng(0).random((16, 24, 11), np.float32)
+    flow = constant_flow((8, 12), 1, -0.5)
+    alone = carry(scores, FlowEstimate(flow, None))
+    ones = np.ones((8, 12, 11), np.float32)
+    np.testing.assert_array_equal(alone, carry(scores, FlowEstimate(flow, ones)))
+
+
+def test_the_reference_frames_scores_stay_as_they_were() -> None:
     scores = np.random.default_rng(0).random((16, 24, 11), np.float32)
     before = scores.copy()
     estimate = FlowEstimate(constant_flow((4, 6), 1, 1), np.full((4, 6, 11), 0.5, np.float32))

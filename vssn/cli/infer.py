@@ -23,6 +23,7 @@ from vssn.files import check_writable
 
 if TYPE_CHECKING:
     from vssn.evaluation.dataset import DatasetFrame, Scores
+    from vssn.evaluation.report import Report
     from vssn.evaluation.statistics import RunStatistics
     from vssn.presets import Preset
     from vssn.streaming.segmenter import Segmenter
@@ -52,6 +53,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="DIR|none",
         help="where masks go; none saves nothing (default: %(default)s)",
     )
+    parser.add_argument(
+        "--report",
+        type=Path,
+        metavar="DIR",
+        help="write pictures here: confusion matrix, IoU of each class, the worst frames; and "
+        "report.json",
+    )
     add_network_arguments(parser)
     add_output_arguments(parser)
 
@@ -67,14 +75,30 @@ def run(args: argparse.Namespace) -> int:
     preset = PRESETS[args.preset]
     plan = segmenter_plan(args, preset)
     frames = _frames(args, preset)
+    report = _report(args, frames)
     plan = replace(plan, rules=preset.rules_for(frames[0]))
-    weights = WeightPaths.locate(args.segnet_chkpt, args.dvs_flownet_chkpt, args.decision_chkpt)
+    weights = WeightPaths.locate(
+        args.segnet_chkpt, args.dvs_flownet_chkpt, args.decision_chkpt, plan.propagation
+    )
     networks = load_networks(weights, preset.conventions, runtime_options(args))
-    statistics, scores = _stream(frames, plan.build(networks), preset, args)
+    statistics, scores = _stream(frames, plan.build(networks), preset, args, report)
     print("\n".join(statistics.lines() + scores.lines()))
     provenance = {"preset": args.preset, "runtime": networks.runtime, "weights": weights.sha256()}
+    provenance |= plan.propagation.summary()
     write_summary(args.summary, {**statistics.summary(), **provenance, **scores.summary()})
+    if report is not None:
+        report.write(scores)
+        print("\n".join(report.lines()))
     return 0
+
+
+def _report(args: argparse.Namespace, frames: list[DatasetFrame]) -> Report | None:
+    """What --report asked for; drawing is imported for it alone."""
+    if args.report is None:
+        return None
+    from vssn.evaluation.report import Report
+
+    return Report(args.report, frames)
 
 
 def _frames(args: argparse.Namespace, preset: Preset) -> list[DatasetFrame]:
@@ -93,6 +117,7 @@ def _stream(
     segmenter: Segmenter,
     preset: Preset,
     args: argparse.Namespace,
+    report: Report | None,
 ) -> tuple[RunStatistics, Scores]:
     """Read ahead, segment, score, and write behind."""
     from vssn.evaluation.dataset import Scores, iter_frames
@@ -110,6 +135,8 @@ def _stream(
             statistics.add(result)
             if truth is not None:
                 scores.add(result, truth)
+            if report is not None:
+                report.add(result.index, image, truth, result.labels)
             if masks is not None:
                 masks.write(result.labels)
     statistics.stop()

@@ -12,10 +12,11 @@ from typing import TYPE_CHECKING, Any
 
 from tqdm import tqdm
 
+from vssn.datatypes import FlowMethod, Propagate
 from vssn.errors import BadInputError, MediaError
 from vssn.files import atomic_path, check_writable, make_directory
 from vssn.runtime.load import RuntimeOptions
-from vssn.streaming.load import SegmenterPlan
+from vssn.streaming.load import SegmenterPlan, choose_propagation
 from vssn.streaming.regions import DEFAULT_OVERLAP_PX, RegionGrid
 from vssn.streaming.schedule import DynamicSchedule
 from vssn.training.progress import LOG_FILE, NOT_CURVES, Metrics, Progress
@@ -64,7 +65,7 @@ def positive_number(text: str) -> float:
 
 
 def add_network_arguments(parser: argparse.ArgumentParser) -> None:
-    """The three checkpoints, the target, and how frames are split and decided upon."""
+    """The checkpoints, the target, and how frames are split, carried and decided upon."""
     parser.add_argument(
         "--target",
         type=number,
@@ -81,15 +82,33 @@ def add_network_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--dvs_flownet_chkpt",
         metavar="PATH",
-        help="flow network checkpoint (default: dvs_net_flownets_checkpoints)",
+        help="checkpoint for --flow flownets (default: dvs_net_flownets_checkpoints)",
     )
     parser.add_argument(
         "--decision_chkpt",
         metavar="PATH",
-        help="decision network checkpoint (default: decision_network_checkpoints)",
+        help="decision network checkpoint, for --flow flownets with --propagate key (default: "
+        "decision_network_checkpoints)",
     )
+    add_propagation_arguments(parser)
     add_segmenter_arguments(parser)
     add_runtime_arguments(parser)
+
+
+def add_propagation_arguments(parser: argparse.ArgumentParser) -> None:
+    """How scores get from frame to frame; :func:`choose_propagation` fills in what is left out."""
+    parser.add_argument(
+        "--flow",
+        choices=[method.value for method in FlowMethod],
+        help="carry scores by OpenCV's DIS optical flow, which needs no weights, or by FlowNetS "
+        "(default: dis; flownets with --dvs_flownet_chkpt, --decision_chkpt or --preset original)",
+    )
+    parser.add_argument(
+        "--propagate",
+        choices=[reference.value for reference in Propagate],
+        help="carry scores from the frame before, or from the key frame (default: chain; key with "
+        "flownets, as its decision network was trained for that)",
+    )
 
 
 def add_runtime_arguments(parser: argparse.ArgumentParser) -> None:
@@ -165,7 +184,8 @@ def segmenter_plan(args: argparse.Namespace, preset: Preset) -> SegmenterPlan:
     """What :func:`add_network_arguments` asked for.
 
     Raises:
-        BadInputError: there are no such regions, or the preset has none.
+        BadInputError: there are no such regions, or the preset has none, or has no such
+            propagation.
     """
     if args.regions and not preset.splits_frames:
         raise BadInputError(
@@ -174,8 +194,10 @@ def segmenter_plan(args: argparse.Namespace, preset: Preset) -> SegmenterPlan:
             "leave one out",
         )
     grid = RegionGrid.parse(args.regions, args.overlap) if args.regions else None
+    named = (args.dvs_flownet_chkpt, args.decision_chkpt) != (None, None)
+    propagation = choose_propagation(args.flow, args.propagate, named, preset.propagation)
     schedule = DynamicSchedule if args.dynamic else preset.schedule
-    return SegmenterPlan(args.target, schedule, grid, preset.rules)
+    return SegmenterPlan(args.target, propagation, schedule, grid, preset.rules)
 
 
 def add_output_arguments(parser: argparse.ArgumentParser) -> None:

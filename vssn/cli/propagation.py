@@ -1,8 +1,9 @@
-"""``vssn propagation``: how well results survive being carried over k frames."""
+"""``vssn propagation``: how well results survive being carried over frames."""
 
 from __future__ import annotations
 
 import argparse
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,9 +15,12 @@ from vssn.cli.options import (
     runtime_options,
     write_summary,
 )
+from vssn.datatypes import Propagate
 
 if TYPE_CHECKING:
     from vssn.datatypes import Float32Array, UInt8Array
+    from vssn.evaluation.propagation import Carrier
+    from vssn.runtime.protocols import FlowNetwork
 
 COPYING = "copied"
 
@@ -31,18 +35,33 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--split", default="val", help="(default: %(default)s)")
     parser.add_argument(
+        "--propagate",
+        choices=[reference.value for reference in Propagate],
+        default=Propagate.KEY.value,
+        help="key: carry over K frames in one go, and score the last; chain: segment every K-th "
+        "frame, carry to the others from the frame before, and score all (default: %(default)s)",
+    )
+    parser.add_argument(
         "--distances",
         type=positive,
         nargs="+",
         default=list(range(1, 9)),
         metavar="K",
-        help="frames between key and current frame (default: 1 to 8)",
+        help="with key, frames between key and current frame (default: 1 to 8)",
+    )
+    parser.add_argument(
+        "--intervals",
+        type=positive,
+        nargs="+",
+        default=[1, 2, 3, 5, 10],
+        metavar="K",
+        help="with chain, frames from one key frame to the next (default: 1 2 3 5 10)",
     )
     parser.add_argument(
         "--carry",
         choices=["labels", "predictions"],
         default="labels",
-        help="the true labels of the key frame, or its predicted scores (default: %(default)s)",
+        help="the true labels of key frames, or their predicted scores (default: %(default)s)",
     )
     parser.add_argument("--segnet_chkpt", metavar="PATH", help="for --carry predictions")
     parser.add_argument("--dvs_flownet_chkpt", metavar="PATH", help="flow network checkpoint")
@@ -51,35 +70,47 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Print the mean IoU by distance for copying, FlowNetS and OpenCV's DIS."""
+    """Print the mean IoU for copying, FlowNetS and OpenCV's DIS."""
     from vssn.checkpoints.locate import FLOWNETS_FOLDER, locate_tf1
     from vssn.evaluation.dataset import finite_or_none
-    from vssn.evaluation.propagation import (
-        copying,
-        dis_carrier,
-        flow_carrier,
-        propagation_table,
-    )
-    from vssn.preprocess import FLOW_INPUT_HW
+    from vssn.evaluation.propagation import carried_iou, chained_iou, propagation_table
     from vssn.runtime.load import load_flow
 
     check_summary(args.summary)
+    chained = args.propagate == Propagate.CHAIN.value
     frames, labels = _video(args)
     path = locate_tf1(args.dvs_flownet_chkpt, FLOWNETS_FOLDER)
     network = load_flow(path, options=runtime_options(args))
     scores = _scores(args, frames, labels)
-    carriers = {
-        COPYING: copying,
-        "FlowNetS": flow_carrier(network, frames),
-        "DIS medium": dis_carrier(frames, FLOW_INPUT_HW),
-    }
-    table = propagation_table(scores, labels, args.distances, carriers)
-    _print(table, args.distances)
+    measure = partial(chained_iou if chained else carried_iou, scores, labels)
+    steps = args.intervals if chained else args.distances
+    table = propagation_table(measure, steps, _carriers(network, frames))
+    _print(table, "at interval" if chained else "at distance")
     finite = {
         name: {k: finite_or_none(value) for k, value in row.items()} for name, row in table.items()
     }
-    write_summary(args.summary, {"carried": args.carry, "mean_iou": finite})
+    described = {"carried": args.carry, "propagate": args.propagate}
+    write_summary(args.summary, {**described, "mean_iou": finite})
     return 0
+
+
+def _carriers(flownets: FlowNetwork, frames: list[UInt8Array]) -> dict[str, Carrier]:
+    """The ways of carrying that are compared."""
+    import cv2
+
+    from vssn.evaluation.propagation import copying, flow_carrier
+    from vssn.preprocess import FLOW_INPUT_HW
+    from vssn.runtime.dis import DISFlow
+
+    medium = DISFlow(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM, FLOW_INPUT_HW, None)
+    methods = {
+        "FlowNetS": flownets,
+        "DIS": DISFlow(),
+        "DIS ultrafast": DISFlow(finest_scale=None),
+        "DIS medium": medium,
+    }
+    carriers = {name: flow_carrier(method, frames) for name, method in methods.items()}
+    return {COPYING: copying, **carriers}
 
 
 def _video(args: argparse.Namespace) -> tuple[list[UInt8Array], list[UInt8Array]]:
@@ -87,9 +118,11 @@ def _video(args: argparse.Namespace) -> tuple[list[UInt8Array], list[UInt8Array]
     from vssn.training.stills import list_stills
 
     stills = list_stills(args.data_dir, args.split)
-    if max(args.distances) >= len(stills):
+    chained = args.propagate == Propagate.CHAIN.value
+    name, steps = ("intervals", args.intervals) if chained else ("distances", args.distances)
+    if max(steps) >= len(stills):
         raise BadInputError(
-            f"--distances up to {max(args.distances)}",
+            f"--{name} up to {max(steps)}",
             f"less than the video's {len(stills)} frames",
             "name smaller ones",
         )
@@ -111,7 +144,7 @@ def _scores(
     return [network.scores(frame) for frame in frames]
 
 
-def _print(table: dict[str, dict[int, float]], distances: list[int]) -> None:
-    print("mean IoU at distance".ljust(22) + "".join(f"{k:>8}" for k in distances))
+def _print(table: dict[str, dict[int, float]], what: str) -> None:
+    print(f"mean IoU {what}".ljust(22) + "".join(f"{k:>8}" for k in table[COPYING]))
     for name, row in table.items():
-        print(name.ljust(22) + "".join(f"{row[k]:8.3f}" for k in distances))
+        print(name.ljust(22) + "".join(f"{value:8.4f}" for value in row.values()))

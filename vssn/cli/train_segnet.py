@@ -6,9 +6,18 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from vssn.cli.options import add_quiet_argument, positive, print_epochs, training_reporter
+from vssn.cli.options import (
+    add_quiet_argument,
+    number,
+    positive,
+    positive_number,
+    print_epochs,
+    training_reporter,
+)
 
 if TYPE_CHECKING:
+    import keras
+
     from vssn.training.segnet import SegnetTask
 
 
@@ -26,8 +35,34 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="imagenet|none|FILE",
         help="start of the encoder: Keras' own download, random, or a .h5 (default: %(default)s)",
     )
+    parser.add_argument(
+        "--start_weights",
+        type=Path,
+        metavar="FILE",
+        help="start all of the network from these instead, to train it further",
+    )
     parser.add_argument("--epochs", type=positive, default=48, help="(default: %(default)s)")
     parser.add_argument("--batch_size", type=positive, default=6, help="(default: %(default)s)")
+    rates = (("encoder", 2e-4), ("decoder", 1e-3))
+    for part, rate in rates:
+        parser.add_argument(
+            f"--{part}_rate",
+            type=positive_number,
+            default=rate,
+            help="peak learning rate (default: %(default)s)",
+        )
+    parser.add_argument(
+        "--jaccard_weight",
+        type=number,
+        default=0.5,
+        help="of the soft IoU loss beside cross-entropy (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--precision",
+        choices=["auto", "f32", "bf16"],
+        default="auto",
+        help="auto takes bf16 where the processor computes in it (default: %(default)s)",
+    )
     parser.add_argument("--seed", type=int, default=1, help="(default: %(default)s)")
     parser.add_argument(
         "--validate_every", type=positive, default=4, help="epochs (default: %(default)s)"
@@ -55,21 +90,38 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _task(args: argparse.Namespace) -> tuple[SegnetTask, str]:
-    from vssn.runtime.startup import start_tensorflow
+    from vssn.runtime.startup import computes_bfloat16, start_tensorflow
     from vssn.training.stills import list_stills
 
     stills, val = list_stills(args.data_dir, "train"), list_stills(args.data_dir, "val")
     start_tensorflow()
     import keras
 
-    from vssn.models.segnet import build_segnet
-    from vssn.training.encoder import start_encoder
     from vssn.training.segnet import SegnetRecipe, SegnetTask
 
-    recipe = SegnetRecipe(batch_size=args.batch_size, seed=args.seed)
+    recipe = SegnetRecipe(
+        batch_size=args.batch_size,
+        encoder_rate=args.encoder_rate,
+        decoder_rate=args.decoder_rate,
+        jaccard_weight=args.jaccard_weight,
+        seed=args.seed,
+        mixed_precision=args.precision == "bf16"
+        or (args.precision == "auto" and computes_bfloat16()),
+    )
     keras.utils.set_random_seed(recipe.seed)  # before the decoder draws its first weights
+    task = SegnetTask(stills, val, recipe, args.epochs, _initial(args))
+    start = args.start_weights.name if args.start_weights else args.encoder_weights
+    return task, recipe.fingerprint(args.epochs, len(stills), start)
+
+
+def _initial(args: argparse.Namespace) -> keras.Model:
+    from vssn.checkpoints.segnet_weights import load_segnet
+    from vssn.models.segnet import build_segnet
+    from vssn.training.encoder import start_encoder
+
+    if args.start_weights and not args.resume:
+        return load_segnet(args.start_weights)
     model = build_segnet()
     if not args.resume:
         start_encoder(model, args.encoder_weights)
-    task = SegnetTask(stills, val, recipe, args.epochs, model)
-    return task, recipe.fingerprint(args.epochs, len(stills))
+    return model

@@ -94,7 +94,9 @@ def run(args: argparse.Namespace) -> int:
     check_writable(args.save_dir)
     preset = VIDEO_PRESETS[args.preset]
     plan = segmenter_plan(args, preset)
-    weights = WeightPaths.locate(args.segnet_chkpt, args.dvs_flownet_chkpt, args.decision_chkpt)
+    weights = WeightPaths.locate(
+        args.segnet_chkpt, args.dvs_flownet_chkpt, args.decision_chkpt, plan.propagation
+    )
     output = args.save_dir / OUTPUT_NAMES[args.process_original]
     with VideoSource(args.video_file) as source:
         annotator = Annotator(source.info, args.process_original, _camera(args, source.info))
@@ -145,4 +147,4 @@ def annotate(job: VideoJob, weights: WeightPaths) -> dict[str, Any]:
     statistics.stop()
     print("\n".join(statistics.lines()))
     provenance = {"runtime": networks.runtime, "weights": weights.sha256()}
-    return {**statistics.summary(), **provenance}
+    return {**statistics.summary(), **job.plan.propagation.summary(), **provenance}

@@ -23,10 +23,14 @@ class DatasetFrame:
     """A frame of the stream and, where it has one, its label image.
 
     Attributes:
+        name: as the list calls it.
+        image: its file.
+        label: its label image's file.
         shown_as_key: the image that the flow network is shown instead of this frame, should the
             stream begin with it.
     """
 
+    name: str
     image: Path
     label: Path | None
     shown_as_key: Path | None = None
@@ -49,6 +53,7 @@ def dataset_frames(data_dir: Path, entries: Sequence[ListEntry]) -> list[Dataset
     """
     return [
         DatasetFrame(
+            entry.frame,
             existing(data_dir, entry.frame),
             existing(data_dir, entry.label) if entry.is_labelled else None,
         )
@@ -68,7 +73,12 @@ def second_column_frames(data_dir: Path, entries: Sequence[ListEntry]) -> list[D
     """
     first = existing(data_dir, entries[0].frame)
     return [
-        DatasetFrame(existing(data_dir, entry.labelled), existing(data_dir, entry.label), first)
+        DatasetFrame(
+            entry.labelled,
+            existing(data_dir, entry.labelled),
+            existing(data_dir, entry.label),
+            first,
+        )
         for entry in entries
     ]
 

@@ -35,6 +35,13 @@ class ConfusionMatrix:
         np.divide(hits, union, out=iou, where=union > 0)
         return iou
 
+    def percent_of_truth(self) -> Float64Array:
+        """(11, 11) counts in % of their row's; NaN in the row of a class that truth never holds."""
+        rows = self.counts.sum(1, keepdims=True)
+        percent: Float64Array = np.full(self.counts.shape, np.nan)
+        np.divide(100.0 * self.counts, rows, out=percent, where=rows > 0)
+        return percent
+
     def mean_iou(self) -> float:
         """Mean of :meth:`class_iou` over the classes seen; NaN where nothing was counted."""
         iou = self.class_iou()

@@ -3,13 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
+import cv2
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.colors import PowerNorm
 from matplotlib.figure import Figure
+from matplotlib.patches import Patch
 
-from vssn.datatypes import Float32Array
+from vssn.datatypes import Float32Array, UInt8Array
+from vssn.evaluation.metrics import ConfusionMatrix, Float64Array
 from vssn.files import atomic_path
+from vssn.labels import CLASS_NAMES, LABELS, NUM_CLASSES, PALETTE_RGB
+from vssn.scene.draw import colour_mask_bgr
 from vssn.training.progress import NOT_CURVES
+
+WRONG_RGB = (214, 39, 40)
+VOID_RGB = (110, 110, 110)
+_PERCENT_TICKS = (0, 1, 5, 10, 25, 50, 75, 100)
 
 
 def _save(figure: Figure, path: Path) -> None:
@@ -44,4 +57,133 @@ def plot_scores(predicted: Float32Array, true: Float32Array, path: Path) -> None
     panel.plot([low, 100], [low, 100], color="black", linewidth=0.8)
     panel.set(xlabel="true score", ylabel="predicted score", aspect="equal")
     panel.grid(alpha=0.3)
+    _save(figure, path)
+
+
+def _write_cell(panel: Axes, row: int, column: int, percent: float) -> None:
+    if percent < 0.05:  # it would read 0.0
+        return
+    text = f"{percent:.1f}" if percent < 99.95 else "100"
+    # Where the norm below has turned the cell dark.
+    colour = "white" if percent > 40 else "black"
+    panel.text(column, row, text, ha="center", va="center", fontsize=8, color=colour)
+
+
+def plot_confusion(confusion: ConfusionMatrix, path: Path) -> None:
+    """Draw what each true class was taken for, in % of its pixels, as PNG.
+
+    Cells below 0.05 % are empty. Rows of classes that truth never holds are grey; the others' names
+    bear their share of all true pixels.
+    """
+    percent, rows = confusion.percent_of_truth(), confusion.counts.sum(1)
+    shares = 100 * rows / max(rows.sum(), 1)
+    figure = Figure(figsize=(8.6, 7.2), layout="constrained")
+    panel = figure.subplots()
+    panel.set_facecolor("lightgrey")
+    # On a linear scale the errors, a few % each, could not be told from nothing.
+    image = panel.imshow(percent, cmap="Blues", norm=PowerNorm(0.5, 0, 100))
+    for (row, column), value in np.ndenumerate(percent):
+        _write_cell(panel, row, column, value)
+    panel.set_xticks(range(NUM_CLASSES), CLASS_NAMES, rotation=40, ha="right")
+    named = zip(CLASS_NAMES, shares, strict=True)
+    panel.set_yticks(range(NUM_CLASSES), [f"{name}  ({share:.1f} %)" for name, share in named])
+    panel.set(xlabel="prediction", ylabel="truth  (share of all pixels)")
+    panel.set_title("What each true class was taken for, in % of its pixels")
+    figure.colorbar(image, ax=panel, shrink=0.8, label="% of the true class", ticks=_PERCENT_TICKS)
+    _save(figure, path)
+
+
+def plot_class_iou(class_iou: Float64Array, mean_iou: float, path: Path) -> None:
+    """Draw the IoU of each class, in the class table's order and colours, as PNG.
+
+    Args:
+        class_iou: (11,) in 0-1; NaN for a class never seen.
+        mean_iou: in 0-1.
+        path: the PNG to write.
+    """
+    figure = Figure(figsize=(7.5, 4.6), layout="constrained")
+    panel = figure.subplots()
+    colours = PALETTE_RGB[:NUM_CLASSES] / 255
+    widths = np.nan_to_num(class_iou)
+    panel.barh(CLASS_NAMES, widths, color=colours, edgecolor="black", linewidth=0.8)
+    panel.axvline(mean_iou, color="black", linestyle="--", linewidth=1, zorder=0)
+    texts = ["never seen" if np.isnan(value) else f"{value:.3f}" for value in class_iou]
+    for row, (width, text) in enumerate(zip(widths, texts, strict=True)):
+        # The box keeps the line of the mean out of the text.
+        box = {"facecolor": "white", "edgecolor": "none", "pad": 1}
+        panel.text(width + 0.012, row, text, va="center", fontsize=9, bbox=box)
+    panel.invert_yaxis()
+    panel.set(xlim=(0, 1.1), xticks=np.linspace(0, 1, 6), xlabel="IoU")
+    panel.set_title(f"IoU of each class; the mean, {mean_iou:.3f}, is dashed")
+    panel.spines[["top", "right"]].set_visible(False)
+    _save(figure, path)
+
+
+@dataclass(frozen=True)
+class ScoredFrame:
+    """A labelled frame with its result, all of one size.
+
+    Attributes:
+        name: as shown.
+        mean_iou: of this frame alone, in 0-1.
+        image_bgr: (h, w, 3) uint8 BGR.
+        truth: (h, w) uint8, 0-10 and 11 for void.
+        labels: (h, w) uint8, 0-10.
+    """
+
+    name: str
+    mean_iou: float
+    image_bgr: UInt8Array
+    truth: UInt8Array
+    labels: UInt8Array
+
+
+def error_picture_rgb(frame: ScoredFrame) -> UInt8Array:
+    """Show where a result is wrong: red there, grey on void, and elsewhere the frame, faded.
+
+    Returns:
+        (h, w, 3) uint8 RGB.
+    """
+    faded = cv2.cvtColor(frame.image_bgr, cv2.COLOR_BGR2GRAY) * 0.3 + 178
+    picture = np.repeat(faded[..., np.newaxis], 3, axis=-1).astype(np.uint8)
+    known = frame.truth < NUM_CLASSES
+    picture[~known] = VOID_RGB
+    picture[known & (frame.labels != frame.truth)] = WRONG_RGB
+    return picture
+
+
+def _draw_frame(panels: Sequence[Axes], frame: ScoredFrame) -> None:
+    known = frame.truth < NUM_CLASSES
+    wrong = 100 * np.mean(frame.labels[known] != frame.truth[known])
+    pictures = {
+        f"{frame.name}: mean IoU {frame.mean_iou:.3f}": frame.image_bgr[..., ::-1],
+        "truth": colour_mask_bgr(frame.truth)[..., ::-1],
+        "prediction": colour_mask_bgr(frame.labels)[..., ::-1],
+        f"wrong: {wrong:.1f} % of the known pixels": error_picture_rgb(frame),
+    }
+    for panel, (title, picture) in zip(panels, pictures.items(), strict=True):
+        panel.imshow(picture)
+        panel.set_title(title, loc="left", fontsize=10)
+        panel.set_axis_off()
+
+
+def plot_worst(frames: Sequence[ScoredFrame], path: Path) -> None:
+    """Draw each frame, its truth, its prediction and where that is wrong in a row, as PNG.
+
+    Args:
+        frames: one or more, the worst first.
+        path: the PNG to write.
+    """
+    heights = [4.4 * frame.truth.shape[0] / frame.truth.shape[1] for frame in frames]
+    figure = Figure(figsize=(18, sum(heights) + 0.35 * len(frames) + 0.8), layout="constrained")
+    rows = figure.subplots(len(frames), 4, squeeze=False, height_ratios=heights)
+    for panels, frame in zip(rows, frames, strict=True):
+        _draw_frame(panels, frame)
+    colours = {label.name: label.colour_rgb for label in LABELS}
+    colours |= {"wrong": WRONG_RGB, "void, not counted": VOID_RGB}
+    patches = [
+        Patch(color=(red / 255, green / 255, blue / 255), label=name)
+        for name, (red, green, blue) in colours.items()
+    ]
+    figure.legend(handles=patches, loc="outside lower center", ncols=7, frameon=False)
     _save(figure, path)

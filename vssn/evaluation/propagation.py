@@ -1,10 +1,9 @@
-"""How well a result survives being carried over k frames, by way of carrying it."""
+"""How well a result survives being carried over frames, by way of carrying it."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 
-import cv2
 import numpy as np
 
 from vssn.datatypes import Float32Array, UInt8Array
@@ -13,41 +12,23 @@ from vssn.labels import NUM_CLASSES
 from vssn.preprocess import size_hw
 from vssn.runtime.protocols import FlowNetwork
 from vssn.streaming.scores import labels_from_scores
-from vssn.streaming.warp import NO_ARRAY, enlarge_flow, warp, warp_scores
+from vssn.streaming.warp import warp_scores
 
-# Carries class scores (h, w, 11) from frame ``key`` to frame ``current``.
+# Carries class scores (h, w, 11) of frame ``reference`` to frame ``current``.
 Carrier = Callable[[Float32Array, int, int], Float32Array]
 
 
-def copying(scores: Float32Array, current: int, key: int) -> Float32Array:
-    """The result of the key frame as it is: what every flow has to beat."""
+def copying(scores: Float32Array, current: int, reference: int) -> Float32Array:
+    """The scores as they are: what every flow has to beat."""
     return scores
 
 
 def flow_carrier(network: FlowNetwork, frames_bgr: Sequence[UInt8Array]) -> Carrier:
-    """Carry with a flow network, as :class:`vssn.streaming.segmenter.AdaptiveSegmenter` does."""
+    """Carry with a flow method, as :class:`vssn.streaming.segmenter.AdaptiveSegmenter` does."""
     views = [network.prepare(frame) for frame in frames_bgr]
 
-    def carry(scores: Float32Array, current: int, key: int) -> Float32Array:
-        return warp_scores(scores, network.compare(views[current], views[key]).estimate())
-
-    return carry
-
-
-def dis_carrier(frames_bgr: Sequence[UInt8Array], hw: tuple[int, int]) -> Carrier:
-    """Carry with OpenCV's DIS medium flow at ``hw``: the classical way, for comparison.
-
-    Source: Kroeger et al., "Fast Optical Flow using Dense Inverse Search" (ECCV 2016).
-    """
-    method = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
-    greys = [
-        cv2.resize(cv2.cvtColor(frame, cv2.COLOR_BGR2GRAY), hw[::-1], interpolation=cv2.INTER_AREA)
-        for frame in frames_bgr
-    ]
-
-    def carry(scores: Float32Array, current: int, key: int) -> Float32Array:
-        flow = np.asarray(method.calc(greys[current], greys[key], NO_ARRAY), np.float32)
-        return warp(scores, enlarge_flow(flow, size_hw(scores)))
+    def carry(scores: Float32Array, current: int, reference: int) -> Float32Array:
+        return warp_scores(scores, network.compare(views[current], views[reference]).estimate())
 
     return carry
 
@@ -75,15 +56,41 @@ def carried_iou(
     return confusion
 
 
+def chained_iou(
+    scores: Sequence[Float32Array], labels: Sequence[UInt8Array], interval: int, carry: Carrier
+) -> ConfusionMatrix:
+    """Compare a stream of which every ``interval``-th frame is segmented with its labels.
+
+    The other frames' scores are carried from the frame before, however they came about there.
+
+    Args:
+        scores: (h, w, 11) float32 per frame; only those of the frames segmented are looked at.
+        labels: (H, W) uint8 true labels per frame, all of which count.
+        interval: frames from one key frame to the next.
+        carry: the way of carrying.
+    """
+    confusion = ConfusionMatrix()
+    here = scores[0]
+    for current, label in enumerate(labels):
+        is_key = current % interval == 0
+        here = scores[current] if is_key else carry(here, current, current - 1)
+        confusion.add(label, labels_from_scores(here, size_hw(label)))
+    return confusion
+
+
 def propagation_table(
-    scores: Sequence[Float32Array],
-    labels: Sequence[UInt8Array],
-    distances: Iterable[int],
+    measure: Callable[[int, Carrier], ConfusionMatrix],
+    steps: Iterable[int],
     carriers: dict[str, Carrier],
 ) -> dict[str, dict[int, float]]:
-    """Mean IoU by way of carrying and distance; see :func:`carried_iou`."""
-    wanted = list(distances)
+    """Mean IoU by way of carrying and number of frames.
+
+    Args:
+        measure: :func:`carried_iou` or :func:`chained_iou`, with scores and labels filled in.
+        steps: distances or intervals.
+        carriers: the ways of carrying, by name.
+    """
+    wanted = list(steps)
     return {
-        name: {k: carried_iou(scores, labels, k, carry).mean_iou() for k in wanted}
-        for name, carry in carriers.items()
+        name: {k: measure(k, carry).mean_iou() for k in wanted} for name, carry in carriers.items()
     }

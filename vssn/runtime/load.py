@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import logging
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal, Protocol
 
@@ -15,9 +16,17 @@ from vssn.checkpoints.locate import (
     sha256_of,
     weights_files,
 )
+from vssn.checkpoints.score_fit import PathFit, fits_path, read_fits
+from vssn.datatypes import DVSNET_PROPAGATION, FlowMethod, Propagation
 from vssn.errors import BadInputError, CheckpointError
 from vssn.preprocess import VSSN_CONVENTIONS, Conventions
-from vssn.runtime.protocols import DecisionNetwork, FlowNetwork, SegmentationNetwork
+from vssn.runtime.dis import DISFlow
+from vssn.runtime.protocols import (
+    DecisionNetwork,
+    FeatureFlowNetwork,
+    FlowNetwork,
+    SegmentationNetwork,
+)
 from vssn.runtime.startup import start_tensorflow
 
 Runtime = Literal["auto", "tensorflow", "openvino"]
@@ -28,16 +37,16 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class WeightPaths:
-    """The three networks' weights, found on disk.
+    """The networks' weights, found on disk.
 
     Attributes:
         segnet: a .pb, .h5, .keras or .weights.h5 file.
-        flownets, decision: prefixes of TF1 checkpoints.
+        flownets, decision: prefixes of TF1 checkpoints; None where the network has no part.
     """
 
     segnet: Path
-    flownets: Path
-    decision: Path
+    flownets: Path | None = None
+    decision: Path | None = None
 
     @classmethod
     def locate(
@@ -45,36 +54,50 @@ class WeightPaths:
         segnet: str | Path | None = None,
         flownets: str | Path | None = None,
         decision: str | Path | None = None,
+        propagation: Propagation = DVSNET_PROPAGATION,
     ) -> WeightPaths:
         """Find the weights given, or those in the default folders.
+
+        Args:
+            segnet: file or folder; None for the default folder, as below.
+            flownets: prefix or folder.
+            decision: prefix or folder.
+            propagation: how scores get from frame to frame; what has no part in it is not looked
+                for, even where it is given.
 
         Raises:
             CheckpointError: one is missing; none is ever replaced by random weights.
         """
+        has_flownets = propagation.flow is FlowMethod.FLOWNETS
         return cls(
             locate_segnet(segnet),
-            locate_tf1(flownets, FLOWNETS_FOLDER),
-            locate_tf1(decision, DECISION_FOLDER),
+            locate_tf1(flownets, FLOWNETS_FOLDER) if has_flownets else None,
+            locate_tf1(decision, DECISION_FOLDER) if propagation.asks_decision_network else None,
         )
 
     def sha256(self) -> dict[str, str]:
         """SHA-256 in hexadecimal of every file, by path."""
         groups = (self.segnet, self.flownets, self.decision)
-        return sha256_of(file for group in groups for file in weights_files(group))
+        return sha256_of(file for group in groups if group for file in weights_files(group))
 
 
 @dataclass(frozen=True)
 class Networks:
-    """The three networks, ready to run.
+    """What a segmenter is made of, ready to run.
 
     Attributes:
+        segmentation: for key frames.
+        flow: for the frames between them: FlowNetS, or DIS, which has no weights.
+        decision: None where it has no part.
         runtime: what runs them, for reports.
+        fits: what makes expected scores mean what they say, by the propagation's name.
     """
 
     segmentation: SegmentationNetwork
     flow: FlowNetwork
-    decision: DecisionNetwork
+    decision: DecisionNetwork | None
     runtime: str
+    fits: Mapping[str, PathFit] = field(default_factory=dict)
 
 
 class Loader(Protocol):
@@ -85,7 +108,7 @@ class Loader(Protocol):
     def segmentation(self, path: Path) -> SegmentationNetwork:
         """Load ResNet50-SegNet."""
 
-    def flow(self, path: Path) -> FlowNetwork:
+    def flow(self, path: Path) -> FeatureFlowNetwork:
         """Load thin FlowNetS."""
 
     def decision(self, path: Path) -> DecisionNetwork:
@@ -159,10 +182,10 @@ def load_networks(
     conventions: Conventions = VSSN_CONVENTIONS,
     options: RuntimeOptions = DEFAULT_OPTIONS,
 ) -> Networks:
-    """Load the three networks.
+    """Load the networks whose weights are given.
 
     Args:
-        paths: their weights.
+        paths: their weights; DIS stands in where there are none of FlowNetS.
         conventions: what they are shown of a frame.
         options: what runs them.
 
@@ -172,12 +195,19 @@ def load_networks(
     """
     loader = options.loader(conventions)
     # The small ones first: what is wrong with them is said before the large one's seconds.
-    decision = loader.decision(paths.decision)
-    flow = loader.flow(paths.flownets)
+    fits = _fits(paths) if conventions is VSSN_CONVENTIONS else {}
+    decision = loader.decision(paths.decision) if paths.decision else None
+    flow: FlowNetwork = loader.flow(paths.flownets) if paths.flownets else DISFlow()
     segmentation, name = _segmentation(paths.segnet, conventions, options, loader)
     logger.info("segmentation network: %s", paths.segnet)
     logger.info("runtime: %s", name)
-    return Networks(segmentation, flow, decision, name)
+    return Networks(segmentation, flow, decision, name, fits)
+
+
+def _fits(paths: WeightPaths) -> dict[str, PathFit]:
+    """Those beside the segmentation network and, of its own predictions, the decision network."""
+    beside = [path for path in (paths.segnet, paths.decision) if path]
+    return {name: fit for path in beside for name, fit in read_fits(fits_path(path)).items()}
 
 
 def _segmentation(
@@ -215,6 +245,6 @@ def load_flow(
     path: Path,
     conventions: Conventions = VSSN_CONVENTIONS,
     options: RuntimeOptions = DEFAULT_OPTIONS,
-) -> FlowNetwork:
+) -> FeatureFlowNetwork:
     """Load thin FlowNetS alone; see :func:`load_networks`."""
     return options.loader(conventions).flow(path)

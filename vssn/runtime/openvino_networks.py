@@ -73,13 +73,13 @@ class OpenVINOFlow:
         """The whole frame, resized; see the protocol."""
         return flow_input(frame_bgr, self._input_hw)
 
-    def compare(self, current: Float32Array, key: Float32Array) -> OpenVINOComparison:
+    def compare(self, current: Float32Array, reference: Float32Array) -> OpenVINOComparison:
         """See the protocol."""
-        return OpenVINOComparison(self._encoder, self._refinement, (current, key))
+        return OpenVINOComparison(self._encoder, self._refinement, (current, reference))
 
 
 class OpenVINOComparison:
-    """A pair of frames; the encoder runs once, on first use."""
+    """A pair of frames; encoder and refinement run once, on first use."""
 
     def __init__(
         self,
@@ -103,11 +103,15 @@ class OpenVINOComparison:
         deepest: Float32Array = self._features[-1][0]
         return deepest
 
-    def estimate(self) -> FlowEstimate:
-        """See the protocol."""
+    @cached_property
+    def _estimate(self) -> FlowEstimate:
         self._refinement.infer(self._features, share_inputs=True)
         both = self._refinement.get_output_tensor().data[0]
         return FlowEstimate(np.array(both[..., :2]), np.array(both[..., 2:]))
+
+    def estimate(self) -> FlowEstimate:
+        """See the protocol."""
+        return self._estimate
 
 
 class OpenVINODecision:

@@ -81,15 +81,15 @@ class TensorFlowFlow:
         """See the protocol."""
         return self._conventions.flow_input(frame_bgr, self._input_hw)
 
-    def compare(self, current: Float32Array, key: Float32Array) -> TensorFlowComparison:
+    def compare(self, current: Float32Array, reference: Float32Array) -> TensorFlowComparison:
         """See the protocol."""
-        pair = np.concatenate([current, key], axis=-1)[np.newaxis]
+        pair = np.concatenate([current, reference], axis=-1)[np.newaxis]
         channels = self._conventions.scale_channels
         return TensorFlowComparison(self._encoder, self._refinement, pair, channels)
 
 
 class TensorFlowComparison:
-    """A pair of frames; the encoder runs once, on first use."""
+    """A pair of frames; encoder and refinement run once, on first use."""
 
     def __init__(
         self,
@@ -112,10 +112,14 @@ class TensorFlowComparison:
         """(4, 5, 384) float32; see the protocol."""
         return self._features[-1].numpy()[0]  # type: ignore[no-any-return]
 
-    def estimate(self) -> FlowEstimate:
-        """See the protocol."""
+    @cached_property
+    def _estimate(self) -> FlowEstimate:
         flow, scale = self._refinement(*self._features)
         return FlowEstimate(flow.numpy()[0], scale.numpy()[0][..., self._scale_channels])
+
+    def estimate(self) -> FlowEstimate:
+        """See the protocol."""
+        return self._estimate
 
 
 class TensorFlowDecision:

@@ -6,15 +6,24 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from vssn.errors import BadInputError
-from vssn.runtime.protocols import DecisionNetwork, FlowComparison
+from vssn.runtime.protocols import FlowComparison
+from vssn.streaming.expected import ScoreEstimator
 
 
 @dataclass(frozen=True)
 class Decision:
-    """Whether to segment, and the score that was expected of a warp, where one was asked for."""
+    """What is to be done with a frame.
+
+    Attributes:
+        segment: whether to segment it.
+        expected_score: of the carried result, 0-100, where one was asked for.
+        learns: whether the schedule wants to know the carried result's true score; there is one
+            only where the frame is segmented.
+    """
 
     segment: bool
     expected_score: float | None
+    learns: bool = False
 
 
 class Schedule(Protocol):
@@ -23,67 +32,85 @@ class Schedule(Protocol):
     def decide(self, comparison: FlowComparison, key_distance: int) -> Decision:
         """Decide for a frame ``key_distance`` frames after the key frame."""
 
+    def observe(self, true_score: float) -> None:
+        """Learn what the result carried to the new key frame was worth, 0-100."""
+        return
 
-class DecisionSchedule:
-    """DVSNet's schedule: segment where the expected confidence score is below the target.
+
+class TargetSchedule(Schedule):
+    """DVSNet's schedule: segment where the expected score is below the target.
 
     Source: Xu et al., "Dynamic Video Segmentation Network" (CVPR 2018).
 
     Args:
-        network: predicts the score.
+        estimator: expects the score; it serves one stream, or one region of it.
         target: 0-100. At 100 or more every frame is segmented, at 0 or less only the first;
-            the network is not run for either.
+            nothing is asked for either.
     """
 
-    def __init__(self, network: DecisionNetwork, target: float) -> None:
-        _check_target(target)
-        self._network = network
+    def __init__(self, estimator: ScoreEstimator, target: float) -> None:
+        check_target(target)
+        self._estimator = estimator
         self._target = target
 
     def decide(self, comparison: FlowComparison, key_distance: int) -> Decision:
         """Compare the expected score with the target."""
         if self._target >= 100 or self._target <= 0:
             return Decision(self._target >= 100, None)
-        score = self._network.expected_score(comparison.feature)
-        return Decision(score < self._target, score)
+        return _compared(self._estimator, comparison, key_distance, self._target)
+
+    def observe(self, true_score: float) -> None:
+        """Tell the estimator."""
+        self._estimator.observe(true_score)
 
 
-class DynamicSchedule:
+class DynamicSchedule(Schedule):
     """DVSNet's schedule with a target that moves, so that neither path is taken for long.
 
-    Unlike :class:`DecisionSchedule` it asks the network whatever the target is. It serves one
+    Unlike :class:`TargetSchedule` it asks the estimator whatever the target is. It serves one
     stream, or one region of it: nothing brings the target back.
 
     Args:
-        network: predicts the score.
+        estimator: expects the score.
         target: where the target starts, 0-100.
         fall: points that it falls by when a frame is segmented.
         rise: points that it rises by when one is warped.
     """
 
     def __init__(
-        self, network: DecisionNetwork, target: float, fall: float = 1.0, rise: float = 0.1
+        self, estimator: ScoreEstimator, target: float, fall: float = 1.0, rise: float = 0.1
     ) -> None:
-        _check_target(target)
-        self._network = network
+        check_target(target)
+        self._estimator = estimator
         self._target = target
         self._fall = fall
         self._rise = rise
 
     def decide(self, comparison: FlowComparison, key_distance: int) -> Decision:
         """Compare the expected score with the target, and move that."""
-        score = self._network.expected_score(comparison.feature)
-        decision = Decision(score < self._target, score)
+        decision = _compared(self._estimator, comparison, key_distance, self._target)
         self._target += -self._fall if decision.segment else self._rise
         return decision
 
+    def observe(self, true_score: float) -> None:
+        """Tell the estimator."""
+        self._estimator.observe(true_score)
 
-def _check_target(target: float) -> None:
+
+def _compared(
+    estimator: ScoreEstimator, comparison: FlowComparison, key_distance: int, target: float
+) -> Decision:
+    score = estimator.expect(comparison, key_distance)
+    return Decision(score < target, score, estimator.learns)
+
+
+def check_target(target: float) -> None:
+    """Refuse a target that is no number, with BadInputError."""
     if target != target:
         raise BadInputError("target 'nan'", "a number, usually 0 to 100", "pass --target 80")
 
 
-class FixedInterval:
+class FixedInterval(Schedule):
     """Segment every ``interval``-th frame: what an adaptive schedule has to beat.
 
     Args:

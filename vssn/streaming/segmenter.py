@@ -1,4 +1,4 @@
-"""The adaptive segmenter: key frames segmented, the frames between them warped."""
+"""The adaptive segmenter: key frames segmented, scores carried to the frames between them."""
 
 from __future__ import annotations
 
@@ -8,16 +8,20 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Protocol
 
+import numpy as np
+
 from vssn.datatypes import (
     Float32Array,
     FlowEstimate,
     FramePath,
     FrameResult,
-    KeyFrame,
+    Propagate,
+    ScoredFrame,
     UInt8Array,
 )
 from vssn.preprocess import size_hw
-from vssn.runtime.protocols import FlowComparison, FlowNetwork, SegmentationNetwork
+from vssn.runtime.protocols import FlowComparison, FlowNetwork, SegmentationNetwork, View
+from vssn.streaming.agreement import class_agreement
 from vssn.streaming.schedule import Schedule
 from vssn.streaming.scores import labels_from_scores
 from vssn.streaming.warp import warp_scores
@@ -47,15 +51,17 @@ class StreamRules:
     """What is done between the networks.
 
     Attributes:
-        carry: brings the key frame's scores to the current frame.
+        carry: brings the reference frame's scores to the current frame.
         labels: makes labels of scores, for a frame of the height and width given.
         first_key: the picture that the flow network is shown of the stream's first frame, given
             that frame.
+        agreement: the true score, 0-100, of carried scores, given fresh ones.
     """
 
     carry: Callable[[Float32Array, FlowEstimate], Float32Array] = warp_scores
     labels: Callable[[Float32Array, tuple[int, int]], UInt8Array] = labels_from_scores
     first_key: Callable[[UInt8Array], UInt8Array] = _itself
+    agreement: Callable[[Float32Array, Float32Array], float] = class_agreement
 
 
 VSSN_RULES = StreamRules()
@@ -80,17 +86,19 @@ class FrameScores:
 class AdaptiveSegmenter(Segmenter):
     """Segments a stream of frames, spending the expensive network only where it is needed.
 
-    The first frame is segmented. For each later one the flow network looks at it and the key
-    frame, the schedule decides, and either the frame is segmented and becomes the key frame, or
-    the key frame's class scores are warped to it.
+    The first frame is segmented. For each later one the flow network looks at it and at the
+    reference frame, the schedule decides, and either the frame is segmented and becomes the key
+    frame, or the reference frame's class scores are warped to it.
 
-    Source: Xu et al., "Dynamic Video Segmentation Network" (CVPR 2018).
+    Source: Xu et al., "Dynamic Video Segmentation Network" (CVPR 2018); their reference is the key
+    frame.
 
     Args:
         segmentation: network for key frames.
         flow: network for the frames between them.
         schedule: decides which is which.
         rules: what is done between the networks.
+        propagate: which frame is the reference.
 
     Example:
         >>> for result in segmenter.stream(frames_bgr):
@@ -103,16 +111,18 @@ class AdaptiveSegmenter(Segmenter):
         flow: FlowNetwork,
         schedule: Schedule,
         rules: StreamRules = VSSN_RULES,
+        propagate: Propagate = Propagate.CHAIN,
     ) -> None:
         self._segmentation = segmentation
         self._flow = flow
         self._schedule = schedule
         self._rules = rules
+        self._propagate = propagate
         self.reset()
 
     def reset(self) -> None:
         """Forget the stream; the next frame is segmented."""
-        self._key: KeyFrame | None = None
+        self._reference: ScoredFrame | None = None
         self._index = 0
 
     def step(self, frame_bgr: UInt8Array) -> FrameResult:
@@ -123,8 +133,9 @@ class AdaptiveSegmenter(Segmenter):
 
         Returns:
             Its labels at (H, W), how they came about and the seconds spent per stage:
-            ``prepare``, ``decide`` (flow encoder and decision), ``segment`` or ``warp`` (flow
-            refinement and warp), ``labels`` (enlarging and picking the class).
+            ``prepare``, ``decide`` (with as much of the flow as the schedule asks for),
+            ``segment`` or ``warp`` (with the rest of the flow), ``learn`` (what carrying would
+            have been worth), ``labels`` (enlarging and picking the class).
         """
         done = self.step_scores(frame_bgr)
         clock = StageClock(done.seconds)
@@ -139,32 +150,51 @@ class AdaptiveSegmenter(Segmenter):
         clock = StageClock({})
         index = self._index
         with clock.stage("prepare"):
-            shown = frame_bgr if self._key else self._rules.first_key(frame_bgr)
+            shown = frame_bgr if self._reference else self._rules.first_key(frame_bgr)
             view = self._flow.prepare(shown)
-        scores, expected_score, path = None, None, FramePath.WARP
-        if self._key:
-            scores, expected_score = self._carried(self._key, view, index, clock)
-        if scores is None:
-            with clock.stage("segment"):
-                scores = self._segmentation.scores(frame_bgr)
-            self._key = KeyFrame(index, view, scores)
-            path = FramePath.SEGMENT
+        expected_score = None
+        if self._reference:
+            frame, expected_score = self._followed(self._reference, frame_bgr, view, clock)
+        else:
+            frame = self._segmented(frame_bgr, view, clock)
+        is_key = frame.key_index == index
+        if is_key or self._propagate is Propagate.CHAIN:
+            self._reference = frame
         self._index += 1
-        distance = index - self._key.index if self._key else 0
-        return FrameScores(index, scores, path, expected_score, distance, clock.seconds)
+        path = FramePath.SEGMENT if is_key else FramePath.WARP
+        distance = index - frame.key_index
+        return FrameScores(index, frame.scores, path, expected_score, distance, clock.seconds)
 
-    def _carried(
-        self, key: KeyFrame, view: Float32Array, index: int, clock: StageClock
-    ) -> tuple[Float32Array | None, float | None]:
-        """Scores carried to the current frame, or None where it must be segmented."""
+    def _segmented(self, frame_bgr: UInt8Array, view: View, clock: StageClock) -> ScoredFrame:
+        """The current frame, segmented."""
+        with clock.stage("segment"):
+            return ScoredFrame(self._index, view, self._segmentation.scores(frame_bgr))
+
+    def _followed(
+        self, reference: ScoredFrame, frame_bgr: UInt8Array, view: View, clock: StageClock
+    ) -> tuple[ScoredFrame, float | None]:
+        """The current frame, carried or segmented, and the score that was expected of carrying."""
         with clock.stage("decide"):
-            comparison: FlowComparison = self._flow.compare(view, key.flow_input)
-            decision = self._schedule.decide(comparison, index - key.index)
+            comparison = self._flow.compare(view, reference.view)
+            decision = self._schedule.decide(comparison, self._index - reference.key_index)
         if decision.segment:
-            return None, decision.expected_score
-        with clock.stage("warp"):
-            scores = self._rules.carry(key.scores, comparison.estimate())
-        return scores, decision.expected_score
+            frame = self._segmented(frame_bgr, view, clock)
+            if decision.learns:
+                with clock.stage("learn"):
+                    self._schedule.observe(self._true_score(reference, comparison, frame))
+        else:
+            with clock.stage("warp"):
+                scores = self._rules.carry(reference.scores, comparison.estimate())
+            frame = ScoredFrame(reference.key_index, view, scores)
+        return frame, decision.expected_score
+
+    def _true_score(
+        self, reference: ScoredFrame, comparison: FlowComparison, fresh: ScoredFrame
+    ) -> float:
+        """What carrying would have been worth; every fourth pixel tells nearly as well as all."""
+        sparse = np.ascontiguousarray(reference.scores[::2, ::2])
+        carried = self._rules.carry(sparse, comparison.estimate())
+        return self._rules.agreement(carried, fresh.scores[::2, ::2])
 
 
 class StageClock:

@@ -20,7 +20,7 @@ from vssn.errors import BadInputError, MediaError
 from vssn.files import atomic_path, make_directory
 from vssn.media.images import read_image_bgr
 from vssn.models.layout import FEATURE_SHAPE
-from vssn.runtime.protocols import FlowNetwork, SegmentationNetwork
+from vssn.runtime.protocols import FeatureFlowNetwork, SegmentationNetwork
 from vssn.streaming.warp import warp_scores
 
 FEATURE_BYTES = int(np.prod(FEATURE_SHAPE)) * 4
@@ -72,7 +72,7 @@ class WarpScorer:
     def __init__(
         self,
         segmentation: SegmentationNetwork,
-        flow: FlowNetwork,
+        flow: FeatureFlowNetwork,
         carry: Callable[[Float32Array, FlowEstimate], Float32Array] = warp_scores,
         warped: Callable[[FramePair], Path] = key_of,
     ) -> None:

@@ -47,9 +47,12 @@ class SegnetRecipe:
         decoder_rate: peak learning rate of the decoder.
         weight_decay: AdamW's, on kernels only.
         jaccard_weight: weight of the soft IoU loss beside cross-entropy.
-        average_decay: decay of the running average of the weights, which is what is kept.
+        average_share: the running average of the weights, which is what is kept, forgets over this
+            share of the steps.
         seed: of all random choices.
-        mixed_precision: compute in bfloat16, keep variables in float32.
+        mixed_precision: compute in bfloat16, keep variables in float32. Ten times slower than
+            float32 on a processor that only imitates it; see
+            :func:`vssn.runtime.startup.computes_bfloat16`.
         views: augmentation.
     """
 
@@ -59,14 +62,15 @@ class SegnetRecipe:
     decoder_rate: float = 1e-3
     weight_decay: float = 1e-2
     jaccard_weight: float = 0.5
-    average_decay: float = 0.998
+    average_share: float = 1 / 6
     seed: int = 1
-    mixed_precision: bool = True
+    mixed_precision: bool = False
     views: ViewRange = field(default_factory=ViewRange)
 
-    def fingerprint(self, epochs: int, examples: int) -> str:
+    def fingerprint(self, epochs: int, examples: int, start: str) -> str:
         """The settings as text; a resumed run must have the same."""
-        return json.dumps({**asdict(self), "epochs": epochs, "examples": examples})
+        settings = {"epochs": epochs, "examples": examples, "start": start}
+        return json.dumps({**asdict(self), **settings})
 
 
 def class_weights(labels: list[UInt8Array]) -> npt.NDArray[Any]:
@@ -104,7 +108,7 @@ class SegnetTask:
         val: labelled stills to choose by; nothing is learned from them.
         recipe: see :class:`SegnetRecipe`.
         epochs: length of the learning-rate cycle.
-        initial: model to start from, from :func:`vssn.models.segnet.build_segnet`.
+        initial: model to start from, of :func:`vssn.models.segnet.build_segnet`.
     """
 
     def __init__(
@@ -128,6 +132,7 @@ class SegnetTask:
         self._kept = initial
         self.average = [tf.Variable(np.asarray(v), trainable=False) for v in self.model.weights]
         steps = epochs * self.steps_per_epoch
+        self._average_decay = max(0.0, 1 - 1 / (recipe.average_share * steps))
         self._class_weights = tf.constant(class_weights([label for _, label in self.examples]))
         self._groups = self._make_groups(steps)
         self._step = tf.function(self._train_step, reduce_retracing=True)
@@ -192,7 +197,7 @@ class SegnetTask:
     def _update_average(self) -> None:
         # Early steps lean on the present weights, so that the start doesn't linger in the average.
         step = tf.cast(self._groups[0][0].iterations, tf.float32)
-        decay = tf.minimum(self.recipe.average_decay, (1 + step) / (10 + step))
+        decay = tf.minimum(self._average_decay, (1 + step) / (10 + step))
         for average, variable in zip(self.average, self.model.weights, strict=True):
             average.assign_sub((1 - decay) * (average - variable.value))
 
