@@ -1,4 +1,7 @@
-"""Time a segmented and a warped frame: the plain Keras model against each runtime and precision.
+"""Time a segmented and a carried frame: the plain Keras model against each runtime and precision.
+
+A frame is carried by FlowNetS from the key frame, with the decision network's score, or by DIS from
+the frame before, with the score of the path; the baseline of both is FlowNetS in plain Keras.
 
 All contestants take turns in one run on the same real frames; medians, and the ratio to the plain
 Keras float32 step (a ``tf.function`` of the model as it is built) in the same run:
@@ -10,8 +13,9 @@ from __future__ import annotations
 
 import argparse
 import json
+import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from itertools import islice
 from pathlib import Path
 
@@ -19,15 +23,21 @@ import numpy as np
 
 from vssn.cli.demo import demo_clip
 from vssn.datatypes import Propagate
+from vssn.errors import BadInputError
 from vssn.media.clip import iter_clip
 from vssn.preprocess import VSSN_CONVENTIONS
+from vssn.runtime.dis import DISFlow
 from vssn.runtime.load import Networks, RuntimeOptions, WeightPaths, load_networks
+from vssn.runtime.protocols import FlowNetwork
 from vssn.runtime.startup import start_tensorflow
-from vssn.streaming.expected import NetworkScore
-from vssn.streaming.schedule import TargetSchedule
+from vssn.streaming.expected import NetworkScore, PathScore
+from vssn.streaming.schedule import DynamicSchedule, Schedule, TargetSchedule
 from vssn.streaming.segmenter import AdaptiveSegmenter
 
 BASELINE = "Keras tf.function f32"
+STAGES = ("segmented", "FlowNetS", "DIS")
+# Either way of carrying is measured against what a plain Keras step by FlowNetS takes.
+WARPED_BASELINE = {"DIS": "FlowNetS"}
 CONTESTANTS = {
     "TensorFlow frozen f32": RuntimeOptions("tensorflow", "f32"),
     "OpenVINO f32": RuntimeOptions("openvino", "f32"),
@@ -67,24 +77,38 @@ def plain_keras(paths: WeightPaths) -> Networks:
 
 
 def steps(networks: Networks) -> dict[str, Callable[[np.ndarray], float]]:
-    """A segmented and a warped step, each returning its seconds in the segmenter."""
+    """A frame segmented, warped by FlowNetS, carried by DIS: each returns its seconds."""
+    by_network = NetworkScore(networks.decision)
 
-    def made(target: float) -> AdaptiveSegmenter:
-        schedule = TargetSchedule(NetworkScore(networks.decision), target)
-        return AdaptiveSegmenter(
-            networks.segmentation, networks.flow, schedule, propagate=Propagate.KEY
-        )
+    def timed(schedule: Schedule, flow: FlowNetwork, propagate: Propagate):
+        segmenter = AdaptiveSegmenter(networks.segmentation, flow, schedule, propagate=propagate)
 
-    segment = made(100)
-    # The lowest target that asks the decision network; it always warps.
-    warp = made(1e-9)
+        def step(frame: np.ndarray) -> float:
+            start = time.perf_counter()
+            segmenter.step_scores(frame)
+            return time.perf_counter() - start
 
-    def timed(segmenter: AdaptiveSegmenter, frame: np.ndarray) -> float:
-        start = time.perf_counter()
-        segmenter.step_scores(frame)
-        return time.perf_counter() - start
+        return step
 
-    return {"segmented": lambda f: timed(segment, f), "warped": lambda f: timed(warp, f)}
+    # Two of them ask for scores, and never find one too low.
+    asks_network, asks_path = (
+        DynamicSchedule(score, -math.inf) for score in (by_network, PathScore())
+    )
+    return {
+        "segmented": timed(TargetSchedule(by_network, 100), networks.flow, Propagate.KEY),
+        "FlowNetS": timed(asks_network, networks.flow, Propagate.KEY),
+        "DIS": timed(asks_path, DISFlow(), Propagate.CHAIN),
+    }
+
+
+def contestants(paths: WeightPaths) -> Iterator[tuple[str, dict[str, Callable]]]:
+    """The baseline and whatever this processor can run."""
+    yield BASELINE, steps(plain_keras(paths))
+    for name, options in CONTESTANTS.items():
+        try:
+            yield name, steps(load_networks(paths, VSSN_CONVENTIONS, options))
+        except BadInputError as error:
+            print(f"left out: {name} ({error})")
 
 
 def main() -> None:
@@ -95,29 +119,24 @@ def main() -> None:
     args = parser.parse_args()
     frames = list(islice(iter_clip(args.frames or demo_clip()), args.rounds + 2))
     paths = WeightPaths.locate()
-    contestants = {BASELINE: steps(plain_keras(paths))}
-    for name, options in CONTESTANTS.items():
-        contestants[name] = steps(load_networks(paths, VSSN_CONVENTIONS, options))
+    rivals = dict(contestants(paths))
     seconds: dict[tuple[str, str], list[float]] = {}
     for frame in frames:
-        for name, stages in contestants.items():
+        for name, stages in rivals.items():
             for stage, run in stages.items():
                 seconds.setdefault((name, stage), []).append(run(frame))
     # The first two rounds warm up, and hold the warping segmenters' key frames.
     ms = {key: float(np.median(values[2:]) * 1000) for key, values in seconds.items()}
-    print(f"| {'runtime':22} | segmented, ms | ratio | warped, ms | ratio |")
-    print("| --- | --- | --- | --- | --- |")
-    for name in contestants:
+    baseline = {stage: ms[BASELINE, WARPED_BASELINE.get(stage, stage)] for stage in STAGES}
+    print(f"| {'runtime':22} | {' | '.join(f'{stage}, ms | ratio' for stage in STAGES)} |")
+    print("| --- " * (1 + 2 * len(STAGES)) + "|")
+    for name in rivals:
         cells = [
-            f"{ms[name, stage]:.1f} | {ms[BASELINE, stage] / ms[name, stage]:.1f}"
-            for stage in ("segmented", "warped")
+            f"{ms[name, stage]:.1f} | {baseline[stage] / ms[name, stage]:.1f}" for stage in STAGES
         ]
         print(f"| {name:22} | {' | '.join(cells)} |")
     if args.output:
-        table = {
-            name: {stage: ms[name, stage] for stage in ("segmented", "warped")}
-            for name in contestants
-        }
+        table = {name: {stage: ms[name, stage] for stage in STAGES} for name in rivals}
         args.output.write_text(json.dumps(table, indent=2) + "\n")
 
 

@@ -19,9 +19,11 @@ from vssn.evaluation.plots import (
     plot_class_iou,
     plot_confusion,
     plot_curves,
+    plot_scheme,
     plot_scores,
     plot_worst,
 )
+from vssn.evaluation.scheme import AdaptivePoint, Point, ReplayResult
 from vssn.labels import PALETTE_RGB
 from vssn.media.images import read_image_bgr
 
@@ -133,3 +135,27 @@ def test_nothing_is_left_where_a_plot_can_not_be_written(tmp_path: Path) -> None
     with pytest.raises(OSError, match="No such file"):
         plot_curves(HISTORY, tmp_path / "missing" / "c.png")
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("count", [1, 3])
+def test_a_replay_has_its_curves_and_a_target_without_a_score_a_gap(
+    count: int, tmp_path: Path
+) -> None:
+    adaptive = [
+        AdaptivePoint(target, target / 2, target / 100, 0.5, score, 1.0, 0.5)
+        for target, score in ((100, float("nan")), (80, 84.0), (60, 70.0))
+    ]
+    fixed = [Point(interval, 50 / interval, 0.8 / interval) for interval in (1, 2, 5)]
+    oracle = [Point(target, target / 4, target / 90) for target in (90, 60)]
+    names = ("even", "stop-and-go", "cuts")[:count]
+    plot_scheme(
+        [ReplayResult(name, 50, adaptive, fixed, oracle) for name in names], tmp_path / "p.png"
+    )
+    picture = read_image_bgr(tmp_path / "p.png")
+    assert has_colour(picture, (31, 119, 180))  # adaptive
+    assert has_colour(picture, (255, 127, 14))  # fixed
+    assert has_colour(picture, (128, 128, 128))  # oracle
+    half = picture.shape[1] // 2
+    last = (214, 39, 40) if count == 3 else (148, 103, 189)  # the others lie beneath
+    assert has_colour(picture[len(picture) // 2 :, half:], last)
+    assert has_colour(picture[:, half:], (31, 119, 180)) == (count > 1)

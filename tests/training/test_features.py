@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,12 +13,13 @@ import pytest
 
 from vssn.datatypes import UInt8Array
 from vssn.errors import BadInputError, MediaError
+from vssn.streaming.agreement import pixel_agreement
+from vssn.streaming.segmenter import VSSN_RULES
 from vssn.training.decision import read_feature_set
 from vssn.training.features import (
     FeatureWriter,
     FramePair,
     WarpScorer,
-    agreement_pct,
     generate_features,
 )
 
@@ -60,13 +62,6 @@ def content(folder: Path) -> dict[str, bytes]:
     return {path.name: path.read_bytes() for path in folder.iterdir()}
 
 
-def test_agreement_is_the_share_of_pixels_with_the_same_best_class() -> None:
-    first = np.eye(11, dtype=np.float32)[np.array([[1, 2], [3, 4]])]
-    second = np.eye(11, dtype=np.float32)[np.array([[1, 2], [3, 5]])] * 0.3 + 0.2
-    assert agreement_pct(first, second) == 75
-    assert agreement_pct(first, first * 0.1) == 100
-
-
 def test_the_key_frames_own_prediction_is_warped_and_compared_with_a_fresh_one(
     tmp_path: Path,
     paint: Callable[[np.ndarray], UInt8Array],
@@ -82,12 +77,16 @@ def test_the_key_frames_own_prediction_is_warped_and_compared_with_a_fresh_one(
     scorer = WarpScorer(fake_segmentation, fake_flow)
     feature, still = scorer.score(pair)
     assert feature.shape == SHAPE
-    # Copied, the car is off by 4 px on either side: 8 of 64 columns.
-    assert still == pytest.approx(100 * (1 - 8 / 64))
+    # Copied, the car of 10 columns is off by 4, and so is the road of 54 around it.
+    assert still == pytest.approx(100 * (6 / 14 + 50 / 58) / 2)
+    by_pixel = WarpScorer(
+        fake_segmentation, fake_flow, replace(VSSN_RULES, agreement=pixel_agreement)
+    )
+    assert by_pixel.score(pair)[1] == pytest.approx(100 * (1 - 8 / 64))
     fake_flow.flow_cells = (-2, 0)
     assert scorer.score(pair)[1] == 100
-    # Frames that come again are not segmented again.
-    assert fake_segmentation.calls == 2
+    # Frames that come again to the same scorer are not segmented again.
+    assert fake_segmentation.calls == 2 + 2
 
 
 def test_features_and_scores_are_written_together(tmp_path: Path) -> None:

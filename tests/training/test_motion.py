@@ -31,7 +31,7 @@ def still() -> np.ndarray:
 def car() -> CutOut:
     rgb = np.full((60, 90, 3), (250, 10, 20), np.uint8)
     rgb[:, 45:] = (10, 250, 20)
-    return CutOut(rgb, np.ones((60, 90), np.float32))
+    return CutOut(rgb, np.ones((60, 90), np.float32), CAR)
 
 
 def warped_key(example: FlowExample) -> tuple[np.ndarray, np.ndarray]:
@@ -102,6 +102,7 @@ def test_cut_outs_are_whole_objects_of_the_right_classes() -> None:
     assert sorted(cut.alpha.shape for cut in found) == [(30, 30), (30, 40)]
     assert all(cut.alpha.all() and cut.rgb.shape[:2] == cut.alpha.shape for cut in found)
     assert {int(cut.rgb[0, 0, 0]) for cut in found} == {7, 240}
+    assert {cut.label for cut in found} == {CAR}
 
 
 def test_the_background_inside_an_objects_box_is_transparent() -> None:

@@ -10,7 +10,13 @@ import pytest
 
 from vssn.checkpoints.bundle import index_path
 from vssn.errors import MediaError
-from vssn.training.decision import DecisionRecipe, DecisionTask, FeatureSet, read_feature_set
+from vssn.training.decision import (
+    DecisionRecipe,
+    DecisionTask,
+    FeatureSet,
+    hold_out,
+    read_feature_set,
+)
 from vssn.training.loop import LoopConfig, train
 
 if TYPE_CHECKING:
@@ -205,3 +211,22 @@ def test_training_starts_at_the_scores_mean_whatever_the_features_scale() -> Non
         features = (rng.normal(size=(8, *SHAPE)) * scale).astype(np.float32)
         pairs = FeatureSet(features, scores)
         assert DecisionTask(pairs, pairs, DecisionRecipe()).train_error() < 20
+
+
+@pytest.mark.parametrize(("share", "held_runs"), [(0.0, 0), (0.25, 1), (0.5, 2)])
+def test_runs_of_pairs_are_held_out(share: float, held_runs: int) -> None:
+    pairs = FeatureSet(np.zeros((70, *SHAPE), np.float32), np.arange(70, dtype=np.float32))
+    left, held = hold_out(pairs, share, seed=3)
+    assert sorted([*left.scores, *held.scores]) == pairs.scores.tolist()
+    assert len(left.features) == len(left.scores)
+    runs = {int(score) // 20 for score in held.scores}
+    assert len(runs) == held_runs
+    assert not runs & {int(score) // 20 for score in left.scores}
+    again = hold_out(pairs, share, seed=3)[1]
+    np.testing.assert_array_equal(again.scores, held.scores)
+
+
+def test_something_must_be_left_to_learn_from() -> None:
+    pairs = FeatureSet(np.zeros((5, *SHAPE), np.float32), np.zeros(5, np.float32))
+    with pytest.raises(MediaError, match="some to learn from"):
+        hold_out(pairs, 0.9, seed=1)

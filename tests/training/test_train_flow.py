@@ -39,6 +39,7 @@ def data_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def task(data_dir: Path) -> FlowTask:
+    from vssn.models.flownets import build_flownets
     from vssn.training import flow
     from vssn.training.clips import TaughtClip
 
@@ -46,7 +47,8 @@ def task(data_dir: Path) -> FlowTask:
     clip = TaughtClip(data_dir / "clip", 2, 2, np.random.default_rng(0))
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(flow, "HELD_OUT", 4)
-        made = flow.FlowTask(list_stills(data_dir, "train"), [clip], recipe, 1)
+        stills = list_stills(data_dir, "train")
+        made = flow.FlowTask(build_flownets(), stills, [clip], recipe, 1)
     # The count is read again when it validates.
     made.validate = lambda: {"val_end_point_error_px": judged(made)}  # type: ignore[method-assign]
     return made

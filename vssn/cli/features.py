@@ -82,7 +82,7 @@ def run(args: argparse.Namespace) -> int:
     options = runtime_options(args)
     segmentation = load_segmentation(segnet, preset.conventions, options)
     flow = load_flow(flownets, preset.conventions, options)
-    scorer = WarpScorer(segmentation, flow, preset.rules.carry, preset.warped)
+    scorer = WarpScorer(segmentation, flow, preset.rules, preset.warped)
     writer = FeatureWriter(args.save_dir, settings, args.clip)
     if writer.done:
         print(f"going on after {writer.done} of {len(pairs)} pairs")

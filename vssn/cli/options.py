@@ -64,6 +64,14 @@ def positive_number(text: str) -> float:
     return value
 
 
+def share(text: str) -> float:
+    """Parse a number from 0 up to, and without, 1."""
+    value = number(text)
+    if not 0 <= value < 1:
+        raise argparse.ArgumentTypeError(f"'{text}' is not from 0 to below 1")
+    return value
+
+
 def add_network_arguments(parser: argparse.ArgumentParser) -> None:
     """The checkpoints, the target, and how frames are split, carried and decided upon."""
     parser.add_argument(
@@ -73,6 +81,14 @@ def add_network_arguments(parser: argparse.ArgumentParser) -> None:
         help="expected confidence score, 0-100, below which a frame is segmented: near 100 slow, "
         "80 balanced, 50 fast (default: %(default)s)",
     )
+    add_checkpoint_arguments(parser)
+    add_propagation_arguments(parser)
+    add_segmenter_arguments(parser)
+    add_runtime_arguments(parser)
+
+
+def add_checkpoint_arguments(parser: argparse.ArgumentParser) -> None:
+    """The networks' weights."""
     parser.add_argument(
         "--segnet_chkpt",
         metavar="PATH",
@@ -90,9 +106,6 @@ def add_network_arguments(parser: argparse.ArgumentParser) -> None:
         help="decision network checkpoint, for --flow flownets with --propagate key (default: "
         "decision_network_checkpoints)",
     )
-    add_propagation_arguments(parser)
-    add_segmenter_arguments(parser)
-    add_runtime_arguments(parser)
 
 
 def add_propagation_arguments(parser: argparse.ArgumentParser) -> None:

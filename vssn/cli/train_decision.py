@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,11 +13,12 @@ from vssn.cli.options import (
     finish_training,
     positive,
     positive_number,
+    share,
     training_reporter,
 )
 
 if TYPE_CHECKING:
-    from vssn.training.decision import DecisionTask
+    from vssn.training.decision import DecisionTask, FeatureSet
 
 TRAIN_ERROR_EVERY = 10
 
@@ -43,6 +45,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         default=0.99,
         help="of the rate, per epoch (default: %(default)s)",
     )
+    parser.add_argument(
+        "--hold_out",
+        type=share,
+        default=0.1,
+        help="share of the training pairs that calibrates instead (default: %(default)s)",
+    )
     parser.add_argument("--seed", type=int, default=1, help="(default: %(default)s)")
     parser.add_argument(
         "--resume", action="store_true", help="go on with the interrupted training in --save_dir"
@@ -58,11 +66,20 @@ def run(args: argparse.Namespace) -> int:
 
     start_tensorflow()
     from vssn.evaluation.plots import plot_scores
-    from vssn.training.decision import DecisionRecipe, DecisionTask, read_feature_set
+    from vssn.training.decision import (
+        DecisionRecipe,
+        DecisionTask,
+        hold_out,
+        read_feature_set,
+    )
     from vssn.training.loop import LoopConfig, train
 
-    recipe = DecisionRecipe(args.batch_size, args.learning_rate, args.decay, args.seed)
-    train_set, val_set = read_feature_set(args.train_data_dir), read_feature_set(args.val_data_dir)
+    recipe = DecisionRecipe(
+        args.batch_size, args.learning_rate, args.decay, args.seed, args.hold_out
+    )
+    val_set = read_feature_set(args.val_data_dir)
+    pairs = read_feature_set(args.train_data_dir)
+    train_set, held_out = hold_out(pairs, recipe.hold_out, recipe.seed)
     task = DecisionTask(train_set, val_set, recipe)
     config = LoopConfig(
         args.epochs, args.save_dir, 1, args.resume, recipe.fingerprint(len(train_set.scores))
@@ -71,12 +88,28 @@ def run(args: argparse.Namespace) -> int:
         print("\n".join(_lines(task, metrics)), flush=True)
     finish_training(config.directory)
     task.load_best(config.directory)
+    _calibrate(task, held_out, config.directory)
     predicted = task.predict(val_set.features)
     plot_scores(predicted, val_set.scores, config.directory / "predicted_scores.png")
     rank = spearmanr(predicted, val_set.scores).statistic
     error = task.validate()["val_mean_absolute_error"]
     print(f"best model: mean absolute error {error:.2f} points, rank correlation {rank:.3f}")
     return 0
+
+
+def _calibrate(task: DecisionTask, held_out: FeatureSet, directory: Path) -> None:
+    """Write what makes the best model's scores mean what they say."""
+    import numpy as np
+
+    from vssn.checkpoints.score_fit import UNFITTED, fits_path, write_fits
+    from vssn.checkpoints.tf1 import BEST_NAME
+    from vssn.datatypes import DVSNET_PROPAGATION
+    from vssn.training.score_fit import calibration
+
+    raw = task.predict(held_out.features).astype(np.float64)
+    rising = calibration(raw, held_out.scores.astype(np.float64))
+    fit = replace(UNFITTED, calibration=rising)
+    write_fits(fits_path(directory / BEST_NAME), {DVSNET_PROPAGATION.name: fit})
 
 
 def _lines(task: DecisionTask, metrics: dict[str, float]) -> Iterator[str]:

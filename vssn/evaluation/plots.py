@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import cv2
 import numpy as np
@@ -12,6 +13,7 @@ from matplotlib.axes import Axes
 from matplotlib.colors import PowerNorm
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch
+from matplotlib.ticker import NullLocator, ScalarFormatter
 
 from vssn.datatypes import Float32Array, UInt8Array
 from vssn.evaluation.metrics import ConfusionMatrix, Float64Array
@@ -19,6 +21,9 @@ from vssn.files import atomic_path
 from vssn.labels import CLASS_NAMES, LABELS, NUM_CLASSES, PALETTE_RGB
 from vssn.scene.draw import colour_mask_bgr
 from vssn.training.progress import NOT_CURVES
+
+if TYPE_CHECKING:
+    from vssn.evaluation.scheme import Point, ReplayResult
 
 WRONG_RGB = (214, 39, 40)
 VOID_RGB = (110, 110, 110)
@@ -186,4 +191,78 @@ def plot_worst(frames: Sequence[ScoredFrame], path: Path) -> None:
         for name, (red, green, blue) in colours.items()
     ]
     figure.legend(handles=patches, loc="outside lower center", ncols=7, frameon=False)
+    _save(figure, path)
+
+
+_COST_TICKS = (1, 2, 3, 5, 10, 20, 30, 50, 100, 200, 300, 500)
+
+
+def _draw_replay(panel: Axes, result: ReplayResult) -> None:
+    curves: dict[str, tuple[Sequence[Point], str, str]] = {
+        "adaptive: segments where the expected score is below the target": (
+            result.adaptive,
+            "o-",
+            "tab:blue",
+        ),
+        "oracle: where the true score is": (result.oracle, "s:", "grey"),
+        "fixed intervals": (result.fixed, "x--", "tab:orange"),
+    }
+    for name, (points, style, colour) in curves.items():
+        costs, ious = zip(*((point.segmented, point.mean_iou) for point in points), strict=True)
+        panel.plot(costs, ious, style, color=colour, markersize=4, linewidth=1.2, label=name)
+    panel.margins(y=0.09)  # so that names stay inside
+    _name_targets(panel, result.adaptive)
+    panel.set_xscale("log")
+    panel.set_xticks(_COST_TICKS)
+    panel.xaxis.set_major_formatter(ScalarFormatter())
+    panel.xaxis.set_minor_locator(NullLocator())
+    every = [point.segmented for points, _, _ in curves.values() for point in points]
+    panel.set_xlim(0.8 * min(every), 1.15 * max(every))
+    panel.set(xlabel="segmented frames", ylabel="mean IoU over all frames")
+    panel.set_title(f"{result.name}, {result.frames} frames")
+    panel.grid(alpha=0.3)
+
+
+def _name_targets(panel: Axes, points: Sequence[Point]) -> None:
+    """Write each target beside its point; by turns above and below, where they are close."""
+    for index, point in enumerate(points):
+        panel.annotate(
+            f"{point.setting:g}",
+            (point.segmented, point.mean_iou),
+            (-4, 8) if index % 2 else (4, -13),
+            textcoords="offset points",
+            ha="right" if index % 2 else "left",
+            fontsize=7,
+            color="tab:blue",
+        )
+
+
+def _draw_calibration(panel: Axes, results: Sequence[ReplayResult]) -> None:
+    targets = [point.setting for point in results[0].adaptive]
+    panel.plot(targets, targets, color="black", linewidth=0.8)
+    panel.set_prop_cycle(color=["tab:purple", "tab:green", "tab:red"], marker=["o", "^", "s"])
+    for result in results:
+        true = [point.true_score for point in result.adaptive]
+        settings = [point.setting for point in result.adaptive]
+        panel.plot(settings, true, markersize=4, linewidth=1.2, label=result.name)
+    panel.set(xlabel="target", ylabel="true score of warped frames, mean")
+    panel.set_title("what targets promise: right on the line or above it")
+    panel.legend(frameon=False)
+    panel.grid(alpha=0.3)
+
+
+def plot_scheme(results: Sequence[ReplayResult], path: Path) -> None:
+    """Draw mean IoU over cost for each replay, and true scores over targets, as PNG.
+
+    Args:
+        results: one to three.
+        path: the PNG to write.
+    """
+    figure = Figure(figsize=(13, 9), layout="constrained")
+    panels = figure.subplots(2, 2).ravel()
+    for panel, result in zip(panels, results, strict=False):
+        _draw_replay(panel, result)
+    _draw_calibration(panels[3], results)
+    handles, names = panels[0].get_legend_handles_labels()
+    figure.legend(handles, names, loc="outside lower center", ncols=3, frameon=False)
     _save(figure, path)

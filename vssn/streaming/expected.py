@@ -21,8 +21,8 @@ ROUGHNESS_WEIGHT = 5.0  # brings it to the size that the flow's mean length has 
 # How the rate is learned, in natural logarithms: variance before the first key frame, of one key
 # frame's rate around the stream's, least share of a new one, and most that one may ask for.
 PRIOR_VARIANCE = 0.12
-NOISE_VARIANCE = 0.09
-LEAST_GAIN = 0.15
+NOISE_VARIANCE = 0.2
+LEAST_GAIN = 0.08
 MOST_SURPRISE = 0.7
 LEAST_PATH_PCT = 0.1  # below, a frame tells nothing of the rate
 LEAST_LOSS = 1.0  # points; so that a perfect frame has a logarithm
@@ -107,6 +107,9 @@ class PathScore(ScoreEstimator):
         fit: rate to start with, and calibration.
         accumulates: whether results are carried from frame to frame, so that each comparison tells
             of one step of the path, rather than of all of it.
+
+    Attributes:
+        path_pct: length of the path to the frame expected last, in percent of the frame's width.
     """
 
     learns = True
@@ -116,20 +119,20 @@ class PathScore(ScoreEstimator):
         self._accumulates = accumulates
         self._log_rate = math.log(fit.rate)
         self._variance = PRIOR_VARIANCE
-        self._path_pct = 0.0
+        self.path_pct = 0.0
 
     def expect(self, comparison: FlowComparison, key_distance: int) -> float:
         """See the protocol; asks for the flow."""
         if key_distance == 1 or not self._accumulates:
-            self._path_pct = 0.0
-        self._path_pct += motion_pct(comparison.estimate().flow)
-        return self._calibration(100 - math.exp(self._log_rate) * math.sqrt(self._path_pct))
+            self.path_pct = 0.0
+        self.path_pct += motion_pct(comparison.estimate().flow)
+        return self._calibration(100 - math.exp(self._log_rate) * math.sqrt(self.path_pct))
 
     def observe(self, true_score: float) -> None:
         """Bring the rate towards what this key frame shows; a Kalman filter of one number."""
-        if self._path_pct < LEAST_PATH_PCT:
+        if self.path_pct < LEAST_PATH_PCT:
             return
-        seen = math.log(max(100 - true_score, LEAST_LOSS) / math.sqrt(self._path_pct))
+        seen = math.log(max(100 - true_score, LEAST_LOSS) / math.sqrt(self.path_pct))
         gain = max(self._variance / (self._variance + NOISE_VARIANCE), LEAST_GAIN)
         surprise = max(-MOST_SURPRISE, min(MOST_SURPRISE, seen - self._log_rate))
         self._log_rate += gain * surprise

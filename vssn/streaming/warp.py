@@ -38,9 +38,6 @@ def resize_flow(flow: Float32Array, hw: tuple[int, int]) -> Float32Array:
     return np.asarray(cv2.transform(resize_bilinear(flow, hw), np.diag(gain)), np.float32)
 
 
-enlarge_flow = resize_flow  # training/clips.py still says so
-
-
 def warp(image: Float32Array, flow: Float32Array) -> Float32Array:
     """Sample ``image`` bilinearly where the flow points.
 

@@ -16,7 +16,7 @@ from vssn.datatypes import Float32Array, UInt8Array
 from vssn.errors import MediaError
 from vssn.media.clip import iter_clip
 from vssn.preprocess import FLOW_INPUT_HW, resize_bilinear
-from vssn.streaming.warp import NO_ARRAY, enlarge_flow, warp
+from vssn.streaming.warp import NO_ARRAY, resize_flow, warp
 from vssn.training.motion import FlowExample
 
 # The teacher looks at more pixels than the student; its flow is kept on a grid in between.
@@ -76,7 +76,7 @@ class TaughtClip:
     def example(self, pair: ClipPair, flip: bool) -> FlowExample:
         """The pair as a training example, mirrored if ``flip``."""
         step = -1 if flip else 1
-        flow = enlarge_flow(pair.flow.astype(np.float32), FLOW_INPUT_HW)[:, ::step]
+        flow = resize_flow(pair.flow.astype(np.float32), FLOW_INPUT_HW)[:, ::step]
         weight = resize_bilinear(pair.weight.astype(np.float32), FLOW_INPUT_HW)[:, ::step]
         return FlowExample(
             np.ascontiguousarray(self.frames_rgb[pair.current][:, ::step]),
@@ -96,7 +96,7 @@ def _teach(
         (first, second, forward, backward),
         (second, first, backward, forward),
     ):
-        trusted = _consistent(there, back)
+        trusted = consistent(there, back)
         size = STORED_HW[::-1]
         gain = STORED_HW[0] / TEACHER_HW[0]
         flow = cv2.resize(there, size, interpolation=cv2.INTER_AREA) * gain
@@ -104,8 +104,15 @@ def _teach(
         yield ClipPair(current, key, flow.astype(np.float16), weight)
 
 
-def _consistent(there: Float32Array, back: Float32Array) -> Float32Array:
+def consistent(there: Float32Array, back: Float32Array) -> Float32Array:
     """1 where ``there`` and then ``back`` returns to the start, 0 at occlusions and mistakes.
+
+    Args:
+        there: (h, w, 2) float32 px, from one frame to another.
+        back: the same the other way.
+
+    Returns:
+        (h, w) float32.
 
     Source of the bound: Sundaram et al., "Dense point trajectories" (ECCV 2010).
     """

@@ -22,6 +22,7 @@ from vssn.models.layout import FEATURE_SHAPE
 from vssn.training.progress import Metrics
 
 JUDGE_BATCH = 512
+HELD_OUT_RUN = 20  # pairs
 
 
 @dataclass(frozen=True)
@@ -33,12 +34,14 @@ class DecisionRecipe:
         learning_rate: Adam's, in the first epoch.
         decay: the rate is multiplied by this after each epoch.
         seed: of all random choices.
+        hold_out: share of the training pairs that calibrates the scores instead.
     """
 
     batch_size: int = 32
     learning_rate: float = 0.002
     decay: float = 0.99
     seed: int = 1
+    hold_out: float = 0.1
 
     def fingerprint(self, pairs: int) -> str:
         """The settings as text; a resumed run must have the same."""
@@ -93,6 +96,26 @@ def read_feature_set(directory: Path) -> FeatureSet:
             "generate them again",
         )
     return FeatureSet(features, scores)
+
+
+def hold_out(pairs: FeatureSet, share: float, seed: int) -> tuple[FeatureSet, FeatureSet]:
+    """Split off about a share of the pairs, in runs, since neighbours look alike.
+
+    Returns:
+        What is left, and what was split off.
+
+    Raises:
+        MediaError: nothing would be left.
+    """
+    runs = -(-len(pairs.scores) // HELD_OUT_RUN)
+    chosen = np.random.default_rng(seed).permutation(runs)[: round(share * runs)]
+    held = np.isin(np.arange(len(pairs.scores)) // HELD_OUT_RUN, chosen)
+    if held.all():
+        raise MediaError(
+            f"{len(held)} pairs with {share:g} of them held out", "some to learn from", "make more"
+        )
+    left, off = (FeatureSet(pairs.features[part], pairs.scores[part]) for part in (~held, held))
+    return left, off
 
 
 def _fit_start(model: keras.Model, train: FeatureSet) -> None:

@@ -15,20 +15,15 @@ from typing import Any, Protocol
 import numpy as np
 import numpy.typing as npt
 
-from vssn.datatypes import Float32Array, FlowEstimate
+from vssn.datatypes import Float32Array
 from vssn.errors import BadInputError, MediaError
 from vssn.files import atomic_path, make_directory
 from vssn.media.images import read_image_bgr
 from vssn.models.layout import FEATURE_SHAPE
 from vssn.runtime.protocols import FeatureFlowNetwork, SegmentationNetwork
-from vssn.streaming.warp import warp_scores
+from vssn.streaming.segmenter import VSSN_RULES, StreamRules
 
 FEATURE_BYTES = int(np.prod(FEATURE_SHAPE)) * 4
-
-
-def agreement_pct(first: Float32Array, second: Float32Array) -> float:
-    """Percentage of pixels on which two (h, w, classes) score maps pick the same class."""
-    return float((first.argmax(-1) == second.argmax(-1)).mean() * 100)
 
 
 @dataclass(frozen=True)
@@ -65,7 +60,7 @@ class WarpScorer:
     Args:
         segmentation: network for the frames.
         flow: network between them.
-        carry: brings scores to the current frame.
+        rules: how scores are brought to the current frame, and how they are compared there.
         warped: which frame's scores are warped.
     """
 
@@ -73,11 +68,11 @@ class WarpScorer:
         self,
         segmentation: SegmentationNetwork,
         flow: FeatureFlowNetwork,
-        carry: Callable[[Float32Array, FlowEstimate], Float32Array] = warp_scores,
+        rules: StreamRules = VSSN_RULES,
         warped: Callable[[FramePair], Path] = key_of,
     ) -> None:
         self._flow = flow
-        self._carry = carry
+        self._rules = rules
         self._warped = warped
         # Lists name a frame many times in a row.
         self._view = lru_cache(64)(lambda path: flow.prepare(read_image_bgr(path)))
@@ -86,8 +81,8 @@ class WarpScorer:
     def score(self, pair: FramePair) -> tuple[Float32Array, float]:
         """See the protocol."""
         comparison = self._flow.compare(self._view(pair.current), self._view(pair.key))
-        warped = self._carry(self._scores(self._warped(pair)), comparison.estimate())
-        return comparison.feature, agreement_pct(warped, self._scores(pair.current))
+        warped = self._rules.carry(self._scores(self._warped(pair)), comparison.estimate())
+        return comparison.feature, self._rules.agreement(warped, self._scores(pair.current))
 
 
 class FeatureWriter:

@@ -17,7 +17,6 @@ import tensorflow as tf
 
 from vssn.checkpoints.tf1 import BEST_NAME, FINAL_NAME, save_flownets
 from vssn.datatypes import Float32Array
-from vssn.models.flownets import build_flownets
 from vssn.models.layout import FLOW_UNIT
 from vssn.preprocess import FLOW_INPUT_HW
 from vssn.training.clips import TaughtClip
@@ -60,9 +59,9 @@ class FlowRecipe:
     clip_pairs: int = 400
     seed: int = 1
 
-    def fingerprint(self, epochs: int, clips: list[str]) -> str:
-        """The settings as text; a resumed run must have the same."""
-        return json.dumps({**asdict(self), "epochs": epochs, "clips": clips})
+    def fingerprint(self, epochs: int, **sources: Any) -> str:
+        """The settings, and what is learned from, as text; a resumed run must have the same."""
+        return json.dumps({**asdict(self), "epochs": epochs, **sources})
 
 
 def end_point_error(
@@ -71,6 +70,30 @@ def end_point_error(
     """Mean length of the flow's error in px, smooth near zero, where ``weight`` is."""
     squared = tf.reduce_sum((predicted_px - flow_px) ** 2, axis=-1)
     return tf.reduce_sum(tf.sqrt(squared + epsilon**2) * weight) / (tf.reduce_sum(weight) + 1e-6)
+
+
+def tapped(model: keras.Model) -> keras.Model:
+    """FlowNetS with its coarse predictions, fine to come last: [*coarse, flow, scale]."""
+    coarse = [model.get_layer(name).output for name in COARSE_WEIGHTS]
+    return keras.Model(model.input, [*coarse, model.output["flow"], model.output["scale"]])
+
+
+def coarse_error(coarse: list[tf.Tensor], flow: tf.Tensor, weight: tf.Tensor) -> tf.Tensor:
+    """Weighted sum of the coarse predictions' end-point errors, in px of the frame.
+
+    Args:
+        coarse: of the layers in :data:`COARSE_WEIGHTS`, (n, h, w, 2) float32 each.
+        flow: (n, H, W, 2) float32 px.
+        weight: (n, H, W) float32, how far that is to be trusted.
+    """
+    total = tf.constant(0.0)
+    for prediction, share in zip(coarse, COARSE_WEIGHTS.values(), strict=True):
+        hw = prediction.shape[1:3]
+        target = tf.image.resize(flow, hw, antialias=True)
+        known = tf.image.resize(weight[..., tf.newaxis], hw, antialias=True)[..., 0]
+        predicted_px = prediction * FLOW_UNIT * PIXELS_PER_CELL
+        total += share * end_point_error(predicted_px, target, known)
+    return total
 
 
 def _stack(examples: list[FlowExample]) -> tuple[npt.NDArray[Any], Float32Array, Float32Array]:
@@ -86,6 +109,7 @@ class FlowTask:
     """A :class:`vssn.training.loop.Task` for thin FlowNetS.
 
     Args:
+        model: from :func:`vssn.models.flownets.build_flownets`.
         stills: labelled stills to move.
         clips: real clips with the teacher's flow.
         recipe: see :class:`FlowRecipe`.
@@ -93,23 +117,26 @@ class FlowTask:
     """
 
     def __init__(
-        self, stills: list[Still], clips: list[TaughtClip], recipe: FlowRecipe, epochs: int
+        self,
+        model: keras.Model,
+        stills: list[Still],
+        clips: list[TaughtClip],
+        recipe: FlowRecipe,
+        epochs: int,
     ) -> None:
-        keras.utils.set_random_seed(recipe.seed)
+        self.model = model
         self.recipe = recipe
         self.steps_per_epoch = recipe.steps_per_epoch
         loaded = [still.load_rgb() for still in stills]
         self._images = [image for image, _ in loaded]
         self._objects = [cut for image, label in loaded for cut in cut_outs(image, label)]
         self._real = [(clip, pair) for clip in clips for pair in clip.pairs]
-        self.model = build_flownets()
-        taps = [self.model.get_layer(name).output for name in COARSE_WEIGHTS]
-        self._taps = keras.Model(self.model.input, [*taps, self.model.output["flow"]])
+        self._taps = tapped(self.model)
         steps = epochs * recipe.steps_per_epoch
         self._optimizer = keras.optimizers.AdamW(
             OneCycle(recipe.rate, steps), weight_decay=4e-4, clipnorm=5.0
         )
-        # The scale output has no teacher here: it stays one.
+        # The scale output has no teacher here: it stays what it is, which is one at first.
         fixed = self.model.get_layer("predict_scale")
         fixed.trainable = False
         self._optimizer.build(self.model.trainable_variables)
@@ -146,24 +173,19 @@ class FlowTask:
                 pending += [pool.submit(self._example, epoch, i) for i in islice(indices, size)]
                 yield _stack(examples)
 
-    def _losses(self, pairs: tf.Tensor, flow: tf.Tensor, weight: tf.Tensor) -> list[tf.Tensor]:
-        """End-point error of each coarse prediction and of the full-size flow, in px."""
-        *coarse, fine = self._taps(tf.cast(pairs, tf.float32) / 255.0, training=True)
-        losses = []
-        for prediction in coarse:
-            hw = prediction.shape[1:3]
-            target = tf.image.resize(flow, hw, antialias=True)
-            known = tf.image.resize(weight[..., tf.newaxis], hw, antialias=True)[..., 0]
-            losses.append(end_point_error(prediction * FLOW_UNIT * PIXELS_PER_CELL, target, known))
+    def _losses(
+        self, pairs: tf.Tensor, flow: tf.Tensor, weight: tf.Tensor
+    ) -> tuple[tf.Tensor, tf.Tensor]:
+        """End-point errors of the coarse predictions and of the full-size flow, in px."""
+        *coarse, fine, _ = self._taps(tf.cast(pairs, tf.float32) / 255.0, training=True)
         # What counts is the flow as the warp enlarges it.
         full = tf.image.resize(fine * PIXELS_PER_CELL, FLOW_INPUT_HW)
-        return [*losses, end_point_error(full, flow, weight)]
+        return coarse_error(coarse, flow, weight), end_point_error(full, flow, weight)
 
     def _train_step(self, *batch: tf.Tensor) -> tf.Tensor:
         with tf.GradientTape() as tape:
-            *coarse, fine = self._losses(*batch)
-            weighted = zip(COARSE_WEIGHTS.values(), coarse, strict=True)
-            loss = fine + sum(weight * error for weight, error in weighted)
+            coarse, fine = self._losses(*batch)
+            loss = coarse + fine
         variables = self.model.trainable_variables
         self._optimizer.apply_gradients(zip(tape.gradient(loss, variables), variables, strict=True))
         return fine

@@ -7,6 +7,7 @@ on their own in front of it, as in FlyingChairs (Dosovitskiy et al., "FlowNet", 
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -45,10 +46,11 @@ class FlowExample:
 
 @dataclass(frozen=True)
 class CutOut:
-    """An object on a still: its pixels and where they are opaque."""
+    """An object on a still: its pixels, where they are opaque, and its class."""
 
     rgb: UInt8Array
     alpha: Float32Array
+    label: int
 
 
 def cut_outs(image_rgb: UInt8Array, label: UInt8Array) -> list[CutOut]:
@@ -62,7 +64,7 @@ def cut_outs(image_rgb: UInt8Array, label: UInt8Array) -> list[CutOut]:
             if area >= MIN_CUT_OUT_PX:
                 window = np.s_[y : y + height, x : x + width]
                 alpha = (regions[window] == region).astype(np.float32)
-                found.append(CutOut(image_rgb[window].copy(), alpha))
+                found.append(CutOut(image_rgb[window].copy(), alpha, index))
     return found
 
 
@@ -96,11 +98,18 @@ def camera_flow(rng: np.random.Generator, hw: tuple[int, int]) -> Float32Array:
     return np.asarray(flow + turned + np.array([yaw, pitch]), np.float32)
 
 
-def _view(
-    rng: np.random.Generator, still_hw: tuple[int, int], hw: tuple[int, int]
+def random_crop(
+    rng: np.random.Generator, still_hw: tuple[int, int], hw: tuple[int, int], min_share: float = 0.6
 ) -> npt.NDArray[Any]:
-    """Affine map (2, 3) from a view's pixels to a still's, a random zoomed crop of it."""
-    zoom = rng.uniform(0.6, 1.0)
+    """Affine map (2, 3) from a view's pixels to a still's, a random zoomed crop of it.
+
+    Args:
+        rng: source of all randomness.
+        still_hw: size of the still in px.
+        hw: size of the view in px.
+        min_share: smallest share of the still's width that the view shows.
+    """
+    zoom = rng.uniform(min_share, 1.0)
     scale = np.array([still_hw[1] / hw[1], still_hw[0] / hw[0]]) * zoom
     room = np.array([still_hw[1], still_hw[0]]) * (1 - zoom)
     flip = rng.random() < 0.5
@@ -111,50 +120,116 @@ def _view(
     return matrix
 
 
-def _sample(image: UInt8Array, where: Float32Array) -> UInt8Array:
+def sample(
+    image: UInt8Array, where: npt.NDArray[Any], interpolation: int = cv2.INTER_LINEAR
+) -> UInt8Array:
+    """Look an (H, W) or (H, W, channels) uint8 image up at (h, w, 2) px (x, y).
+
+    It is mirrored beyond its edges.
+    """
     where = where.astype(np.float32)
     mirror = cv2.BORDER_REFLECT_101
-    return np.asarray(cv2.remap(image, where, NO_ARRAY, cv2.INTER_LINEAR, borderMode=mirror))
+    return np.asarray(cv2.remap(image, where, NO_ARRAY, interpolation, borderMode=mirror), np.uint8)
 
 
-def _compose(a: npt.NDArray[Any], b: npt.NDArray[Any]) -> npt.NDArray[Any]:
+def compose(a: npt.NDArray[Any], b: npt.NDArray[Any]) -> npt.NDArray[Any]:
     """Affine ``a`` after affine ``b``, both (2, 3)."""
     full = np.vstack([b, [0, 0, 1]])
     return np.asarray(a @ full)
 
 
-def _paste(image: UInt8Array, cut: CutOut, matrix: npt.NDArray[Any]) -> Float32Array:
-    """Draw ``cut`` onto ``image`` in place through ``matrix``; return its (h, w) opacity."""
-    size_wh = image.shape[1::-1]
-    alpha = cv2.warpAffine(cut.alpha, matrix, size_wh, flags=cv2.INTER_LINEAR)
-    colour = cv2.warpAffine(
-        cut.rgb, matrix, size_wh, flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
-    )
-    blend = alpha[..., np.newaxis]
-    image[:] = (colour * blend + image * (1 - blend)).astype(np.uint8)
-    return np.asarray(alpha, np.float32)
+def _window(cut: CutOut, matrix: npt.NDArray[Any], hw: tuple[int, int]) -> tuple[slice, slice]:
+    """Rows and columns of an (h, w) image that ``cut``, drawn through ``matrix``, may touch."""
+    height, width = cut.alpha.shape
+    corners = np.array([[-1, -1], [width, -1], [-1, height], [width, height]])
+    drawn = corners @ matrix[:, :2].T + matrix[:, 2]
+    size_wh = np.array(hw[::-1])
+    left, top = np.clip(np.floor(drawn.min(0)).astype(int), 0, size_wh)
+    right, bottom = np.clip(np.ceil(drawn.max(0)).astype(int) + 1, 0, size_wh)
+    return slice(top, bottom), slice(left, right)
 
 
-def _add_object(rng: np.random.Generator, example: FlowExample, cut: CutOut) -> None:
-    """Put a moving object before the scene, in place, hiding what it covers in the key frame."""
-    height, width = example.weight.shape
+def paste(image: UInt8Array, cut: CutOut, matrix: npt.NDArray[Any]) -> Float32Array:
+    """Draw ``cut`` onto ``image`` in place.
+
+    Args:
+        image: (h, w, 3) uint8 RGB.
+        cut: what is drawn.
+        matrix: affine map (2, 3) from the cut-out's pixels to the image's.
+
+    Returns:
+        (h, w) float32, its opacity there.
+    """
+    opacity: Float32Array = np.zeros(size_hw(image), np.float32)
+    window = rows, columns = _window(cut, matrix, size_hw(image))
+    size_wh = (columns.stop - columns.start, rows.stop - rows.start)
+    if min(size_wh) <= 0:
+        return opacity
+    local = matrix - np.array([[0, 0, columns.start], [0, 0, rows.start]])
+    opacity[window] = cv2.warpAffine(cut.alpha, local, size_wh, flags=cv2.INTER_LINEAR)
+    repeat = cv2.BORDER_REPLICATE
+    colour = cv2.warpAffine(cut.rgb, local, size_wh, flags=cv2.INTER_LINEAR, borderMode=repeat)
+    blend = opacity[window][..., np.newaxis]
+    image[window] = (colour * blend + image[window] * (1 - blend)).astype(np.uint8)
+    return opacity
+
+
+def object_motion(
+    rng: np.random.Generator, cut: CutOut, hw: tuple[int, int], pace: float = 1.0
+) -> tuple[npt.NDArray[Any], npt.NDArray[Any]]:
+    """Where an object is in the current frame, and how it gets from there to the key frame.
+
+    Args:
+        rng: source of all randomness.
+        cut: the object.
+        hw: size of the frames in px.
+        pace: how far it moves, beside what it does between the frames of a pair.
+
+    Returns:
+        Affine maps (2, 3): from the cut-out to the current frame, from there to the key frame.
+    """
+    height, width = hw
     size = rng.uniform(0.08, 0.5) * height / max(cut.alpha.shape[0], 1)
     size = min(size, 2.5)
     centre = rng.uniform(0, 1, 2) * (width, height)
     middle = np.array(cut.alpha.shape[1::-1]) / 2
     to_current = np.column_stack([np.eye(2) * size, centre - size * middle])
-    growth = np.exp(rng.normal(0, 0.08))
-    shift = rng.laplace(0, 6, 2) * (1, 0.4)
+    growth = np.exp(rng.normal(0, 0.08 * pace))
+    shift = rng.laplace(0, 6 * pace, 2) * (1, 0.4)
     to_key = np.column_stack([np.eye(2) * growth, centre + shift - growth * centre])
-    inside = _paste(example.current_rgb, cut, to_current)
-    hidden = _paste(example.key_rgb, cut, _compose(to_key, to_current))
-    grid = pixel_grid((height, width))
+    return to_current, to_key
+
+
+def move_on_object(
+    flow: Float32Array,
+    weight: Float32Array,
+    opacity: tuple[Float32Array, Float32Array],
+    to_key: npt.NDArray[Any],
+) -> None:
+    """Give the pixels of an object its own flow, in place, and none to what it hides.
+
+    Args:
+        flow: see :class:`FlowExample`.
+        weight: see there.
+        opacity: (h, w) of the object in the current and in the key frame.
+        to_key: affine map (2, 3) of the object from the current to the key frame.
+    """
+    inside, hidden = opacity
+    grid = pixel_grid(size_hw(flow))
     own = grid @ to_key[:, :2].T + to_key[:, 2] - grid
-    covered = cv2.remap(hidden, grid + example.flow, NO_ARRAY, cv2.INTER_LINEAR, borderValue=(0,))
-    example.weight[covered > 0.5] = 0
+    covered = cv2.remap(hidden, grid + flow, NO_ARRAY, cv2.INTER_LINEAR, borderValue=(0,))
+    weight[covered > 0.5] = 0
     on_object = inside > 0.5
-    example.flow[on_object] = own[on_object]
-    example.weight[on_object] = 1
+    flow[on_object] = own[on_object]
+    weight[on_object] = 1
+
+
+def _add_object(rng: np.random.Generator, example: FlowExample, cut: CutOut) -> None:
+    """Put a moving object before the scene, in place, hiding what it covers in the key frame."""
+    to_current, to_key = object_motion(rng, cut, size_hw(example.flow))
+    inside = paste(example.current_rgb, cut, to_current)
+    hidden = paste(example.key_rgb, cut, compose(to_key, to_current))
+    move_on_object(example.flow, example.weight, (inside, hidden), to_key)
 
 
 def moved_still(
@@ -168,11 +243,11 @@ def moved_still(
         objects: cut-outs to choose moving objects from.
         hw: size of the frames in px.
     """
-    matrix = _view(rng, size_hw(image_rgb), hw)
+    matrix = random_crop(rng, size_hw(image_rgb), hw)
     flow = camera_flow(rng, hw)
     grid = pixel_grid(hw)
-    key = _sample(image_rgb, grid @ matrix[:, :2].T + matrix[:, 2])
-    current = _sample(image_rgb, (grid + flow) @ matrix[:, :2].T + matrix[:, 2])
+    key = sample(image_rgb, grid @ matrix[:, :2].T + matrix[:, 2])
+    current = sample(image_rgb, (grid + flow) @ matrix[:, :2].T + matrix[:, 2])
     example = FlowExample(current, key, flow, np.ones(hw, np.float32))
     for _ in range(rng.integers(0, MAX_OBJECTS + 1) if objects else 0):
         _add_object(rng, example, objects[rng.integers(len(objects))])
@@ -181,11 +256,26 @@ def moved_still(
 
 def photometric(rng: np.random.Generator, example: FlowExample) -> FlowExample:
     """Change both frames' colours alike and, a little, apart; add sensor noise."""
+    current, key = recoloured(rng, [example.current_rgb, example.key_rgb])
+    return FlowExample(current, key, example.flow, example.weight)
+
+
+def recoloured(
+    rng: np.random.Generator, frames_rgb: Iterable[UInt8Array], unrest: float = 1.0
+) -> list[UInt8Array]:
+    """Change colours alike and, a little, apart; add sensor noise.
+
+    Args:
+        rng: source of all randomness.
+        frames_rgb: (h, w, 3) uint8 RGB each.
+        unrest: strength of what differs from frame to frame.
+    """
     seed = rng.integers(1 << 32)
     frames = []
-    for frame in (example.current_rgb, example.key_rgb):
+    for frame in frames_rgb:
         frame = jitter_colour(np.random.default_rng(seed), frame, 0.6)
-        frame = jitter_colour(rng, frame, 0.08)
-        noise = rng.standard_normal(frame.shape, np.float32) * np.float32(rng.uniform(0, 4))
+        frame = jitter_colour(rng, frame, 0.08 * unrest)
+        noise = rng.standard_normal(frame.shape, np.float32)
+        noise *= np.float32(rng.uniform(0, 4 * unrest))
         frames.append(np.clip(frame + noise, 0, 255).astype(np.uint8))
-    return FlowExample(frames[0], frames[1], example.flow, example.weight)
+    return frames

@@ -1,0 +1,191 @@
+"""Training of thin FlowNetS on the task: class scores carried from frame to frame."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict, dataclass
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+import numpy.typing as npt
+import tensorflow as tf
+
+from vssn.checkpoints.tf1 import BEST_NAME, FINAL_NAME, save_flownets
+from vssn.labels import SCALE_CHANNELS
+from vssn.preprocess import FLOW_INPUT_HW
+from vssn.training.carry_judge import CarryingJudge
+from vssn.training.carry_loss import carried, carrying_loss
+from vssn.training.chains import Chain, ScoredStill, moved_chain, weathered
+from vssn.training.filmed import FilmedChains
+from vssn.training.flow import (
+    PIXELS_PER_CELL,
+    PREFETCHED_BATCHES,
+    coarse_error,
+    end_point_error,
+    tapped,
+)
+from vssn.training.motion import cut_outs
+from vssn.training.progress import Metrics
+from vssn.training.schedules import OneCycle
+from vssn.training.scoring import FULL_SCORE
+
+Batch = tuple[npt.NDArray[Any], ...]
+
+
+@dataclass(frozen=True)
+class CarryRecipe:
+    """All that decides how FlowNetS learns to carry scores.
+
+    Attributes:
+        batch_size: chains per step.
+        steps_per_epoch: an epoch is so many steps; the data is endless.
+        chain_steps: from frame to frame in a chain; the scores are carried along it.
+        rate: peak learning rate.
+        real_share: share of the chains that come from real clips, where there are any.
+        clip_chains: chains prepared per clip.
+        min_share: smallest share of a still's width that a moved still shows.
+        displaced_share: share of the chains that start with scores displaced at random.
+        jaccard_weight: weight of the soft IoU loss beside cross-entropy.
+        flow_weight: weight of the flow's end-point errors.
+        slow_px: a flow longer than this counts less, in proportion.
+        seed: of all random choices.
+    """
+
+    batch_size: int = 4
+    steps_per_epoch: int = 100
+    chain_steps: int = 2
+    rate: float = 4e-4
+    real_share: float = 0.6
+    clip_chains: int = 150
+    min_share: float = 0.8
+    displaced_share: float = 0.5
+    jaccard_weight: float = 1.0
+    flow_weight: float = 0.1
+    slow_px: float = 10.0
+    seed: int = 1
+
+    def fingerprint(self, epochs: int, **sources: Any) -> str:
+        """The settings, and what is learned from, as text; a resumed run must have the same."""
+        return json.dumps({**asdict(self), "epochs": epochs, **sources})
+
+
+class CarryTask:
+    """A :class:`vssn.training.loop.Task` for thin FlowNetS, flow and scale together.
+
+    Args:
+        model: from :func:`vssn.models.flownets.build_flownets`, trained before or not.
+        stills: labelled stills to move.
+        clips: chains from real video.
+        judge: tells how good the network is.
+        recipe: see :class:`CarryRecipe`.
+        epochs: length of the learning-rate cycle.
+    """
+
+    def __init__(
+        self,
+        model: keras.Model,
+        stills: list[ScoredStill],
+        clips: list[FilmedChains],
+        judge: CarryingJudge,
+        recipe: CarryRecipe,
+        epochs: int,
+    ) -> None:
+        self.model = model
+        self.recipe = recipe
+        self.steps_per_epoch = recipe.steps_per_epoch
+        self._stills, self._clips, self._judge = stills, clips, judge
+        self._objects = [cut for s in stills for cut in cut_outs(s.image_rgb, s.label)]
+        self._taps = tapped(model)
+        cycle = OneCycle(recipe.rate, epochs * recipe.steps_per_epoch)
+        self._optimizer = keras.optimizers.AdamW(cycle, weight_decay=4e-4, clipnorm=5.0)
+        self._optimizer.build(model.trainable_variables)
+        self._step = tf.function(self._train_step)
+
+    def variables(self) -> list[Any]:
+        """Weights and the optimizer's state."""
+        return [*self.model.weights, *self._optimizer.variables]
+
+    def _chain(self, epoch: int, index: int) -> Chain:
+        recipe = self.recipe
+        rng = np.random.default_rng((recipe.seed, epoch, index))
+        if self._clips and rng.random() < recipe.real_share:
+            chain = self._clips[rng.integers(len(self._clips))].chain(rng)
+        else:
+            still = self._stills[rng.integers(len(self._stills))]
+            chain = moved_chain(
+                rng, still, self._objects, FLOW_INPUT_HW, recipe.chain_steps, recipe.min_share
+            )
+        return weathered(rng, chain, recipe.displaced_share)
+
+    def batches(self, epoch: int) -> Iterator[Batch]:
+        """Batches of :class:`vssn.training.chains.Chain`, each attribute stacked."""
+        size = self.recipe.batch_size
+        with ThreadPoolExecutor(1) as pool:
+            indices = iter(range(self.steps_per_epoch * size))
+            ahead = PREFETCHED_BATCHES * size
+            pending = [pool.submit(self._chain, epoch, i) for i in islice(indices, ahead)]
+            while pending:
+                chains = [future.result() for future in pending[:size]]
+                pending = pending[size:]
+                pending += [pool.submit(self._chain, epoch, i) for i in islice(indices, size)]
+                yield tuple(
+                    np.stack([getattr(chain, name) for chain in chains])
+                    for name in ("frames_rgb", "scores", "labels", "flow", "weight")
+                )
+
+    def _train_step(self, frames: tf.Tensor, scores: tf.Tensor, *truth: tf.Tensor) -> tf.Tensor:
+        # Step by step along the chains, so that the pairs' results can be taken apart again.
+        labels, flow, weight = (tf.concat(tf.unstack(part, axis=1), 0) for part in truth)
+        frames = tf.cast(frames, tf.float32) / 255.0
+        pairs = tf.concat([frames[:, 1:], frames[:, :-1]], axis=-1)
+        with tf.GradientTape() as tape:
+            *coarse, fine, scale = self._taps(
+                tf.concat(tf.unstack(pairs, axis=1), 0), training=True
+            )
+            moved = self._carried(tf.cast(scores, tf.float32) / FULL_SCORE, fine, scale)
+            carrying = carrying_loss(moved, tf.cast(labels, tf.int32), self.recipe.jaccard_weight)
+            error = self._flow_error(coarse, fine, flow, weight)
+            loss = carrying + self.recipe.flow_weight * error
+        variables = self.model.trainable_variables
+        self._optimizer.apply_gradients(zip(tape.gradient(loss, variables), variables, strict=True))
+        return carrying, error
+
+    def _carried(self, scores: tf.Tensor, flow: tf.Tensor, scale: tf.Tensor) -> tf.Tensor:
+        """The scores at every step, those of all chains' first step first."""
+        steps = self.recipe.chain_steps
+        scale = tf.gather(scale, SCALE_CHANNELS, axis=-1)
+        results = []
+        for each in zip(tf.split(flow, steps), tf.split(scale, steps), strict=True):
+            results.append(carried(scores, *each))
+            # A step learns from the scores it is given, but not to have been given others.
+            scores = tf.stop_gradient(results[-1])
+        return tf.concat(results, 0)
+
+    def _flow_error(
+        self, coarse: list[tf.Tensor], fine: tf.Tensor, flow: tf.Tensor, weight: tf.Tensor
+    ) -> tf.Tensor:
+        weight /= 1 + tf.norm(flow, axis=-1) / self.recipe.slow_px
+        full = tf.image.resize(fine * PIXELS_PER_CELL, FLOW_INPUT_HW)
+        return end_point_error(full, flow, weight) + coarse_error(coarse, flow, weight)
+
+    def train_step(self, *batch: npt.NDArray[Any]) -> Metrics:
+        """Learn from one batch."""
+        carrying, error = self._step(*map(tf.constant, batch))
+        return {"carrying_loss": float(carrying), "flow_error_px": float(error)}
+
+    def validate(self) -> Metrics:
+        """Mean IoU of carried scores; see :class:`vssn.training.carry_judge.CarryingJudge`."""
+        return self._judge.metrics(self.model)
+
+    def is_better(self, metrics: Metrics, best: Metrics) -> bool:
+        """By the mean of those."""
+        return metrics["val_mean_iou"] > best["val_mean_iou"]
+
+    def save(self, directory: Path, best: bool) -> None:
+        """Write a TF1 checkpoint: the best as ``model.ckpt``, the last as ``modelFinal.ckpt``."""
+        save_flownets(self.model, directory, BEST_NAME if best else FINAL_NAME)

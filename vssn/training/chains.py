@@ -1,0 +1,185 @@
+"""Short chains of frames for learning to carry class scores, made from labelled stills.
+
+A chain starts with the class scores of its first frame; each later frame has labels, and the flow
+back to the frame before it. See :mod:`vssn.training.motion` for how a still is moved.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+
+from vssn.datatypes import Float32Array, UInt8Array
+from vssn.labels import NUM_CLASSES
+from vssn.preprocess import size_hw
+from vssn.streaming.warp import pixel_grid, warp
+from vssn.training.motion import (
+    MAX_OBJECTS,
+    CutOut,
+    camera_flow,
+    compose,
+    move_on_object,
+    object_motion,
+    paste,
+    random_crop,
+    recoloured,
+    sample,
+)
+from vssn.training.scoring import Scores
+from vssn.training.stills import Still
+
+SURE_SCORE, OTHER_SCORE = 240, 1  # what a network says about an object that stands out
+UNREST = 0.5  # neighbours in a video look more alike than the frames of a pair
+SLOW_SHARE = 0.3  # of the chains move at a part of the pace that pairs do
+
+
+@dataclass(frozen=True)
+class Chain:
+    """Consecutive frames, oldest first, for n steps from frame to frame.
+
+    Attributes:
+        frames_rgb: (n + 1, h, w, 3) uint8 RGB.
+        scores: (h, w, 11) uint8 class scores of the first frame, 255 for 1.
+        labels: (n, h, w) uint8 of the later frames; 11 where they are not known.
+        flow: (n, h, w, 2) float32 px, from each later frame back to the one before it.
+        weight: (n, h, w) float32, how far that flow is to be trusted.
+    """
+
+    frames_rgb: UInt8Array
+    scores: UInt8Array
+    labels: UInt8Array
+    flow: Float32Array
+    weight: Float32Array
+
+
+@dataclass(frozen=True)
+class ScoredStill:
+    """A labelled still with a segmentation network's scores.
+
+    Attributes:
+        image_rgb: (H, W, 3) uint8 RGB.
+        label: (H, W) uint8.
+        scores: (h, w, 11) uint8, 255 for 1.
+    """
+
+    image_rgb: UInt8Array
+    label: UInt8Array
+    scores: UInt8Array
+
+    @classmethod
+    def load(cls, still: Still, scores: Scores) -> ScoredStill:
+        """Read a still and have it scored.
+
+        Raises:
+            MediaError: it can't be read.
+        """
+        image_bgr, label = still.load_bgr()
+        image_rgb = np.asarray(cv2.cvtColor(image_bgr, cv2.COLOR_BGR2RGB), np.uint8)
+        return cls(image_rgb, label, scores(image_bgr))
+
+
+def moved_chain(
+    rng: np.random.Generator,
+    still: ScoredStill,
+    objects: list[CutOut],
+    hw: tuple[int, int],
+    steps: int,
+    min_share: float,
+) -> Chain:
+    """Move a still, its labels and its scores by a made-up camera, step by step.
+
+    Args:
+        rng: source of all randomness.
+        still: what is moved.
+        objects: cut-outs to choose moving objects from.
+        hw: size of the frames in px.
+        steps: from frame to frame.
+        min_share: smallest share of the still's width that is shown.
+    """
+    matrix = random_crop(rng, size_hw(still.image_rgb), hw, min_share)
+    flow = _jolted_flow(rng, hw, steps)
+    places = [where @ matrix[:, :2].T + matrix[:, 2] for where in _in_first_frame(flow)]
+    chain = Chain(
+        np.stack([sample(still.image_rgb, place) for place in places]),
+        _scores_at(still, places[0]),
+        np.stack([sample(still.label, place, cv2.INTER_NEAREST) for place in places[1:]]),
+        flow,
+        np.ones((steps, *hw), np.float32),
+    )
+    for _ in range(rng.integers(0, MAX_OBJECTS + 1) if objects else 0):
+        _add_object(rng, chain, objects[rng.integers(len(objects))])
+    return chain
+
+
+def _jolted_flow(rng: np.random.Generator, hw: tuple[int, int], steps: int) -> Float32Array:
+    """A camera's flow, repeated with a little unrest."""
+    steady = camera_flow(rng, hw) * (rng.uniform(0, 0.5) if rng.random() < SLOW_SHARE else 1)
+    pace = rng.uniform(0.8, 1.2, (steps, 1, 1, 1))
+    jolt = rng.normal(0, 0.4, (steps, 1, 1, 2))
+    return np.asarray(steady * pace + jolt, np.float32)
+
+
+def _in_first_frame(flow: Float32Array) -> Iterator[Float32Array]:
+    """Where each frame's pixels are in the first one, (h, w, 2) px."""
+    grid = pixel_grid(size_hw(flow[0]))
+    offset: Float32Array = np.zeros_like(flow[0])
+    yield grid
+    for each in flow:
+        offset = each + warp(offset, each)
+        yield grid + offset
+
+
+def _scores_at(still: ScoredStill, place: Float32Array) -> UInt8Array:
+    (rows, columns), (height, width) = size_hw(still.scores), size_hw(still.image_rgb)
+    return sample(still.scores, (place + 0.5) * (columns / width, rows / height) - 0.5)
+
+
+def _add_object(rng: np.random.Generator, chain: Chain, cut: CutOut) -> None:
+    """Put a moving object before the scene, in place; its labels and scores too."""
+    hw = size_hw(chain.scores)
+    place, back = object_motion(rng, cut, hw, 0.8)
+    opacity: list[Float32Array] = []
+    for frame in chain.frames_rgb[::-1]:
+        opacity.insert(0, paste(frame, cut, place))
+        place = compose(back, place)
+    for step in range(len(chain.flow)):
+        chain.labels[step][opacity[step + 1] > 0.5] = cut.label
+        before_and_after = (opacity[step + 1], opacity[step])
+        move_on_object(chain.flow[step], chain.weight[step], before_and_after, back)
+    own = np.where(np.arange(NUM_CLASSES) == cut.label, SURE_SCORE, OTHER_SCORE)
+    here = opacity[0] > 0
+    blend = opacity[0][here, np.newaxis]
+    chain.scores[here] = (own * blend + chain.scores[here] * (1 - blend)).astype(np.uint8)
+
+
+def mirrored(chain: Chain) -> Chain:
+    """The chain as a mirror shows it."""
+    return Chain(
+        chain.frames_rgb[:, :, ::-1],
+        chain.scores[:, ::-1],
+        chain.labels[:, :, ::-1],
+        chain.flow[:, :, ::-1] * np.array([-1, 1], np.float32),
+        chain.weight[:, :, ::-1],
+    )
+
+
+def weathered(rng: np.random.Generator, chain: Chain, displaced_share: float) -> Chain:
+    """Change the frames' colours, and the scores as if they had been carried already.
+
+    Args:
+        rng: source of all randomness.
+        chain: what is changed; it is kept itself.
+        displaced_share: how many chains' scores are displaced by a px or so, now here, now there.
+    """
+    frames = np.stack(recoloured(rng, chain.frames_rgb, UNREST))
+    scores = chain.scores
+    if rng.random() < displaced_share:
+        hw = size_hw(scores)
+        coarse = (int(rng.integers(4, 14)), int(rng.integers(5, 20)), 2)
+        miss = rng.normal(0, rng.exponential(1.2), coarse).astype(np.float32)
+        where = pixel_grid(hw) + cv2.resize(miss, hw[::-1], interpolation=cv2.INTER_LINEAR)
+        scores = sample(np.ascontiguousarray(scores), where)
+    return Chain(frames, scores, chain.labels, chain.flow, chain.weight)
