@@ -98,9 +98,7 @@ ORIGINAL_SCALE_CHANNELS = (0, 1, 2, 4, 5, 6, 8, 10, 11, 13, 18)
 _VSSN = Preset()
 _ORIGINAL = Preset(
     Conventions(segnet_input, original_flow_input_bgr, ORIGINAL_SCALE_CHANNELS),
-    StreamRules(
-        warp_scores_coarse, labels_at_scores_size, _other_colour_order, pixel_agreement
-    ),
+    StreamRules(warp_scores_coarse, labels_at_scores_size, _other_colour_order, pixel_agreement),
     DVSNET_PROPAGATION,
     partial(DynamicSchedule, fall=0.0, rise=0.0),
     second_column_frames,

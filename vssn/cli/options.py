@@ -24,7 +24,7 @@ from vssn.training.progress import LOG_FILE, NOT_CURVES, Metrics, Progress
 if TYPE_CHECKING:
     from vssn.presets import Preset
 
-DEFAULT_TARGET = 80.0
+DEFAULT_TARGET = 78.0
 PRESET_NAMES = ("vssn", "original")
 
 

@@ -56,7 +56,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         type=number,
         nargs="+",
         metavar="T",
-        help="targets to try (default: 11 from 95 to 50)",
+        help=f"targets to try (default: a dozen from 95 to 50, {DEFAULT_TARGET:g} among them)",
     )
     parser.add_argument(
         "--save_dir", type=Path, metavar="DIR", help=f"draw {PICTURE} there (default: no picture)"
@@ -82,7 +82,7 @@ def run(args: argparse.Namespace) -> int:
         args.segnet_chkpt, args.dvs_flownet_chkpt, args.decision_chkpt, plan.propagation
     )
     networks = load_networks(weights, options=runtime_options(args))
-    targets = sorted(set(args.targets or TARGETS), reverse=True)
+    targets = sorted(set(args.targets or (*TARGETS, DEFAULT_TARGET)), reverse=True)
     verdict = _judged(frames, labels, networks, plan, targets, args.quiet)
     print("\n".join(_lines(verdict)))
     _draw(args.save_dir, verdict)

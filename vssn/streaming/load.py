@@ -127,7 +127,7 @@ def make_schedule(plan: SegmenterPlan, networks: Networks) -> Schedule:
 
 
 def load_segmenter(
-    target: float = 80.0,
+    target: float = 78.0,
     segnet: str | Path | None = None,
     flownets: str | Path | None = None,
     decision: str | Path | None = None,
