@@ -149,10 +149,19 @@ def test_it_learns(task: SegnetTask, trained: Path) -> None:
     assert losses[-1] < losses[0] * 0.8
 
 
-def test_the_policy_of_mixed_precision_is_left_behind_nowhere(task: SegnetTask) -> None:
+def test_the_policy_of_mixed_precision_is_left_behind_nowhere(
+    task: SegnetTask, data_dir: Path
+) -> None:
     import keras
 
+    from vssn.models.segnet import build_segnet
+    from vssn.training.segnet import SegnetRecipe, SegnetTask
+
+    recipe = SegnetRecipe(batch_size=2, crop_hw=(64, 64), mixed_precision=True)
+    stills = list_stills(data_dir, "train"), list_stills(data_dir, "val")
+    mixed = SegnetTask(*stills, recipe, 6, build_segnet(HW)).model
     assert keras.config.dtype_policy().name == "float32"
-    assert task.model.get_layer("conv1").compute_dtype == "bfloat16"
-    assert task.model.get_layer("logits").compute_dtype == "float32"
-    assert {str(np.asarray(v).dtype) for v in task.model.weights} == {"float32"}
+    assert mixed.get_layer("conv1").compute_dtype == "bfloat16"
+    assert mixed.get_layer("logits").compute_dtype == "float32"
+    assert {str(np.asarray(v).dtype) for v in mixed.weights} == {"float32"}
+    assert task.model.get_layer("conv1").compute_dtype == "float32"

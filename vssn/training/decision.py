@@ -189,6 +189,8 @@ class DecisionTask:
 
     def predict(self, features: Float32Array) -> Float32Array:
         """(N,) expected scores of (N, 4, 5, 384) features."""
+        if not len(features):  # which Keras can't predict
+            return np.empty(0, np.float32)
         scores = self.model.predict(features, batch_size=JUDGE_BATCH, verbose=0)
         return scores[:, 0]  # type: ignore[no-any-return]
 
