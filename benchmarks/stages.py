@@ -80,7 +80,9 @@ def steps(networks: Networks) -> dict[str, Callable[[np.ndarray], float]]:
     """A frame segmented, warped by FlowNetS, carried by DIS: each returns its seconds."""
     by_network = NetworkScore(networks.decision)
 
-    def timed(schedule: Schedule, flow: FlowNetwork, propagate: Propagate):
+    def timed(
+        schedule: Schedule, flow: FlowNetwork, propagate: Propagate
+    ) -> Callable[[np.ndarray], float]:
         segmenter = AdaptiveSegmenter(networks.segmentation, flow, schedule, propagate=propagate)
 
         def step(frame: np.ndarray) -> float:

@@ -41,10 +41,26 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="FILE",
         help="start all of the network from these instead, to train it further",
     )
+    _add_recipe_arguments(parser)
+    parser.add_argument(
+        "--validate_every", type=positive, default=4, help="epochs (default: %(default)s)"
+    )
+    parser.add_argument(
+        "--save_dir",
+        type=Path,
+        default=Path("resnet50_segnet_model"),
+        help="where model, log and plot go (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--resume", action="store_true", help="go on with the interrupted training in --save_dir"
+    )
+    add_quiet_argument(parser)
+
+
+def _add_recipe_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--epochs", type=positive, default=48, help="(default: %(default)s)")
     parser.add_argument("--batch_size", type=positive, default=6, help="(default: %(default)s)")
-    rates = (("encoder", 2e-4), ("decoder", 1e-3))
-    for part, rate in rates:
+    for part, rate in (("encoder", 2e-4), ("decoder", 1e-3)):
         parser.add_argument(
             f"--{part}_rate",
             type=positive_number,
@@ -64,19 +80,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="auto takes bf16 where the processor computes in it (default: %(default)s)",
     )
     parser.add_argument("--seed", type=int, default=1, help="(default: %(default)s)")
-    parser.add_argument(
-        "--validate_every", type=positive, default=4, help="epochs (default: %(default)s)"
-    )
-    parser.add_argument(
-        "--save_dir",
-        type=Path,
-        default=Path("resnet50_segnet_model"),
-        help="where model, log and plot go (default: %(default)s)",
-    )
-    parser.add_argument(
-        "--resume", action="store_true", help="go on with the interrupted training in --save_dir"
-    )
-    add_quiet_argument(parser)
 
 
 def run(args: argparse.Namespace) -> int:
