@@ -136,7 +136,7 @@ def test_auto_takes_what_the_processor_is_good_at(
     byte_products: bool,
     expected: str,
 ) -> None:
-    monkeypatch.setattr(openvino_networks, "_has_byte_products", lambda: byte_products)
+    monkeypatch.setattr(openvino_networks, "multiplies_bytes", lambda: byte_products)
     assert choose_precision(wanted, capabilities, calibrated) == expected
 
 
@@ -145,17 +145,6 @@ def test_impossible_precisions_are_refused() -> None:
         choose_precision("bf16", ["FP32"], True)
     with pytest.raises(BadInputError, match="calibration"):
         choose_precision("int8", ["INT8"], False)
-
-
-def test_byte_products_are_read_off_the_processors_flags(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
-    for flags, expected in (("fpu sse avx2", False), ("fpu avx_vnni", True)):
-        (tmp_path / "cpuinfo").write_text(f"processor: 0\nflags: {flags}\n")
-        monkeypatch.setattr(openvino_networks, "CPU_FLAGS", tmp_path / "cpuinfo")
-        assert openvino_networks._has_byte_products() is expected
-    monkeypatch.setattr(openvino_networks, "CPU_FLAGS", tmp_path / "missing")
-    assert not openvino_networks._has_byte_products()
 
 
 def test_wrong_weights_and_threads_are_refused(folder: Path, tmp_path: Path) -> None:

@@ -93,7 +93,8 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _task(args: argparse.Namespace) -> tuple[SegnetTask, str]:
-    from vssn.runtime.startup import computes_bfloat16, start_tensorflow
+    from vssn.runtime.processor import computes_bfloat16
+    from vssn.runtime.startup import start_tensorflow
     from vssn.training.stills import list_stills
 
     stills, val = list_stills(args.data_dir, "train"), list_stills(args.data_dir, "val")

@@ -22,6 +22,7 @@ from vssn.errors import BadInputError, CheckpointError
 from vssn.files import atomic_path
 from vssn.preprocess import SEGNET_INPUT_HW
 from vssn.runtime.openvino_segnet import IMAGE_RANGE, build_segnet_graph, segnet_image
+from vssn.runtime.processor import byte_weight_limit
 from vssn.runtime.quantisation import ACTIVATION_LEVELS, Layers, Ranges
 
 logger = logging.getLogger(__name__)
@@ -113,7 +114,7 @@ def calibrate(
 def _labels(
     weights: Weights, ranges: Ranges, frames_bgr: Sequence[UInt8Array], input_hw: tuple[int, int]
 ) -> npt.NDArray[np.intp]:
-    graph = build_segnet_graph(weights, input_hw, Layers(ranges))
+    graph = build_segnet_graph(weights, input_hw, Layers(ranges, byte_weight_limit()))
     scores = {"scores": graph.get_results()[0].input_value(0)}
     return np.stack([np.argmax(values, -1) for _, values in _run(scores, graph, frames_bgr)])
 

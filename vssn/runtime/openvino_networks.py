@@ -26,14 +26,12 @@ from vssn.runtime.openvino_flow import (
 )
 from vssn.runtime.openvino_frozen import build_frozen_graph
 from vssn.runtime.openvino_segnet import build_segnet_graph, segnet_image
+from vssn.runtime.processor import byte_weight_limit, multiplies_bytes
 from vssn.runtime.quantisation import Layers
 
 logger = logging.getLogger(__name__)
 
 CompiledModel = Any  # openvino.CompiledModel, which comes without types
-CPU_FLAGS = Path("/proc/cpuinfo")
-# Without these, products of bytes are added up in 16 bits, which overflow.
-BYTE_PRODUCTS = ("avx512_vnni", "avx_vnni", "amx_int8", "asimddp")
 
 
 class OpenVINOSegmentation:
@@ -130,15 +128,6 @@ class OpenVINODecision:
         return float(self._request.get_output_tensor().data[0, 0])
 
 
-def _has_byte_products() -> bool:
-    """Whether the processor adds products of bytes without overflow; where unknown, it doesn't."""
-    try:
-        flags = CPU_FLAGS.read_text(encoding="ascii", errors="replace").split()
-    except OSError:
-        return False
-    return not set(flags).isdisjoint(BYTE_PRODUCTS)
-
-
 def choose_precision(wanted: Precision, capabilities: list[str], calibrated: bool) -> Precision:
     """Decide how the networks compute.
 
@@ -155,7 +144,7 @@ def choose_precision(wanted: Precision, capabilities: list[str], calibrated: boo
     """
     has_bf16 = "BF16" in capabilities
     if wanted == "auto":
-        if calibrated and (has_bf16 or _has_byte_products()):
+        if calibrated and (has_bf16 or multiplies_bytes()):
             return "int8"
         return "bf16" if has_bf16 else "f32"
     if wanted == "bf16" and not has_bf16:
@@ -233,15 +222,18 @@ class OpenVINOLoader:
         frozen = path.suffix == ".pb"
         ranges = None if frozen else read_ranges(path)
         chosen = choose_precision(self._wanted, self._capabilities, ranges is not None)
-        used = ranges if ranges and chosen == "int8" else {}
+        layers = Layers()
+        if ranges and chosen == "int8":
+            layers = Layers(ranges, byte_weight_limit())
 
         def build() -> ov.Model:
             if frozen:
                 return build_frozen_graph(path)
-            return build_segnet_graph(read_segnet(path), input_hw, Layers(used))
+            return build_segnet_graph(read_segnet(path), input_hw, layers)
 
         input_hw = SEGNET_INPUT_HW if frozen else segnet_input_hw(path)
-        key = _key(path, ranges=dict(used), suffix=path.suffix, input_hw=input_hw)
+        quantised = {"ranges": dict(layers.ranges), "weight_limit": layers.weight_limit}
+        key = _key(path, **quantised, suffix=path.suffix, input_hw=input_hw)
         self.name = f"OpenVINO {self._version} {chosen}"
         return OpenVINOSegmentation(self._cache(chosen).load("segnet", key, build))
 

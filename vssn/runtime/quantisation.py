@@ -12,16 +12,16 @@ import openvino.opset13 as ops
 from vssn.datatypes import Float32Array
 from vssn.runtime.folding import Linear
 from vssn.runtime.openvino_graph import Node, Padding, biased, convolve, kernel_constant, same
+from vssn.runtime.processor import FULL_LIMIT
 
-WEIGHT_LIMIT = 127
 ACTIVATION_LEVELS = 256
 
 Ranges = Mapping[str, tuple[float, float]]
 
 
-def _rounded(kernel: Float32Array) -> tuple[npt.NDArray[np.int8], Float32Array]:
+def _rounded(kernel: Float32Array, limit: int) -> tuple[npt.NDArray[np.int8], Float32Array]:
     """A kernel (h, w, inputs, outputs) in steps of a scale (outputs,), symmetric."""
-    scale = np.abs(kernel).max(axis=(0, 1, 2)) / np.float32(WEIGHT_LIMIT)
+    scale = np.abs(kernel).max(axis=(0, 1, 2)) / np.float32(limit)
     scale = np.where(scale > 0, scale, 1).astype(np.float32)
     return np.rint(kernel / scale).astype(np.int8), scale
 
@@ -37,10 +37,13 @@ class Layers:
 
     Attributes:
         ranges: lowest and highest value of each tensor to be quantised, by its name.
+        weight_limit: largest weight in steps; see
+            :func:`vssn.runtime.processor.byte_weight_limit`.
         tensors: every named tensor of the graph built so far, not quantised, for calibration.
     """
 
     ranges: Ranges = field(default_factory=dict)
+    weight_limit: int = FULL_LIMIT
     tensors: dict[str, Node] = field(default_factory=dict)
 
     def named(self, name: str, x: Node) -> Node:
@@ -74,7 +77,7 @@ class Layers:
         if source not in self.ranges:
             y = convolve(x, kernel_constant(linear.kernel), strides, padding)
             return biased(y, linear.bias)
-        steps, scale = _rounded(linear.kernel)
+        steps, scale = _rounded(linear.kernel, self.weight_limit)
         y = convolve(x, _eight_bit_constant(steps, scale), strides, padding)
         if usual is None:
             return biased(y, linear.bias)

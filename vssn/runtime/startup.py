@@ -46,10 +46,3 @@ def start_tensorflow(threads: int | None = None) -> None:
     if threads is not None:
         tf.config.threading.set_intra_op_parallelism_threads(threads)
     keras.utils.disable_interactive_logging()
-
-
-def computes_bfloat16() -> bool:
-    """Whether the processor computes in bfloat16, rather than imitating it ten times slower."""
-    import openvino as ov
-
-    return "BF16" in ov.Core().get_property("CPU", "OPTIMIZATION_CAPABILITIES")

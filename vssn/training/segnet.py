@@ -52,7 +52,7 @@ class SegnetRecipe:
         seed: of all random choices.
         mixed_precision: compute in bfloat16, keep variables in float32. Ten times slower than
             float32 on a processor that only imitates it; see
-            :func:`vssn.runtime.startup.computes_bfloat16`.
+            :func:`vssn.runtime.processor.computes_bfloat16`.
         views: augmentation.
     """
 
