@@ -53,6 +53,12 @@ def resize_nearest(labels: UInt8Array, hw: tuple[int, int]) -> UInt8Array:
     return np.asarray(resized, np.uint8)
 
 
+def resize_nearest_centred(labels: UInt8Array, hw: tuple[int, int]) -> UInt8Array:
+    """Resize (h, w) labels to the nearest by pixel centres, as :func:`resize_bilinear` has them."""
+    resized = cv2.resize(labels, (hw[1], hw[0]), interpolation=cv2.INTER_NEAREST_EXACT)
+    return np.asarray(resized, np.uint8)
+
+
 def _resized_rgb(frame_bgr: UInt8Array, hw: tuple[int, int]) -> UInt8Array:
     # Turning the colours after the resize touches fewer pixels for every frame larger than hw.
     small = resize_bilinear(frame_bgr, hw)

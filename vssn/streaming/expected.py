@@ -6,7 +6,6 @@ import math
 from typing import Protocol
 
 import cv2
-import numpy as np
 
 from vssn.checkpoints.score_fit import IDENTITY, UNFITTED, PathFit, ScoreMap
 from vssn.datatypes import Float32Array
@@ -88,8 +87,8 @@ def motion_pct(flow: Float32Array) -> float:
     """
     coarse = flow if size_hw(flow) == COARSE_HW else resize_flow(flow, COARSE_HW)
     length = cv2.magnitude(coarse[..., 0], coarse[..., 1]).mean()
-    across = np.abs(coarse[:, 1:] - coarse[:, :-1]).sum(-1).mean()
-    down = np.abs(coarse[1:] - coarse[:-1]).sum(-1).mean()
+    across = cv2.norm(coarse[:, 1:], coarse[:, :-1], cv2.NORM_L1) / coarse[:, 1:, 0].size
+    down = cv2.norm(coarse[1:], coarse[:-1], cv2.NORM_L1) / coarse[1:, :, 0].size
     cells = (length + ROUGHNESS_WEIGHT * (across + down)) / 2
     return float(cells) * 100 / COARSE_HW[1]
 
