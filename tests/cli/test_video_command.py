@@ -125,6 +125,35 @@ def test_or_on_their_masks(argv: list[str], tmp_path: Path, false: str) -> None:
     assert not (tmp_path / "out/output-video-original.avi").exists()
 
 
+@pytest.mark.usefixtures("fake_networks")
+def test_none_writes_nothing_but_the_figures(
+    argv: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    before = sorted(tmp_path.rglob("*.avi"))
+    assert main([*argv, "--save_dir", "none"]) == 0
+    assert sorted(tmp_path.rglob("*.avi")) == before
+    assert "Segmentation steps" in capsys.readouterr().out
+
+
+@pytest.mark.usefixtures("fake_networks")
+def test_an_error_while_drawing_ends_the_run_and_keeps_the_frames_before(
+    argv: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    drawn = []
+
+    def fail(*_: object) -> list[object]:
+        drawn.append(1)
+        if len(drawn) == 4:
+            raise RuntimeError("no ink")
+        return []
+
+    monkeypatch.setattr("vssn.scene.annotate.measure", fail)
+    with pytest.raises(RuntimeError, match="no ink"):
+        main(argv)
+    _, frames = read(tmp_path / "out/output-video-original.avi")
+    assert len(frames) == 3
+
+
 def test_a_camera_half_described_is_refused(argv: list[str], refuses: Callable[..., str]) -> None:
     refuses([*argv, "--focal_px", "800"], "--camera_height_m")
 

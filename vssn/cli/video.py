@@ -13,6 +13,7 @@ from vssn.cli.options import (
     add_output_arguments,
     boolean,
     check_summary,
+    directory_or_none,
     number,
     positive_number,
     progress,
@@ -23,7 +24,8 @@ from vssn.cli.options import (
 from vssn.files import check_writable
 
 if TYPE_CHECKING:
-    from vssn.datatypes import VideoInfo
+    from vssn.datatypes import FrameResult, UInt8Array, VideoInfo
+    from vssn.media.pipeline import WriteBehind
     from vssn.media.video import VideoSource
     from vssn.presets import Preset
     from vssn.runtime.load import RuntimeOptions, WeightPaths
@@ -52,9 +54,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--save_dir",
-        type=Path,
+        type=directory_or_none,
         default=Path("video-output"),
-        help="where the video goes (default: %(default)s)",
+        metavar="DIR|none",
+        help="where the video goes; none writes nothing (default: %(default)s)",
     )
     parser.add_argument(
         "--focal_px", type=positive_number, help="the camera's focal length, for true distances"
@@ -75,7 +78,7 @@ class VideoJob:
     """What to annotate and how."""
 
     source: VideoSource
-    output: Path
+    output: Path | None
     annotator: Annotator
     preset: Preset
     plan: SegmenterPlan
@@ -91,13 +94,14 @@ def run(args: argparse.Namespace) -> int:
     from vssn.scene.annotate import Annotator
 
     check_summary(args.summary)
-    check_writable(args.save_dir)
+    if args.save_dir:
+        check_writable(args.save_dir)
     preset = VIDEO_PRESETS[args.preset]
     plan = segmenter_plan(args, preset)
     weights = WeightPaths.locate(
         args.segnet_chkpt, args.dvs_flownet_chkpt, args.decision_chkpt, plan.propagation
     )
-    output = args.save_dir / OUTPUT_NAMES[args.process_original]
+    output = args.save_dir and args.save_dir / OUTPUT_NAMES[args.process_original]
     with VideoSource(args.video_file) as source:
         annotator = Annotator(source.info, args.process_original, _camera(args, source.info))
         job = VideoJob(source, output, annotator, preset, plan, runtime_options(args), args.quiet)
@@ -126,25 +130,37 @@ def _camera(args: argparse.Namespace, info: VideoInfo) -> Camera | None:
 
 def annotate(job: VideoJob, weights: WeightPaths) -> dict[str, Any]:
     """Annotate a video; print and return the figures."""
-    from vssn.media.pipeline import WriteBehind, read_ahead
-    from vssn.media.video import VideoSink
+    from vssn.media.pipeline import read_ahead
     from vssn.runtime.load import load_networks
 
     networks = load_networks(weights, job.preset.conventions, job.options)
     segmenter = job.plan.build(networks)
     info = job.source.info
-    sink = VideoSink(job.output, info)
     with ExitStack() as stack:
-        # Runs also on Ctrl-C or an error: the video is then closed and holds what was written.
-        stack.callback(lambda: sink.frames and print(f"{job.output}: {sink.frames} frames"))
-        writer = stack.enter_context(WriteBehind(sink))
+        writer = _writer(job, stack)
         statistics = job.preset.make_statistics()
         frames = read_ahead(iter(job.source))
         for frame in progress(frames, info.total_frames, job.quiet):
             result = segmenter.step(frame)
             statistics.add(result)
-            writer.write(job.annotator.draw(frame, result))
+            if writer is not None:
+                writer.write((frame, result))
     statistics.stop()
     print("\n".join(statistics.lines()))
     provenance = {"runtime": networks.runtime, "weights": weights.sha256()}
     return {**statistics.summary(), **job.plan.propagation.summary(), **provenance}
+
+
+def _writer(job: VideoJob, stack: ExitStack) -> WriteBehind[tuple[UInt8Array, FrameResult]] | None:
+    """Start drawing and encoding, each in a thread of its own; the stack ends them."""
+    from vssn.media.pipeline import WriteBehind
+    from vssn.media.video import VideoSink
+    from vssn.scene.annotate import DrawingSink
+
+    if job.output is None:
+        return None
+    sink = VideoSink(job.output, job.source.info)
+    # Runs also on Ctrl-C or an error: the video is then closed and holds what was written.
+    stack.callback(lambda: sink.frames and print(f"{job.output}: {sink.frames} frames"))
+    encoder = stack.enter_context(WriteBehind(sink))
+    return stack.enter_context(WriteBehind(DrawingSink(job.annotator, encoder)))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from vssn.datatypes import FrameResult, UInt8Array, VideoInfo
+from vssn.media.pipeline import Sink
 from vssn.scene.distance import Camera, measure
 from vssn.scene.draw import colour_mask_bgr, draw_objects
 from vssn.scene.objects import find_objects
@@ -35,3 +36,24 @@ class Annotator:
         canvas = frame_bgr if self._on_original else colour_mask_bgr(result.labels)
         draw_objects(canvas, measure(find_objects(result.labels), self._camera))
         return canvas
+
+
+class DrawingSink(Sink[tuple[UInt8Array, FrameResult]]):
+    """Draws each frame's objects and hands the picture on.
+
+    Args:
+        annotator: draws; on the frames in place, unless masks are wanted.
+        sink: takes the pictures; closed with this.
+    """
+
+    def __init__(self, annotator: Annotator, sink: Sink[UInt8Array]) -> None:
+        self._annotator = annotator
+        self._sink = sink
+
+    def write(self, item: tuple[UInt8Array, FrameResult], /) -> None:
+        """Draw a frame, (H, W, 3) uint8 BGR, with its result."""
+        self._sink.write(self._annotator.draw(*item))
+
+    def close(self) -> None:
+        """Close the sink."""
+        self._sink.close()
