@@ -1,83 +1,33 @@
-"""Time a segmented and a carried frame: the plain Keras model against each runtime and precision.
+"""What a frame costs, segmented and carried, as far as its class scores.
 
-A frame is carried by FlowNetS from the key frame, with the decision network's score, or by DIS from
-the frame before, with the score of the path; the baseline of both is FlowNetS in plain Keras.
-
-All contestants take turns in one run on the same real frames; medians, and the ratio to the plain
-Keras float32 step (a ``tf.function`` of the model as it is built) in the same run:
-
-    python benchmarks/stages.py --frames VIDEO_OR_FOLDER
+By FlowNetS it is carried from the key frame, with the decision network's score; by DIS from the
+frame before, with the score of the path. The baseline of both is FlowNetS in plain Keras.
 """
 
 from __future__ import annotations
 
-import argparse
-import json
 import math
 import time
-from collections.abc import Callable, Iterator
-from itertools import islice
-from pathlib import Path
+from collections.abc import Callable, Sequence
 
 import numpy as np
+from contestants import BASELINE, ONE_THREAD, RUNTIMES, contestants, plain_keras
 
-from vssn.cli.demo import demo_clip
 from vssn.datatypes import Propagate
-from vssn.errors import BadInputError
-from vssn.media.clip import iter_clip
-from vssn.preprocess import VSSN_CONVENTIONS
 from vssn.runtime.dis import DISFlow
-from vssn.runtime.load import Networks, RuntimeOptions, WeightPaths, load_networks
+from vssn.runtime.load import Networks, WeightPaths
 from vssn.runtime.protocols import FlowNetwork
-from vssn.runtime.startup import start_tensorflow
 from vssn.streaming.expected import NetworkScore, PathScore
 from vssn.streaming.schedule import DynamicSchedule, Schedule, TargetSchedule
 from vssn.streaming.segmenter import AdaptiveSegmenter
 
-BASELINE = "Keras tf.function f32"
 STAGES = ("segmented", "FlowNetS", "DIS")
-# Either way of carrying is measured against what a plain Keras step by FlowNetS takes.
 WARPED_BASELINE = {"DIS": "FlowNetS"}
-CONTESTANTS = {
-    "TensorFlow frozen f32": RuntimeOptions("tensorflow", "f32"),
-    "OpenVINO f32": RuntimeOptions("openvino", "f32"),
-    "OpenVINO bf16": RuntimeOptions("openvino", "bf16"),
-    "OpenVINO int8": RuntimeOptions("openvino", "int8"),
-}
-
-
-def plain_keras(paths: WeightPaths) -> Networks:
-    """The three networks as any Keras user would run them."""
-    start_tensorflow()
-    import tensorflow as tf
-
-    from vssn.runtime import tensorflow as runtime
-
-    def call(model: object) -> Callable[..., list[object]]:
-        step = tf.function(lambda *x: model(x[0] if len(x) == 1 else list(x), training=False))
-
-        def run(*inputs: object) -> list[object]:
-            outputs = step(*inputs)
-            return list(outputs) if isinstance(outputs, list | tuple) else [outputs]
-
-        return run
-
-    frozen, runtime.freeze = runtime.freeze, call
-    try:
-        loader = runtime.TensorFlowLoader()
-        networks = Networks(
-            loader.segmentation(paths.segnet),
-            loader.flow(paths.flownets),
-            loader.decision(paths.decision),
-            BASELINE,
-        )
-    finally:
-        runtime.freeze = frozen
-    return networks
+WARM_UP = 2  # rounds, which hold the warping segmenters' key frames too
 
 
 def steps(networks: Networks) -> dict[str, Callable[[np.ndarray], float]]:
-    """A frame segmented, warped by FlowNetS, carried by DIS: each returns its seconds."""
+    """By stage: processes a frame and returns its seconds."""
     by_network = NetworkScore(networks.decision)
 
     def timed(
@@ -103,44 +53,29 @@ def steps(networks: Networks) -> dict[str, Callable[[np.ndarray], float]]:
     }
 
 
-def contestants(paths: WeightPaths) -> Iterator[tuple[str, dict[str, Callable]]]:
-    """The baseline and whatever this processor can run."""
-    yield BASELINE, steps(plain_keras(paths))
-    for name, options in CONTESTANTS.items():
-        try:
-            yield name, steps(load_networks(paths, VSSN_CONVENTIONS, options))
-        except BadInputError as error:
-            print(f"left out: {name} ({error})")
-
-
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--frames", type=Path, help="(default: the demo clip)")
-    parser.add_argument("--rounds", type=int, default=15)
-    parser.add_argument("--output", type=Path, help="JSON of the medians in ms")
-    args = parser.parse_args()
-    frames = list(islice(iter_clip(args.frames or demo_clip()), args.rounds + 2))
+def measure(frames: Sequence[np.ndarray]) -> dict[str, dict[str, float]]:
+    """Median ms by contestant and stage; all take turns on each frame."""
     paths = WeightPaths.locate()
-    rivals = dict(contestants(paths))
+    rivals = {BASELINE: steps(plain_keras(paths))}
+    rivals |= {n: steps(found) for n, found in contestants(paths, RUNTIMES | ONE_THREAD)}
     seconds: dict[tuple[str, str], list[float]] = {}
     for frame in frames:
         for name, stages in rivals.items():
             for stage, run in stages.items():
                 seconds.setdefault((name, stage), []).append(run(frame))
-    # The first two rounds warm up, and hold the warping segmenters' key frames.
-    ms = {key: float(np.median(values[2:]) * 1000) for key, values in seconds.items()}
-    baseline = {stage: ms[BASELINE, WARPED_BASELINE.get(stage, stage)] for stage in STAGES}
-    print(f"| {'runtime':22} | {' | '.join(f'{stage}, ms | ratio' for stage in STAGES)} |")
-    print("| --- " * (1 + 2 * len(STAGES)) + "|")
-    for name in rivals:
+    return {
+        name: {s: float(np.median(seconds[name, s][WARM_UP:]) * 1000) for s in STAGES}
+        for name in rivals
+    }
+
+
+def table(ms: dict[str, dict[str, float]]) -> list[str]:
+    """With the ratio to plain Keras in the same run."""
+    columns = " | ".join(f"{stage}, ms | ratio" for stage in STAGES)
+    lines = [f"| runtime | {columns} |", "| --- " * (1 + 2 * len(STAGES)) + "|"]
+    for name, row in ms.items():
         cells = [
-            f"{ms[name, stage]:.1f} | {baseline[stage] / ms[name, stage]:.1f}" for stage in STAGES
+            f"{row[s]:.1f} | {ms[BASELINE][WARPED_BASELINE.get(s, s)] / row[s]:.1f}" for s in STAGES
         ]
-        print(f"| {name:22} | {' | '.join(cells)} |")
-    if args.output:
-        table = {name: {stage: ms[name, stage] for stage in STAGES} for name in rivals}
-        args.output.write_text(json.dumps(table, indent=2) + "\n")
-
-
-if __name__ == "__main__":
-    main()
+        lines.append(f"| {name} | {' | '.join(cells)} |")
+    return lines

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import cv2
 import numpy as np
+import numpy.typing as npt
 
 from vssn.datatypes import Box, SceneObject, UInt8Array
 from vssn.labels import LABELS, PALETTE_RGB
@@ -14,6 +15,7 @@ from vssn.preprocess import size_hw
 
 FONT = cv2.FONT_HERSHEY_SIMPLEX
 Colour = tuple[int, int, int]
+BoolArray = npt.NDArray[np.bool_]
 WHITE: Colour = (255, 255, 255)
 BLACK: Colour = (0, 0, 0)
 
@@ -95,28 +97,29 @@ def object_text(found: SceneObject) -> str:
     return f"{name} {found.distance_m:.2f} m{'' if found.calibrated else '?'}"
 
 
-def _overlaps(a: Box, b: Box) -> bool:
-    return a.left < b.right and b.left < a.right and a.top < b.bottom and b.top < a.bottom
+def _window(taken: BoolArray, place: Box) -> BoolArray:
+    return taken[place.top : place.bottom, place.left : place.right]
 
 
-def _place(box: Box, size_wh: tuple[int, int], frame_hw: tuple[int, int], taken: list[Box]) -> Box:
+def _place(box: Box, size_wh: tuple[int, int], taken: BoolArray) -> Box:
     """Above, below or inside the box, whichever is free, and always inside the frame."""
     width, height = size_wh
-    left = max(0, min(box.left, frame_hw[1] - width))
+    left = max(0, min(box.left, taken.shape[1] - width))
     places = []
     for top in (box.top - height, box.bottom, box.top, box.bottom - height):
-        top = max(0, min(top, frame_hw[0] - height))
+        top = max(0, min(top, taken.shape[0] - height))
         places.append(Box(left, top, left + width, top + height))
-    free = (place for place in places if not any(_overlaps(place, other) for other in taken))
+    # By pixel, not by comparing with each tag so far: that would grow with the objects' square.
+    free = (place for place in places if not _window(taken, place).any())
     return next(free, places[0])
 
 
-def _tag(found: SceneObject, style: _Style, frame_hw: tuple[int, int], taken: list[Box]) -> _Tag:
+def _tag(found: SceneObject, style: _Style, taken: BoolArray) -> _Tag:
     text = object_text(found)
     (width, height), baseline = cv2.getTextSize(text, FONT, style.font_scale, style.text_line)
     size_wh = (width + 2 * style.pad, height + baseline + 2 * style.pad)
-    place = _place(found.box, size_wh, frame_hw, taken)
-    taken.append(place)
+    place = _place(found.box, size_wh, taken)
+    _window(taken, place)[...] = True
     return _Tag(text, place, baseline, _colour_bgr(found.label))
 
 
@@ -158,11 +161,8 @@ def draw_objects(image_bgr: UInt8Array, objects: Sequence[SceneObject]) -> None:
         objects: in px of this image.
     """
     style = _Style.of(image_bgr.shape[0])
-    taken: list[Box] = []
-    tags = [
-        _tag(found, style, size_hw(image_bgr), taken)
-        for found in sorted(objects, key=_nearest_first)
-    ]
+    taken = np.zeros(size_hw(image_bgr), np.bool_)
+    tags = [_tag(found, style, taken) for found in sorted(objects, key=_nearest_first)]
     for found in objects:
         _draw_box(image_bgr, found, style)
     for tag in reversed(tags):

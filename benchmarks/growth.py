@@ -1,0 +1,160 @@
+"""How cost grows with the frame's size, the video's length, the classes and the objects."""
+
+from __future__ import annotations
+
+import tempfile
+import time
+from collections.abc import Callable, Sequence
+from itertools import cycle, islice
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from vssn.datatypes import FlowEstimate, Propagate, VideoInfo
+from vssn.media.pipeline import WriteBehind, read_ahead
+from vssn.media.video import VideoSink
+from vssn.runtime.dis import DISFlow
+from vssn.runtime.load import RuntimeOptions, WeightPaths, load_segmentation
+from vssn.scene.annotate import Annotator, DrawingSink
+from vssn.scene.distance import Camera
+from vssn.scene.distance import measure as measure_distances
+from vssn.scene.draw import draw_objects
+from vssn.scene.objects import find_objects
+from vssn.streaming.expected import PathScore
+from vssn.streaming.schedule import TargetSchedule
+from vssn.streaming.scores import labels_from_scores
+from vssn.streaming.segmenter import AdaptiveSegmenter
+from vssn.streaming.warp import warp_scores
+
+SIZES = ((180, 320), (360, 640), (720, 1280), (1080, 1920), (2160, 3840))
+LENGTH, PART = 10_000, 1_000
+LENGTH_HW = (360, 640)
+CLASSES = (11, 22, 44, 88)
+OBJECTS = (10, 100, 1000)
+REPEATS = 15
+GRID_HW = (208, 304)
+Row = dict[str, float]
+
+
+def _ms(call: Callable[[], object]) -> float:
+    seconds = []
+    for _ in range(REPEATS):
+        start = time.perf_counter()
+        call()
+        seconds.append(time.perf_counter() - start)
+    return float(np.median(seconds)) * 1000
+
+
+def _resident_mib() -> float:
+    pages = int(Path("/proc/self/statm").read_text().split()[1])
+    return pages * 4096 / 2**20
+
+
+def _segmenter(target: float) -> AdaptiveSegmenter:
+    network = load_segmentation(WeightPaths.locate().segnet, options=RuntimeOptions())
+    schedule = TargetSchedule(PathScore(), target)
+    return AdaptiveSegmenter(network, DISFlow(), schedule, propagate=Propagate.CHAIN)
+
+
+def by_size(frames: Sequence[np.ndarray]) -> list[Row]:
+    """Median ms of a segmented and a carried frame, and of drawing, by the frame's pixels."""
+    rows = []
+    for height, width in SIZES:
+        large = [cv2.resize(frame, (width, height)) for frame in frames[:REPEATS]]
+        row: Row = {"width": width, "height": height}
+        for name, target in (("segmented_ms", 100.0), ("carried_ms", 0.0)):
+            segmenter, following = _segmenter(target), cycle(large)
+            segmenter.step(next(following))
+            row[name] = _ms(lambda: segmenter.step(next(following)))  # noqa: B023
+        result = segmenter.step(large[0])
+        annotator = Annotator(VideoInfo(width, height, 25.0, None), on_original=True)
+        row["drawn_ms"] = _ms(lambda: annotator.draw(large[0], result))  # noqa: B023
+        rows.append(row)
+    return rows
+
+
+def by_length(frames: Sequence[np.ndarray]) -> list[Row]:
+    """Memory and time per frame of the whole chain, in parts of a long video.
+
+    Reading is from memory; every frame after the first is carried, drawn and written.
+    """
+    small = [cv2.resize(frame, LENGTH_HW[::-1]) for frame in frames]
+    info = VideoInfo(LENGTH_HW[1], LENGTH_HW[0], 25.0, LENGTH)
+    segmenter = _segmenter(0.0)
+    rows: list[Row] = []
+    with tempfile.TemporaryDirectory() as folder:
+        sink = VideoSink(Path(folder, "long.avi"), info)
+        drawing = DrawingSink(Annotator(info, on_original=True), WriteBehind(sink))
+        with WriteBehind(drawing) as writer:
+            start = time.perf_counter()
+            source = read_ahead(frame.copy() for frame in islice(cycle(small), LENGTH))
+            for index, frame in enumerate(source, start=1):
+                writer.write((frame, segmenter.step(frame)))
+                if index % PART == 0:
+                    spent = time.perf_counter() - start
+                    rows.append(
+                        {
+                            "frames": index,
+                            "ms": spent / PART * 1000,
+                            "resident_mib": _resident_mib(),
+                        }
+                    )
+                    start = time.perf_counter()
+    return rows
+
+
+def by_classes() -> list[Row]:
+    """Median ms of warping and of picking labels by the number of classes."""
+    rng = np.random.default_rng(0)
+    flow = np.full((*GRID_HW, 2), 1.3, np.float32)
+    rows = []
+    for classes in CLASSES:
+        blobs = cv2.resize(rng.random((13, 19, classes), np.float32), GRID_HW[::-1])
+        carried = _ms(lambda: warp_scores(blobs, FlowEstimate(flow, None)))  # noqa: B023
+        labels = _ms(lambda: labels_from_scores(blobs, (720, 960)))  # noqa: B023
+        rows.append({"classes": classes, "warp_ms": carried, "labels_ms": labels})
+    return rows
+
+
+def by_objects() -> list[Row]:
+    """Median ms of finding, measuring and drawing by the number of objects in the frame."""
+    rows = []
+    camera = Camera.default(1920, 1080)
+    canvas = np.zeros((1080, 1920, 3), np.uint8)
+    for count in OBJECTS:
+        labels = np.full((1080, 1920), 3, np.uint8)
+        side = int(np.ceil(count**0.5))
+        for index in range(count):
+            y, x = divmod(index, side)
+            top, left = y * 1080 // side, x * 1920 // side
+            labels[top : top + 540 // side, left : left + 960 // side] = 8
+
+        def run() -> None:
+            found = find_objects(labels, min_area_share=0.0)  # noqa: B023
+            draw_objects(canvas, measure_distances(found, camera))
+
+        rows.append({"objects": count, "ms": _ms(run)})
+    return rows
+
+
+def measure(frames: Sequence[np.ndarray]) -> dict[str, list[Row]]:
+    return {
+        "size": by_size(frames),
+        "classes": by_classes(),
+        "objects": by_objects(),
+        "length": by_length(frames),
+    }
+
+
+def table(grown: dict[str, list[Row]]) -> list[str]:
+    lines = []
+    for rows in grown.values():
+        names = list(rows[0])
+        lines += [f"| {' | '.join(name.replace('_', ' ') for name in names)} |"]
+        lines += ["| --- " * len(names) + "|"]
+        for row in rows:
+            cells = [f"{row[name]:.1f}".removesuffix(".0") for name in names]
+            lines.append(f"| {' | '.join(cells)} |")
+        lines.append("")
+    return lines

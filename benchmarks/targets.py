@@ -1,0 +1,134 @@
+"""Mean IoU against speed, by target, on a labelled video; and the light network beside it."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+from contestants import BASELINE, RUNTIMES, contestants, plain_keras
+from light import TRAINED_MEAN_IOU, LightNetwork
+from matplotlib.figure import Figure
+
+from vssn.datatypes import DEFAULT_PROPAGATION, DVSNET_PROPAGATION, Propagation
+from vssn.evaluation.metrics import ConfusionMatrix
+from vssn.runtime.load import Networks, WeightPaths
+from vssn.streaming.load import SegmenterPlan
+
+TARGETS = (50.0, 80.0, 90.0, 100.0)
+ORIGINAL = "FlowNetS + decision network"
+Frames = Sequence[tuple[np.ndarray, np.ndarray]]
+
+
+@dataclass
+class Run:
+    """One contestant at one target."""
+
+    name: str
+    target: float | None
+    step: Callable[[np.ndarray], np.ndarray]
+    seconds: list[float] = field(default_factory=list)
+    confusion: ConfusionMatrix = field(default_factory=ConfusionMatrix)
+    segmented: int = 0
+
+    def add(self, frame_bgr: np.ndarray, truth: np.ndarray, judged: bool) -> None:
+        start = time.perf_counter()
+        labels = self.step(frame_bgr)
+        self.seconds.append(time.perf_counter() - start)
+        if judged:
+            self.confusion.add(truth, labels)
+
+    def row(self) -> dict[str, object]:
+        light = self.target is None
+        return {
+            "contestant": self.name,
+            "target": self.target,
+            "segmented": len(self.seconds) if light else self.segmented,
+            "mean_iou": TRAINED_MEAN_IOU if light else self.confusion.mean_iou(),
+            "fps": len(self.seconds) / sum(self.seconds),
+            "median_ms": float(np.median(self.seconds)) * 1000,
+        }
+
+
+def _adaptive(name: str, networks: Networks, target: float, propagation: Propagation) -> Run:
+    segmenter = SegmenterPlan(target, propagation).build(networks)
+
+    def step(frame_bgr: np.ndarray) -> np.ndarray:
+        result = segmenter.step(frame_bgr)
+        run.segmented += result.segmentation_steps
+        return result.labels
+
+    run = Run(name, target, step)
+    return run
+
+
+def _runs() -> list[Run]:
+    by_propagation = {
+        propagation: WeightPaths.locate(propagation=propagation)
+        for propagation in (DEFAULT_PROPAGATION, DVSNET_PROPAGATION)
+    }
+    keras = plain_keras(by_propagation[DVSNET_PROPAGATION])
+    runs = [_adaptive(f"{BASELINE}, {ORIGINAL}", keras, t, DVSNET_PROPAGATION) for t in TARGETS]
+    light = []
+    for name, networks in contestants(by_propagation[DEFAULT_PROPAGATION], RUNTIMES):
+        runs += [_adaptive(name, networks, t, DEFAULT_PROPAGATION) for t in TARGETS]
+        if name.startswith("OpenVINO"):
+            precision = name.split()[-1]
+            light.append(Run(f"light network, {precision}", None, LightNetwork(precision).labels))
+    return runs + light
+
+
+def measure(frames: Frames) -> list[dict[str, object]]:
+    """Rows by contestant and target; all take turns on each frame."""
+    runs = _runs()
+    for frame_bgr, truth in frames:
+        for run in runs:
+            run.add(frame_bgr, truth, judged=run.target is not None)
+    return [run.row() for run in runs]
+
+
+def table(rows: list[dict[str, object]]) -> list[str]:
+    """With the ratio to plain Keras in the same run at the same target."""
+    base = {row["target"]: row["fps"] for row in rows if str(row["contestant"]).startswith("Keras")}
+    lines = [
+        "| contestant | target | segmented | mean IoU | fps | ratio |",
+        "| --- | --- | --- | --- | --- | --- |",
+    ]
+    for row in rows:
+        # A network on every frame is compared with plain Keras on every frame.
+        ratio = row["fps"] / base[100.0 if row["target"] is None else row["target"]]
+        target = "every frame" if row["target"] is None else f"{row['target']:g}"
+        lines.append(
+            f"| {row['contestant']} | {target} | {row['segmented']} | {row['mean_iou']:.3f} "
+            f"| {row['fps']:.1f} | {ratio:.1f} |"
+        )
+    return lines
+
+
+def plot(rows: list[dict[str, object]], machine: str, path: Path) -> None:
+    """Mean IoU over frames per second."""
+    figure = Figure(figsize=(6.4, 4.2), layout="constrained")
+    panel = figure.subplots()
+    for name in dict.fromkeys(row["contestant"] for row in rows):
+        chosen = [row for row in rows if row["contestant"] == name]
+        light = chosen[0]["target"] is None
+        line = panel.plot(
+            [row["fps"] for row in chosen],
+            [row["mean_iou"] for row in chosen],
+            marker="*" if light else "o",
+            linestyle="none" if light else "-",
+            markersize=11 if light else 5,
+            label=name,
+        )
+        for row in chosen if "int8" in str(name) and not light else []:
+            label = f"{row['target']:g}"
+            place = (row["fps"], row["mean_iou"])
+            panel.annotate(
+                label, place, (4, 5), textcoords="offset points", color=line[0].get_color()
+            )
+    panel.set(xscale="log", xlabel="frames per second", ylabel="mean IoU", title=machine)
+    panel.grid(alpha=0.3, which="both")
+    panel.legend(fontsize=8)
+    figure.savefig(path, dpi=110)

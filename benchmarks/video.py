@@ -1,0 +1,71 @@
+"""The video script from end to end, against the time that its networks take."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import tempfile
+from pathlib import Path
+
+import numpy as np
+
+from vssn.cli.demo import demo_clip
+from vssn.cli.video import VideoJob, annotate
+from vssn.datatypes import DEFAULT_PROPAGATION
+from vssn.media.video import VideoSource
+from vssn.presets import VIDEO_PRESETS
+from vssn.runtime.load import RuntimeOptions, WeightPaths
+from vssn.scene.annotate import Annotator
+from vssn.streaming.load import SegmenterPlan
+
+TARGETS = (50.0, 80.0, 100.0)
+ROUNDS = 2
+
+
+def _run(target: float, output: Path | None) -> dict[str, float]:
+    """Seconds per frame: from end to end, and in the segmenter."""
+    weights = WeightPaths.locate(propagation=DEFAULT_PROPAGATION)
+    with VideoSource(demo_clip()) as source, contextlib.redirect_stdout(io.StringIO()):
+        annotator = Annotator(source.info, on_original=True)
+        plan = SegmenterPlan(target, DEFAULT_PROPAGATION)
+        preset = VIDEO_PRESETS["vssn"]
+        job = VideoJob(source, output, annotator, preset, plan, RuntimeOptions(), quiet=True)
+        figures = annotate(job, weights)
+    return {
+        "end_to_end": 1 / figures["fps_end_to_end"],
+        "networks": 1 / figures["fps_model"],
+        "segmented": figures["segmentation_steps"],
+        "frames": figures["frames"],
+    }
+
+
+def measure() -> list[dict[str, float]]:
+    """With and without output, in turns, at each target; medians over the rounds, in ms."""
+    rows = []
+    with tempfile.TemporaryDirectory() as folder:
+        for target in TARGETS:
+            runs = [
+                (_run(target, Path(folder, "out.avi")), _run(target, None)) for _ in range(ROUNDS)
+            ]
+            row = {"target": target, **{k: runs[0][0][k] for k in ("segmented", "frames")}}
+            for index, name in enumerate(("written", "not_written")):
+                for key in ("end_to_end", "networks"):
+                    seconds = float(np.median([pair[index][key] for pair in runs]))
+                    row[f"{name}_{key}_ms"] = seconds * 1000
+            rows.append(row)
+    return rows
+
+
+def table(rows: list[dict[str, float]]) -> list[str]:
+    lines = [
+        "| target | segmented | networks, ms | no output, ms | ratio | with output, ms | ratio |",
+        "| --- | --- | --- | --- | --- | --- | --- |",
+    ]
+    for row in rows:
+        cells = [f"{row['target']:g}", f"{row['segmented']:.0f} of {row['frames']:.0f}"]
+        cells.append(f"{row['written_networks_ms']:.1f}")
+        for name in ("not_written", "written"):
+            total = row[f"{name}_end_to_end_ms"]
+            cells += [f"{total:.1f}", f"{total / row[f'{name}_networks_ms']:.2f}"]
+        lines.append(f"| {' | '.join(cells)} |")
+    return lines
