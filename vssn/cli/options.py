@@ -124,6 +124,17 @@ def add_propagation_arguments(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def add_labelled_video_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare where a video is whose every frame is labelled."""
+    parser.add_argument(
+        "--data_dir",
+        type=Path,
+        required=True,
+        help="CamVid in the stills layout, whose split is one video with every frame labelled",
+    )
+    parser.add_argument("--split", default="val", help="(default: %(default)s)")
+
+
 def add_runtime_arguments(parser: argparse.ArgumentParser) -> None:
     """What runs the networks."""
     parser.add_argument(

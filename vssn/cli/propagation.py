@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import argparse
 from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from vssn.cli.options import (
+    add_labelled_video_arguments,
     add_output_arguments,
     add_runtime_arguments,
     check_summary,
@@ -27,13 +27,7 @@ COPYING = "copied"
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare data and weights."""
-    parser.add_argument(
-        "--data_dir",
-        type=Path,
-        required=True,
-        help="CamVid in the stills layout, whose split is one video with every frame labelled",
-    )
-    parser.add_argument("--split", default="val", help="(default: %(default)s)")
+    add_labelled_video_arguments(parser)
     parser.add_argument(
         "--propagate",
         choices=[reference.value for reference in Propagate],

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from vssn.cli.options import (
     DEFAULT_TARGET,
     add_checkpoint_arguments,
+    add_labelled_video_arguments,
     add_output_arguments,
     add_propagation_arguments,
     add_runtime_arguments,
@@ -44,13 +45,7 @@ oracle, mIoU      segmented, and mIoU, where the true score decides instead of t
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare data, weights and targets."""
-    parser.add_argument(
-        "--data_dir",
-        type=Path,
-        required=True,
-        help="CamVid in the stills layout, whose split is one video with every frame labelled",
-    )
-    parser.add_argument("--split", default="val", help="(default: %(default)s)")
+    add_labelled_video_arguments(parser)
     parser.add_argument(
         "--targets",
         type=number,

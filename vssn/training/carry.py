@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
-from itertools import islice
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -18,13 +17,13 @@ import tensorflow as tf
 from vssn.checkpoints.tf1 import BEST_NAME, FINAL_NAME, save_flownets
 from vssn.labels import SCALE_CHANNELS
 from vssn.preprocess import FLOW_INPUT_HW
+from vssn.training.batches import drawn_ahead
 from vssn.training.carry_judge import CarryingJudge
 from vssn.training.carry_loss import carried, carrying_loss
 from vssn.training.chains import Chain, ScoredStill, moved_chain, weathered
 from vssn.training.filmed import FilmedChains
 from vssn.training.flow import (
     PIXELS_PER_CELL,
-    PREFETCHED_BATCHES,
     coarse_error,
     end_point_error,
     tapped,
@@ -125,18 +124,12 @@ class CarryTask:
     def batches(self, epoch: int) -> Iterator[Batch]:
         """Batches of :class:`vssn.training.chains.Chain`, each attribute stacked."""
         size = self.recipe.batch_size
-        with ThreadPoolExecutor(1) as pool:
-            indices = iter(range(self.steps_per_epoch * size))
-            ahead = PREFETCHED_BATCHES * size
-            pending = [pool.submit(self._chain, epoch, i) for i in islice(indices, ahead)]
-            while pending:
-                chains = [future.result() for future in pending[:size]]
-                pending = pending[size:]
-                pending += [pool.submit(self._chain, epoch, i) for i in islice(indices, size)]
-                yield tuple(
-                    np.stack([getattr(chain, name) for chain in chains])
-                    for name in ("frames_rgb", "scores", "labels", "flow", "weight")
-                )
+        indices = range(self.steps_per_epoch * size)
+        for chains in drawn_ahead(partial(self._chain, epoch), indices, size):
+            yield tuple(
+                np.stack([getattr(chain, name) for chain in chains])
+                for name in ("frames_rgb", "scores", "labels", "flow", "weight")
+            )
 
     def _train_step(self, frames: tf.Tensor, scores: tf.Tensor, *truth: tf.Tensor) -> tf.Tensor:
         # Step by step along the chains, so that the pairs' results can be taken apart again.

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
-from itertools import islice
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +18,7 @@ from vssn.checkpoints.tf1 import BEST_NAME, FINAL_NAME, save_flownets
 from vssn.datatypes import Float32Array
 from vssn.models.layout import FLOW_UNIT
 from vssn.preprocess import FLOW_INPUT_HW
+from vssn.training.batches import drawn_ahead
 from vssn.training.clips import TaughtClip
 from vssn.training.motion import FlowExample, cut_outs, moved_still, photometric
 from vssn.training.progress import Metrics
@@ -34,7 +34,6 @@ COARSE_WEIGHTS = {
 }
 PIXELS_PER_CELL = 4.0  # 208 / 52
 HELD_OUT = 64  # moved stills that are never learned from
-PREFETCHED_BATCHES = 4
 
 
 @dataclass(frozen=True)
@@ -163,15 +162,8 @@ class FlowTask:
     def batches(self, epoch: int) -> Iterator[tuple[npt.NDArray[Any], Float32Array, Float32Array]]:
         """Batches of (n, h, w, 6) uint8 pairs, (n, h, w, 2) flow in px and (n, h, w) weights."""
         size = self.recipe.batch_size
-        with ThreadPoolExecutor(1) as pool:
-            indices = iter(range(self.steps_per_epoch * size))
-            ahead = PREFETCHED_BATCHES * size
-            pending = [pool.submit(self._example, epoch, i) for i in islice(indices, ahead)]
-            while pending:
-                examples = [future.result() for future in pending[:size]]
-                pending = pending[size:]
-                pending += [pool.submit(self._example, epoch, i) for i in islice(indices, size)]
-                yield _stack(examples)
+        indices = range(self.steps_per_epoch * size)
+        return map(_stack, drawn_ahead(partial(self._example, epoch), indices, size))
 
     def _losses(
         self, pairs: tf.Tensor, flow: tf.Tensor, weight: tf.Tensor

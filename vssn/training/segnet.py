@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, field
-from itertools import islice
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +23,7 @@ from vssn.models.segnet import build_segnet
 from vssn.preprocess import SEGNET_MEANS_RGB, segnet_input, size_hw
 from vssn.streaming.scores import labels_from_scores
 from vssn.training.augment import ViewRange, random_view
+from vssn.training.batches import drawn_ahead
 from vssn.training.layers import with_fused_batch_norm
 from vssn.training.losses import soft_jaccard, weighted_cross_entropy
 from vssn.training.progress import Metrics
@@ -32,7 +32,6 @@ from vssn.training.stills import Still
 
 WEIGHTS_FILE = "resnet50_segnet.h5"
 LAST_WEIGHTS_FILE = "resnet50_segnet_last.h5"
-PREFETCHED_BATCHES = 4
 Example = tuple[UInt8Array, UInt8Array]
 
 
@@ -169,15 +168,9 @@ class SegnetTask:
         size = self.recipe.batch_size
         # A data set smaller than a batch is repeated to fill it.
         wanted = np.resize(order, self.steps_per_epoch * size)
-        with ThreadPoolExecutor(1) as pool:
-            ahead = PREFETCHED_BATCHES * size
-            indices = iter(wanted.tolist())
-            pending = [pool.submit(self._example, epoch, i) for i in islice(indices, ahead)]
-            while pending:
-                views = [future.result() for future in pending[:size]]
-                pending = pending[size:]
-                pending += [pool.submit(self._example, epoch, i) for i in islice(indices, size)]
-                yield np.stack([v[0] for v in views]), np.stack([v[1] for v in views])
+        for views in drawn_ahead(partial(self._example, epoch), wanted.tolist(), size):
+            images, labels = zip(*views, strict=True)
+            yield np.stack(images), np.stack(labels)
 
     def _train_step(self, images: tf.Tensor, labels: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         inputs = tf.cast(images, tf.float32) - SEGNET_MEANS_RGB
