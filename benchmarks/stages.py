@@ -10,6 +10,7 @@ import math
 import time
 from collections.abc import Callable, Sequence
 
+import cv2
 import numpy as np
 from contestants import BASELINE, ONE_THREAD, RUNTIMES, contestants, plain_keras
 
@@ -56,13 +57,17 @@ def steps(networks: Networks) -> dict[str, Callable[[np.ndarray], float]]:
 def measure(frames: Sequence[np.ndarray]) -> dict[str, dict[str, float]]:
     """Median ms by contestant and stage; all take turns on each frame."""
     paths = WeightPaths.locate()
+    every_core = cv2.getNumThreads()
     rivals = {BASELINE: steps(plain_keras(paths))}
     rivals |= {n: steps(found) for n, found in contestants(paths, RUNTIMES | ONE_THREAD)}
     seconds: dict[tuple[str, str], list[float]] = {}
     for frame in frames:
         for name, stages in rivals.items():
+            # OpenCV's is one setting for all, made by whoever was loaded last.
+            cv2.setNumThreads(1 if name in ONE_THREAD else every_core)
             for stage, run in stages.items():
                 seconds.setdefault((name, stage), []).append(run(frame))
+    cv2.setNumThreads(every_core)
     return {
         name: {s: float(np.median(seconds[name, s][WARM_UP:]) * 1000) for s in STAGES}
         for name in rivals

@@ -8,6 +8,8 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal, Protocol
 
+import cv2
+
 from vssn.checkpoints.locate import (
     DECISION_FOLDER,
     FLOWNETS_FOLDER,
@@ -124,7 +126,7 @@ class RuntimeOptions:
             networks are shown what they were trained on; TensorFlow is the reference.
         precision: see :func:`vssn.runtime.openvino_networks.choose_precision`; TensorFlow computes
             in f32 only.
-        threads: how many to compute with; None for one per core.
+        threads: how many to compute with, OpenCV's too; None for one per core.
         graph_input, graph_output: names in a frozen graph, where they can't be told from it.
     """
 
@@ -149,6 +151,8 @@ class RuntimeOptions:
         Raises:
             BadInputError: the runtime can't do what is asked for.
         """
+        if self.threads is not None:
+            cv2.setNumThreads(self.threads)  # classical flow, warping and labels are OpenCV's
         ours = conventions is VSSN_CONVENTIONS
         if self.runtime == "openvino" and not ours:
             raise BadInputError(
