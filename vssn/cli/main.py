@@ -39,6 +39,7 @@ COMMANDS = {
     "scheme": "judge when frames are segmented, on replays of a labelled video",
     "make-lists": "write list files",
     "extract-frames": "write a video's frames as images",
+    "move-stills": "make short videos of stills, pairs for the decision network",
     "demo": "annotate the demo clip",
 }
 EXIT_BAD_INPUT = 2

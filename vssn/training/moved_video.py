@@ -1,0 +1,137 @@
+"""Short videos made of stills: pairs of frames for the decision network, near and far apart.
+
+The camera keeps its motion through a video, as a car does over the frames from one key frame to the
+next; cut-outs of the still's own objects move in front. See :mod:`vssn.training.motion`.
+"""
+
+from __future__ import annotations
+
+from itertools import permutations
+from pathlib import Path
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from vssn.datatypes import Float32Array, UInt8Array
+from vssn.evaluation.lists import ListEntry
+from vssn.media.images import write_image
+from vssn.preprocess import size_hw
+from vssn.streaming.warp import pixel_grid, resize_flow, warp
+from vssn.training.augment import jitter_colour
+from vssn.training.motion import (
+    CutOut,
+    camera_flow,
+    compose,
+    cut_outs,
+    object_motion,
+    paste,
+    sample,
+)
+from vssn.training.stills import Still
+
+MOTION_HW = (208, 304)  # the size that made-up motions are meant for
+PARTS = 4  # of a frame's motion; the frames of a video lie whole numbers of parts apart
+NEAR, FAR = (1, 5), (5, 17)  # parts from the first to the second and third frame: from, below
+LEAST_PCT, MOST_PCT = 0.15, 12.0  # mean motion from frame to frame, of the width
+FARTHEST_PCT = 16.0  # of all of a video
+MAX_OBJECTS = 3
+EXPOSURE, MOST_NOISE = 0.03, 3.0  # strength of colour changes; grey levels
+NO_MOTION = np.eye(2, 3)
+
+
+def _mean_pct(flow: Float32Array) -> float:
+    length = np.asarray(cv2.magnitude(flow[..., 0], flow[..., 1]), np.float32)
+    return float(length.mean()) * 100 / size_hw(flow)[1]
+
+
+def _steady_flow(rng: np.random.Generator, hw: tuple[int, int]) -> Float32Array:
+    """A camera's motion from frame to frame, neither none nor wild; (h, w, 2) px."""
+    while True:
+        flow = resize_flow(camera_flow(rng, MOTION_HW), hw)
+        slowness = LEAST_PCT / max(_mean_pct(flow), 1e-3)
+        if slowness > 1:
+            flow *= np.float32(slowness * rng.uniform(1, 3))
+        if _mean_pct(flow) < MOST_PCT:
+            return flow
+
+
+def _times(rng: np.random.Generator, flow: Float32Array) -> tuple[int, int, int]:
+    """When the frames are taken, in parts of the time from frame to frame."""
+    near, far = int(rng.integers(*NEAR)), int(rng.integers(*FAR))
+    farthest = int(FARTHEST_PCT * PARTS / _mean_pct(flow))
+    return 0, near, max(near + 1, min(far, farthest))
+
+
+def _places(flow: Float32Array, times: tuple[int, ...]) -> list[Float32Array]:
+    """Where each frame's pixels are in the still, (h, w, 2) px."""
+    grid = pixel_grid(size_hw(flow))
+    part = flow / np.float32(PARTS)
+    offsets = [np.zeros_like(part)]
+    for _ in range(times[-1]):
+        offsets.append(part + warp(offsets[-1], part))
+    return [grid + offsets[time] for time in times]
+
+
+def _add_object(
+    rng: np.random.Generator, frames: list[UInt8Array], times: tuple[int, ...], cut: CutOut
+) -> None:
+    """Let an object move through the frames, in place."""
+    hw = size_hw(frames[0])
+    place, back = object_motion(rng, cut, hw, pace=hw[1] / MOTION_HW[1] / PARTS)
+    for frame, time in zip(frames, times, strict=True):
+        moved: npt.NDArray[np.float64] = NO_MOTION - time * (back - NO_MOTION)
+        paste(frame, cut, compose(moved, place))
+
+
+def moved_frames(
+    rng: np.random.Generator, image_rgb: UInt8Array, label: UInt8Array
+) -> list[UInt8Array]:
+    """Three frames of a video that starts with a still.
+
+    Args:
+        rng: source of all randomness.
+        image_rgb: (H, W, 3) uint8 RGB.
+        label: (H, W) uint8, which tells objects.
+
+    Returns:
+        (H, W, 3) uint8 RGB each; up to a frame's motion from the first to the second, up to four
+        frames' to the third.
+    """
+    if rng.random() < 0.5:
+        image_rgb, label = (np.ascontiguousarray(part[:, ::-1]) for part in (image_rgb, label))
+    flow = _steady_flow(rng, size_hw(image_rgb))
+    times = _times(rng, flow)
+    frames = [sample(image_rgb, place) for place in _places(flow, times)]
+    objects = cut_outs(image_rgb, label)
+    for _ in range(rng.integers(0, MAX_OBJECTS + 1) if objects else 0):
+        _add_object(rng, frames, times, objects[rng.integers(len(objects))])
+    return [_filmed(rng, frame) for frame in frames]
+
+
+def _filmed(rng: np.random.Generator, frame_rgb: UInt8Array) -> UInt8Array:
+    """A frame with a camera's small changes of exposure, and its noise."""
+    noise = rng.standard_normal(frame_rgb.shape, np.float32) * np.float32(
+        rng.uniform(0, MOST_NOISE)
+    )
+    noisy = jitter_colour(rng, frame_rgb, EXPOSURE) + noise
+    return np.clip(noisy, 0, 255).astype(np.uint8)
+
+
+def write_moved_still(still: Still, directory: Path, seed: tuple[int, ...]) -> list[ListEntry]:
+    """Make a video of a still and list its pairs, each frame being key and current frame.
+
+    Args:
+        still: what is moved.
+        directory: where the frames go, named as the still is; it exists.
+        seed: of all random choices.
+
+    Raises:
+        MediaError: the still can't be read, or a frame not written.
+    """
+    frames = moved_frames(np.random.default_rng(seed), *still.load_rgb())
+    names = [f"{still.image.stem}_{index}.png" for index in range(len(frames))]
+    for name, frame in zip(names, frames, strict=True):
+        image_bgr = np.asarray(cv2.cvtColor(frame, cv2.COLOR_RGB2BGR), np.uint8)
+        write_image(directory / name, image_bgr)
+    return [ListEntry(key, current, current) for key, current in permutations(names, 2)]
