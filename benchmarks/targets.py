@@ -12,13 +12,13 @@ from contestants import BASELINE, RUNTIMES, contestants, plain_keras
 from light import TRAINED_MEAN_IOU, LightNetwork
 from matplotlib.figure import Figure
 
-from vssn.datatypes import DEFAULT_PROPAGATION, DVSNET_PROPAGATION, Propagation
+from vssn.datatypes import DEFAULT_PROPAGATION
 from vssn.evaluation.metrics import ConfusionMatrix
 from vssn.runtime.load import Networks, WeightPaths
 from vssn.streaming.load import SegmenterPlan
 
-TARGETS = (50.0, 80.0, 90.0, 100.0)
-ORIGINAL = "FlowNetS + decision network"
+EVERY_FRAME = 100.0
+TARGETS = (50.0, 80.0, 90.0, EVERY_FRAME)
 Frames = Sequence[tuple[np.ndarray, np.ndarray]]
 
 
@@ -52,8 +52,8 @@ class Run:
         }
 
 
-def _adaptive(name: str, networks: Networks, target: float, propagation: Propagation) -> Run:
-    segmenter = SegmenterPlan(target, propagation).build(networks)
+def _adaptive(name: str, networks: Networks, target: float) -> Run:
+    segmenter = SegmenterPlan(target).build(networks)
 
     def step(frame_bgr: np.ndarray) -> np.ndarray:
         result = segmenter.step(frame_bgr)
@@ -65,15 +65,11 @@ def _adaptive(name: str, networks: Networks, target: float, propagation: Propaga
 
 
 def _runs() -> list[Run]:
-    by_propagation = {
-        propagation: WeightPaths.locate(propagation=propagation)
-        for propagation in (DEFAULT_PROPAGATION, DVSNET_PROPAGATION)
-    }
-    keras = plain_keras(by_propagation[DVSNET_PROPAGATION])
-    runs = [_adaptive(f"{BASELINE}, {ORIGINAL}", keras, t, DVSNET_PROPAGATION) for t in TARGETS]
+    runs = [_adaptive(BASELINE, plain_keras(WeightPaths.locate()), EVERY_FRAME)]
     light = []
-    for name, networks in contestants(by_propagation[DEFAULT_PROPAGATION], RUNTIMES):
-        runs += [_adaptive(name, networks, t, DEFAULT_PROPAGATION) for t in TARGETS]
+    paths = WeightPaths.locate(propagation=DEFAULT_PROPAGATION)
+    for name, networks in contestants(paths, RUNTIMES):
+        runs += [_adaptive(name, networks, target) for target in TARGETS]
         if name.startswith("OpenVINO"):
             precision = name.split()[-1]
             light.append(Run(f"light network, {precision}", None, LightNetwork(precision).labels))
@@ -90,19 +86,17 @@ def measure(frames: Frames) -> list[dict[str, object]]:
 
 
 def table(rows: list[dict[str, object]]) -> list[str]:
-    """With the ratio to plain Keras in the same run at the same target."""
-    base = {row["target"]: row["fps"] for row in rows if str(row["contestant"]).startswith("Keras")}
+    """With the ratio to plain Keras on every frame in the same run."""
+    (base,) = [row["fps"] for row in rows if row["contestant"] == BASELINE]
     lines = [
         "| contestant | target | segmented | mean IoU | fps | ratio |",
         "| --- | --- | --- | --- | --- | --- |",
     ]
     for row in rows:
-        # A network on every frame is compared with plain Keras on every frame.
-        ratio = row["fps"] / base[100.0 if row["target"] is None else row["target"]]
         target = "every frame" if row["target"] is None else f"{row['target']:g}"
         lines.append(
             f"| {row['contestant']} | {target} | {row['segmented']} | {row['mean_iou']:.3f} "
-            f"| {row['fps']:.1f} | {ratio:.1f} |"
+            f"| {row['fps']:.1f} | {row['fps'] / base:.1f} |"
         )
     return lines
 

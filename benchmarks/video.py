@@ -18,7 +18,7 @@ from vssn.runtime.load import RuntimeOptions, WeightPaths
 from vssn.scene.annotate import Annotator
 from vssn.streaming.load import SegmenterPlan
 
-TARGETS = (50.0, 80.0, 100.0)
+TARGETS = (50.0, 80.0)
 ROUNDS = 2
 
 

@@ -50,7 +50,7 @@ def test_ratios_are_to_plain_keras_in_the_same_run() -> None:
     assert stages.table(ms)[-1] == "| other | 20.0 | 5.0 | 50.0 | 2.0 | 10.0 | 10.0 |"
     keys = ("contestant", "target", "segmented", "mean_iou", "fps")
     rows = [
-        ("Keras, DVSNet", 100.0, 9, 0.7, 2.0),
+        (targets.BASELINE, 100.0, 9, 0.7, 2.0),
         ("OpenVINO int8", 100.0, 9, 0.7, 10.0),
         ("light network, f32", None, 9, 0.6, 30.0),
     ]
