@@ -10,7 +10,7 @@ from vssn.datatypes import Float32Array, UInt8Array
 from vssn.preprocess import resize_nearest, resize_nearest_centred, size_hw
 
 NEIGHBOURHOOD = np.ones((3, 3), np.uint8)
-ROW = 512  # a list of points as rows of this length, since OpenCV's images may not be wider
+ROW = 4096  # a list of points as rows of this length: OpenCV takes 32767 rows or columns at most
 
 
 def labels_from_scores(scores: Float32Array, hw: tuple[int, int]) -> UInt8Array:
