@@ -1,7 +1,8 @@
 """What a frame costs, segmented and carried, as far as its class scores.
 
 By FlowNetS it is carried from the key frame, with the decision network's score; by DIS from the
-frame before, with the score of the path. The baseline of both is FlowNetS in plain Keras.
+frame before, with the score of the path. The baseline of both is FlowNetS in plain Keras. The
+decision network's own share of the former is measured apart.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ import numpy as np
 from contestants import BASELINE, ONE_THREAD, RUNTIMES, contestants, plain_keras
 
 from vssn.datatypes import Propagate
+from vssn.models.layout import FEATURE_SHAPE
 from vssn.runtime.dis import DISFlow
 from vssn.runtime.load import Networks, WeightPaths
 from vssn.runtime.protocols import FlowNetwork
@@ -22,7 +24,7 @@ from vssn.streaming.expected import NetworkScore, PathScore
 from vssn.streaming.schedule import DynamicSchedule, Schedule, TargetSchedule
 from vssn.streaming.segmenter import AdaptiveSegmenter
 
-STAGES = ("segmented", "FlowNetS", "DIS")
+STAGES = ("segmented", "FlowNetS", "DIS", "decision")
 WARPED_BASELINE = {"DIS": "FlowNetS"}
 WARM_UP = 2  # rounds, which hold the warping segmenters' key frames too
 
@@ -43,6 +45,12 @@ def steps(networks: Networks) -> dict[str, Callable[[np.ndarray], float]]:
 
         return step
 
+    def decision(_: np.ndarray) -> float:
+        start = time.perf_counter()
+        networks.decision.expected_score(feature)
+        return time.perf_counter() - start
+
+    feature = np.random.default_rng(0).random(FEATURE_SHAPE, np.float32)
     # Two of them ask for scores, and never find one too low.
     asks_network, asks_path = (
         DynamicSchedule(score, -math.inf) for score in (by_network, PathScore())
@@ -51,6 +59,7 @@ def steps(networks: Networks) -> dict[str, Callable[[np.ndarray], float]]:
         "segmented": timed(TargetSchedule(by_network, 100), networks.flow, Propagate.KEY),
         "FlowNetS": timed(asks_network, networks.flow, Propagate.KEY),
         "DIS": timed(asks_path, DISFlow(), Propagate.CHAIN),
+        "decision": decision,
     }
 
 

@@ -46,8 +46,9 @@ def test_ratios_are_to_plain_keras_in_the_same_run() -> None:
     import targets
 
     plain = dict.fromkeys(stages.STAGES, 100.0)
-    ms = {stages.BASELINE: plain, "other": {"segmented": 20.0, "FlowNetS": 50.0, "DIS": 10.0}}
-    assert stages.table(ms)[-1] == "| other | 20.0 | 5.0 | 50.0 | 2.0 | 10.0 | 10.0 |"
+    other = {"segmented": 20.0, "FlowNetS": 50.0, "DIS": 10.0, "decision": 25.0}
+    lines = stages.table({stages.BASELINE: plain, "other": other})
+    assert lines[-1] == "| other | 20.0 | 5.0 | 50.0 | 2.0 | 10.0 | 10.0 | 25.0 | 4.0 |"
     keys = ("contestant", "target", "segmented", "mean_iou", "fps")
     rows = [
         (targets.BASELINE, 100.0, 9, 0.7, 2.0),
