@@ -50,6 +50,8 @@ IMAGE_RANGE = (0.0, 255.0)
 def segnet_image(frame_bgr: UInt8Array, input_hw: tuple[int, int]) -> UInt8Array:
     """The graph's input from a frame.
 
+    Resized outside of the graph: as a part of it, that takes four times as long.
+
     Args:
         frame_bgr: (H, W, 3) uint8 BGR, any size.
         input_hw: the network's input size in px.
