@@ -198,12 +198,15 @@ def test_an_interrupt_keeps_every_frame_that_was_handed_over(tmp_path: Path) -> 
 
 
 ENDLESS_COPY = """
-import itertools, sys, time
+import itertools, signal, sys, time
 from pathlib import Path
 import numpy as np
 from vssn.datatypes import VideoInfo
 from vssn.media.pipeline import WriteBehind, read_ahead
 from vssn.media.video import VideoSink
+
+# Ignored, and inherited so, where the tests run in a shell's background.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 def frames():
     for number in itertools.count():
