@@ -10,21 +10,19 @@ from pathlib import Path
 
 import cv2
 import numpy as np
+from measuring import markdown, median_seconds
 
-from vssn.datatypes import FlowEstimate, Propagate, VideoInfo
+from vssn.datatypes import DEFAULT_PROPAGATION, FlowEstimate, VideoInfo
 from vssn.media.pipeline import WriteBehind, read_ahead
 from vssn.media.video import VideoSink
-from vssn.runtime.dis import DISFlow
-from vssn.runtime.load import RuntimeOptions, WeightPaths, load_segmentation
+from vssn.runtime.load import Networks, WeightPaths, load_networks
 from vssn.scene.annotate import Annotator, DrawingSink
 from vssn.scene.distance import Camera
 from vssn.scene.distance import measure as measure_distances
 from vssn.scene.draw import draw_objects
 from vssn.scene.objects import find_objects
-from vssn.streaming.expected import PathScore
-from vssn.streaming.schedule import TargetSchedule
+from vssn.streaming.load import SegmenterPlan
 from vssn.streaming.scores import labels_from_scores
-from vssn.streaming.segmenter import AdaptiveSegmenter
 from vssn.streaming.warp import warp_scores
 
 SIZES = ((180, 320), (360, 640), (720, 1280), (1080, 1920), (2160, 3840))
@@ -38,12 +36,7 @@ Row = dict[str, float]
 
 
 def _ms(call: Callable[[], object]) -> float:
-    seconds = []
-    for _ in range(REPEATS):
-        start = time.perf_counter()
-        call()
-        seconds.append(time.perf_counter() - start)
-    return float(np.median(seconds)) * 1000
+    return median_seconds(call, REPEATS) * 1000
 
 
 def _resident_mib() -> float:
@@ -51,20 +44,14 @@ def _resident_mib() -> float:
     return pages * 4096 / 2**20
 
 
-def _segmenter(target: float) -> AdaptiveSegmenter:
-    network = load_segmentation(WeightPaths.locate().segnet, options=RuntimeOptions())
-    schedule = TargetSchedule(PathScore(), target)
-    return AdaptiveSegmenter(network, DISFlow(), schedule, propagate=Propagate.CHAIN)
-
-
-def by_size(frames: Sequence[np.ndarray]) -> list[Row]:
+def by_size(frames: Sequence[np.ndarray], networks: Networks) -> list[Row]:
     """Median ms of a segmented and a carried frame, and of drawing, by the frame's pixels."""
     rows = []
     for height, width in SIZES:
         large = [cv2.resize(frame, (width, height)) for frame in frames[:REPEATS]]
         row: Row = {"width": width, "height": height}
         for name, target in (("segmented_ms", 100.0), ("carried_ms", 0.0)):
-            segmenter, following = _segmenter(target), cycle(large)
+            segmenter, following = SegmenterPlan(target).build(networks), cycle(large)
             segmenter.step(next(following))
             row[name] = _ms(lambda: segmenter.step(next(following)))  # noqa: B023
         result = segmenter.step(large[0])
@@ -74,14 +61,14 @@ def by_size(frames: Sequence[np.ndarray]) -> list[Row]:
     return rows
 
 
-def by_length(frames: Sequence[np.ndarray]) -> list[Row]:
+def by_length(frames: Sequence[np.ndarray], networks: Networks) -> list[Row]:
     """Memory and time per frame of the whole chain, in parts of a long video.
 
     Reading is from memory; every frame after the first is carried, drawn and written.
     """
     small = [cv2.resize(frame, LENGTH_HW[::-1]) for frame in frames]
     info = VideoInfo(LENGTH_HW[1], LENGTH_HW[0], 25.0, LENGTH)
-    segmenter = _segmenter(0.0)
+    segmenter = SegmenterPlan(0.0).build(networks)
     rows: list[Row] = []
     with tempfile.TemporaryDirectory() as folder:
         sink = VideoSink(Path(folder, "long.avi"), info)
@@ -92,14 +79,8 @@ def by_length(frames: Sequence[np.ndarray]) -> list[Row]:
             for index, frame in enumerate(source, start=1):
                 writer.write((frame, segmenter.step(frame)))
                 if index % PART == 0:
-                    spent = time.perf_counter() - start
-                    rows.append(
-                        {
-                            "frames": index,
-                            "ms": spent / PART * 1000,
-                            "resident_mib": _resident_mib(),
-                        }
-                    )
+                    ms = (time.perf_counter() - start) / PART * 1000
+                    rows.append({"frames": index, "ms": ms, "resident_mib": _resident_mib()})
                     start = time.perf_counter()
     return rows
 
@@ -139,11 +120,12 @@ def by_objects() -> list[Row]:
 
 
 def measure(frames: Sequence[np.ndarray]) -> dict[str, list[Row]]:
+    networks = load_networks(WeightPaths.locate(propagation=DEFAULT_PROPAGATION))
     return {
-        "size": by_size(frames),
+        "size": by_size(frames, networks),
         "classes": by_classes(),
         "objects": by_objects(),
-        "length": by_length(frames),
+        "length": by_length(frames, networks),
     }
 
 
@@ -151,10 +133,6 @@ def table(grown: dict[str, list[Row]]) -> list[str]:
     lines = []
     for rows in grown.values():
         names = list(rows[0])
-        lines += [f"| {' | '.join(name.replace('_', ' ') for name in names)} |"]
-        lines += ["| --- " * len(names) + "|"]
-        for row in rows:
-            cells = [f"{row[name]:.1f}".removesuffix(".0") for name in names]
-            lines.append(f"| {' | '.join(cells)} |")
-        lines.append("")
+        cells = ([f"{row[name]:.1f}".removesuffix(".0") for name in names] for row in rows)
+        lines += [*markdown([name.replace("_", " ") for name in names], cells), ""]
     return lines

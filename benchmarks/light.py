@@ -10,8 +10,6 @@ Networks" (CVPR 2017).
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-
 import cv2
 import numpy as np
 import openvino as ov
@@ -39,40 +37,35 @@ BLOCKS = (
     (3, 1, 6, 352, 1),
 )
 PYRAMID_STAGES = (1, 2, 4, 6)  # the last of each stride: 4, 8, 16, 32
-RANGE = (0.0, 6.0)  # of ReLU6
-SIGNED = (-8.0, 8.0 * 127 / 128)
+# Of what a layer reads: ReLU6's result, or a sum that may be negative.
+RANGES = {"relu6": (0.0, 6.0), "sum": (-8.0, 8.0 * 127 / 128)}
 
 
-@dataclass
 class _Graph:
     """Builds layers with random weights, in eight bits where wanted."""
 
-    int8: bool
-    rng: np.random.Generator = field(default_factory=lambda: np.random.default_rng(0))
-    count: int = 0
+    def __init__(self, int8: bool) -> None:
+        self._layers = Layers(RANGES if int8 else {}, byte_weight_limit())
+        self._rng = np.random.default_rng(0)
 
-    def _named(self, x: Node, limits: tuple[float, float]) -> tuple[Node, Layers]:
-        ranges = {"x": limits} if self.int8 else {}
-        layers = Layers(ranges, byte_weight_limit())
-        return layers.named("x", x), layers
-
-    def convolution(self, x: Node, size: int, outputs: int, stride: int, signed: bool) -> Node:
+    def convolution(self, x: Node, size: int, outputs: int, source: str, stride: int = 1) -> Node:
         inputs = shape_of(x)[1]
         spread = (2 / (size * size * inputs)) ** 0.5
-        kernel = self.rng.normal(0, spread, (size, size, inputs, outputs)).astype(np.float32)
-        x, layers = self._named(x, SIGNED if signed else RANGE)
-        return layers.convolution(x, "x", Linear(kernel, np.zeros(outputs, np.float32)), stride)
+        kernel = self._rng.normal(0, spread, (size, size, inputs, outputs)).astype(np.float32)
+        linear = Linear(kernel, np.zeros(outputs, np.float32))
+        return self._layers.convolution(self._layers.named(source, x), source, linear, stride)
 
     def depthwise(self, x: Node, size: int, stride: int) -> Node:
         channels = shape_of(x)[1]
-        kernel = self.rng.normal(0, 1 / size, (channels, 1, 1, size, size)).astype(np.float32)
-        x, _ = self._named(x, RANGE)
+        kernel = self._rng.normal(0, 1 / size, (channels, 1, 1, size, size)).astype(np.float32)
         weights = ops.constant(kernel)
-        if self.int8:
-            scale = np.abs(kernel).max(axis=(1, 2, 3, 4), keepdims=True) / byte_weight_limit()
+        if self._layers.ranges:
+            limit = self._layers.weight_limit
+            scale = np.abs(kernel).max(axis=(1, 2, 3, 4), keepdims=True) / limit
             steps = ops.constant(np.rint(kernel / scale).astype(np.int8))
             weights = ops.multiply(ops.convert(steps, "f32"), scale.astype(np.float32))
         pad = [size // 2] * 2
+        x = self._layers.named("relu6", x)
         return ops.group_convolution(x, weights, [stride] * 2, pad, pad, [1, 1])
 
 
@@ -84,9 +77,9 @@ def _block(graph: _Graph, x: Node, size: int, stride: int, expansion: int, outpu
     inputs = shape_of(x)[1]
     y = x
     if expansion > 1:
-        y = _relu6(graph.convolution(y, 1, inputs * expansion, 1, signed=True))
+        y = _relu6(graph.convolution(y, 1, inputs * expansion, "sum"))
     y = _relu6(graph.depthwise(y, size, stride))
-    y = graph.convolution(y, 1, outputs, 1, signed=False)
+    y = graph.convolution(y, 1, outputs, "relu6")
     return ops.add(x, y) if (stride, inputs) == (1, outputs) else y
 
 
@@ -102,19 +95,19 @@ def build(int8: bool) -> ov.Model:
     image = ops.parameter([1, *INPUT_HW, 3], np.uint8)
     x = channels_first(ops.convert(image, "f32"))
     x = ops.multiply(ops.subtract(x, SEGNET_MEANS_RGB.reshape(1, 3, 1, 1)), np.float32(1 / 128))
-    x = _relu6(graph.convolution(x, 3, STEM, 2, signed=True))
+    x = _relu6(graph.convolution(x, 3, STEM, "sum", stride=2))
     pyramid = []
     for stage, (size, stride, expansion, outputs, blocks) in enumerate(BLOCKS):
         for index in range(blocks):
             x = _block(graph, x, size, stride if index == 0 else 1, expansion, outputs)
         if stage in PYRAMID_STAGES:
             pyramid.append(x)
-    merged = graph.convolution(pyramid.pop(), 1, PYRAMID, 1, signed=True)
+    merged = graph.convolution(pyramid.pop(), 1, PYRAMID, "sum")
     while pyramid:
-        lateral = graph.convolution(pyramid.pop(), 1, PYRAMID, 1, signed=True)
+        lateral = graph.convolution(pyramid.pop(), 1, PYRAMID, "sum")
         merged = ops.add(_upsampled(merged), lateral)
-    merged = _relu6(graph.convolution(merged, 3, PYRAMID, 1, signed=True))
-    logits = graph.convolution(merged, 1, 12, 1, signed=False)
+    merged = _relu6(graph.convolution(merged, 3, PYRAMID, "sum"))
+    logits = graph.convolution(merged, 1, 12, "relu6")
     return ov.Model([channels_last(ops.softmax(logits, 1))], [image], "light")
 
 

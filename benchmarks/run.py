@@ -26,7 +26,14 @@ from vssn.cli.demo import demo_clip
 from vssn.media.clip import iter_clip
 from vssn.training.stills import list_stills
 
-PARTS = ("stages", "targets", "video", "startup", "growth")
+PARTS = {
+    "stages": stages,
+    "targets": targets,
+    "video": video,
+    "startup": startup,
+    "growth": growth,
+}
+CLIP_FRAMES = 15  # at least, for growth
 
 
 def machine() -> str:
@@ -37,46 +44,42 @@ def machine() -> str:
     return f"{names[0] if names else platform.processor()}, {os.cpu_count()} cores"
 
 
-def main() -> None:
+def arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--data_dir", type=Path, help="CamVid stills, for the part 'targets'")
     parser.add_argument("--split", default="val", help="(default: %(default)s)")
     parser.add_argument("--frames", type=Path, help="clip for 'stages' (default: the demo clip)")
     parser.add_argument("--rounds", type=int, default=15, help="frames of it")
-    parser.add_argument("--parts", nargs="+", choices=PARTS, default=PARTS)
+    parser.add_argument("--parts", nargs="+", choices=PARTS, default=list(PARTS))
     parser.add_argument("--save_dir", type=Path, default=Path("benchmark-output"))
     args = parser.parse_args()
     if "targets" in args.parts and args.data_dir is None:
         parser.error("the part 'targets' needs --data_dir")
+    return args
+
+
+def main() -> None:
+    args = arguments()
     args.save_dir.mkdir(parents=True, exist_ok=True)
     found: dict[str, object] = {"machine": machine()}
     print(found["machine"])
-    clip = list(islice(iter_clip(args.frames or demo_clip()), max(args.rounds, 15) + 2))
-
-    def show(part: str, measured: object, lines: list[str]) -> None:
-        found[part] = measured
-        print(f"\n{part}\n\n" + "\n".join(lines), flush=True)
-        text = json.dumps(found, indent=1)
-        (args.save_dir / "benchmark.json").write_text(text + "\n")
-
-    if "stages" in args.parts:
-        ms = stages.measure(clip[: args.rounds + stages.WARM_UP])
-        show("stages", ms, stages.table(ms))
-    if "targets" in args.parts:
-        rows = targets.measure(
+    rounds = args.rounds + stages.WARM_UP
+    clip = list(islice(iter_clip(args.frames or demo_clip()), max(rounds, CLIP_FRAMES)))
+    measures = {
+        "stages": lambda: stages.measure(clip[:rounds]),
+        "targets": lambda: targets.measure(
             [still.load_bgr() for still in list_stills(args.data_dir, args.split)]
-        )
-        show("targets", rows, targets.table(rows))
-        targets.plot(rows, machine(), args.save_dir / "speed.png")
-    if "video" in args.parts:
-        played = video.measure()
-        show("video", played, video.table(played))
-    if "startup" in args.parts:
-        waited = startup.measure(clip[0])
-        show("startup", waited, startup.table(waited))
-    if "growth" in args.parts:
-        grown = growth.measure(clip)
-        show("growth", grown, growth.table(grown))
+        ),
+        "video": video.measure,
+        "startup": lambda: startup.measure(clip[0]),
+        "growth": lambda: growth.measure(clip),
+    }
+    for part in (part for part in PARTS if part in args.parts):
+        measured = found[part] = measures[part]()
+        print(f"\n{part}\n\n" + "\n".join(PARTS[part].table(measured)), flush=True)
+        (args.save_dir / "benchmark.json").write_text(json.dumps(found, indent=1) + "\n")
+    if "targets" in found:
+        targets.plot(found["targets"], machine(), args.save_dir / "speed.png")
 
 
 if __name__ == "__main__":

@@ -8,12 +8,12 @@ decision network's own share of the former is measured apart.
 from __future__ import annotations
 
 import math
-import time
 from collections.abc import Callable, Sequence
 
 import cv2
 import numpy as np
 from contestants import BASELINE, ONE_THREAD, RUNTIMES, contestants, plain_keras
+from measuring import markdown, seconds
 
 from vssn.datatypes import Propagate
 from vssn.models.layout import FEATURE_SHAPE
@@ -38,17 +38,7 @@ def steps(networks: Networks) -> dict[str, Callable[[np.ndarray], float]]:
     ) -> Callable[[np.ndarray], float]:
         segmenter = AdaptiveSegmenter(networks.segmentation, flow, schedule, propagate=propagate)
 
-        def step(frame: np.ndarray) -> float:
-            start = time.perf_counter()
-            segmenter.step_scores(frame)
-            return time.perf_counter() - start
-
-        return step
-
-    def decision(_: np.ndarray) -> float:
-        start = time.perf_counter()
-        networks.decision.expected_score(feature)
-        return time.perf_counter() - start
+        return lambda frame: seconds(lambda: segmenter.step_scores(frame))
 
     feature = np.random.default_rng(0).random(FEATURE_SHAPE, np.float32)
     # Two of them ask for scores, and never find one too low.
@@ -59,7 +49,7 @@ def steps(networks: Networks) -> dict[str, Callable[[np.ndarray], float]]:
         "segmented": timed(TargetSchedule(by_network, 100), networks.flow, Propagate.KEY),
         "FlowNetS": timed(asks_network, networks.flow, Propagate.KEY),
         "DIS": timed(asks_path, DISFlow(), Propagate.CHAIN),
-        "decision": decision,
+        "decision": lambda _: seconds(lambda: networks.decision.expected_score(feature)),
     }
 
 
@@ -69,27 +59,28 @@ def measure(frames: Sequence[np.ndarray]) -> dict[str, dict[str, float]]:
     every_core = cv2.getNumThreads()
     rivals = {BASELINE: steps(plain_keras(paths))}
     rivals |= {n: steps(found) for n, found in contestants(paths, RUNTIMES | ONE_THREAD)}
-    seconds: dict[tuple[str, str], list[float]] = {}
+    spent: dict[tuple[str, str], list[float]] = {}
     for frame in frames:
         for name, stages in rivals.items():
             # OpenCV's is one setting for all, made by whoever was loaded last.
             cv2.setNumThreads(1 if name in ONE_THREAD else every_core)
             for stage, run in stages.items():
-                seconds.setdefault((name, stage), []).append(run(frame))
+                spent.setdefault((name, stage), []).append(run(frame))
     cv2.setNumThreads(every_core)
     return {
-        name: {s: float(np.median(seconds[name, s][WARM_UP:]) * 1000) for s in STAGES}
+        name: {s: float(np.median(spent[name, s][WARM_UP:]) * 1000) for s in STAGES}
         for name in rivals
     }
 
 
 def table(ms: dict[str, dict[str, float]]) -> list[str]:
     """With the ratio to plain Keras in the same run."""
-    columns = " | ".join(f"{stage}, ms | ratio" for stage in STAGES)
-    lines = [f"| runtime | {columns} |", "| --- " * (1 + 2 * len(STAGES)) + "|"]
+    columns = ["runtime", *(column for stage in STAGES for column in (f"{stage}, ms", "ratio"))]
+    rows = []
     for name, row in ms.items():
-        cells = [
-            f"{row[s]:.1f} | {ms[BASELINE][WARPED_BASELINE.get(s, s)] / row[s]:.1f}" for s in STAGES
-        ]
-        lines.append(f"| {name} | {' | '.join(cells)} |")
-    return lines
+        cells = [name]
+        for stage in STAGES:
+            base = ms[BASELINE][WARPED_BASELINE.get(stage, stage)]
+            cells += [f"{row[stage]:.1f}", f"{base / row[stage]:.1f}"]
+        rows.append(cells)
+    return markdown(columns, rows)

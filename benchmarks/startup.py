@@ -5,11 +5,11 @@ from __future__ import annotations
 import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
+from measuring import markdown, median_seconds
 
 from vssn.datatypes import VideoInfo
 from vssn.media.video import VideoSink
@@ -18,12 +18,7 @@ ROUNDS = 5
 
 
 def _median_seconds(command: Sequence[str]) -> float:
-    seconds = []
-    for _ in range(ROUNDS):
-        start = time.perf_counter()
-        subprocess.run(command, check=True, capture_output=True)
-        seconds.append(time.perf_counter() - start)
-    return float(np.median(seconds))
+    return median_seconds(lambda: subprocess.run(command, check=True, capture_output=True), ROUNDS)
 
 
 def measure(frame_bgr: np.ndarray) -> dict[str, float]:
@@ -41,9 +36,8 @@ def measure(frame_bgr: np.ndarray) -> dict[str, float]:
 
 
 def table(seconds: dict[str, float]) -> list[str]:
-    return [
-        "| start | s |",
-        "| --- | --- |",
-        f"| `vssn --help` | {seconds['help_s']:.2f} |",
-        f"| `vssn video` of one frame, networks compiled before | {seconds['video_s']:.2f} |",
+    rows = [
+        ("`vssn --help`", f"{seconds['help_s']:.2f}"),
+        ("`vssn video` of one frame, networks compiled before", f"{seconds['video_s']:.2f}"),
     ]
+    return markdown(("start", "s"), rows)

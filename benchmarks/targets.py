@@ -11,6 +11,7 @@ import numpy as np
 from contestants import BASELINE, RUNTIMES, contestants, plain_keras
 from light import TRAINED_MEAN_IOU, LightNetwork
 from matplotlib.figure import Figure
+from measuring import markdown
 
 from vssn.datatypes import DEFAULT_PROPAGATION
 from vssn.evaluation.metrics import ConfusionMatrix
@@ -33,20 +34,24 @@ class Run:
     confusion: ConfusionMatrix = field(default_factory=ConfusionMatrix)
     segmented: int = 0
 
-    def add(self, frame_bgr: np.ndarray, truth: np.ndarray, judged: bool) -> None:
+    @property
+    def light(self) -> bool:
+        """Whether it is the light network, whose random weights give no labels to judge."""
+        return self.target is None
+
+    def add(self, frame_bgr: np.ndarray, truth: np.ndarray) -> None:
         start = time.perf_counter()
         labels = self.step(frame_bgr)
         self.seconds.append(time.perf_counter() - start)
-        if judged:
+        if not self.light:
             self.confusion.add(truth, labels)
 
     def row(self) -> dict[str, object]:
-        light = self.target is None
         return {
             "contestant": self.name,
             "target": self.target,
-            "segmented": len(self.seconds) if light else self.segmented,
-            "mean_iou": TRAINED_MEAN_IOU if light else self.confusion.mean_iou(),
+            "segmented": len(self.seconds) if self.light else self.segmented,
+            "mean_iou": TRAINED_MEAN_IOU if self.light else self.confusion.mean_iou(),
             "fps": len(self.seconds) / sum(self.seconds),
             "median_ms": float(np.median(self.seconds)) * 1000,
         }
@@ -81,24 +86,25 @@ def measure(frames: Frames) -> list[dict[str, object]]:
     runs = _runs()
     for frame_bgr, truth in frames:
         for run in runs:
-            run.add(frame_bgr, truth, judged=run.target is not None)
+            run.add(frame_bgr, truth)
     return [run.row() for run in runs]
 
 
 def table(rows: list[dict[str, object]]) -> list[str]:
     """With the ratio to plain Keras on every frame in the same run."""
     (base,) = [row["fps"] for row in rows if row["contestant"] == BASELINE]
-    lines = [
-        "| contestant | target | segmented | mean IoU | fps | ratio |",
-        "| --- | --- | --- | --- | --- | --- |",
-    ]
-    for row in rows:
-        target = "every frame" if row["target"] is None else f"{row['target']:g}"
-        lines.append(
-            f"| {row['contestant']} | {target} | {row['segmented']} | {row['mean_iou']:.3f} "
-            f"| {row['fps']:.1f} | {row['fps'] / base:.1f} |"
+    cells = [
+        (
+            str(row["contestant"]),
+            "every frame" if row["target"] is None else f"{row['target']:g}",
+            f"{row['segmented']}",
+            f"{row['mean_iou']:.3f}",
+            f"{row['fps']:.1f}",
+            f"{row['fps'] / base:.1f}",
         )
-    return lines
+        for row in rows
+    ]
+    return markdown(("contestant", "target", "segmented", "mean IoU", "fps", "ratio"), cells)
 
 
 def plot(rows: list[dict[str, object]], machine: str, path: Path) -> None:

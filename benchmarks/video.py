@@ -8,6 +8,7 @@ import tempfile
 from pathlib import Path
 
 import numpy as np
+from measuring import markdown
 
 from vssn.cli.demo import demo_clip
 from vssn.cli.video import VideoJob, annotate
@@ -57,15 +58,14 @@ def measure() -> list[dict[str, float]]:
 
 
 def table(rows: list[dict[str, float]]) -> list[str]:
-    lines = [
-        "| target | segmented | networks, ms | no output, ms | ratio | with output, ms | ratio |",
-        "| --- | --- | --- | --- | --- | --- | --- |",
-    ]
+    columns = ["target", "segmented", "networks, ms"]
+    columns += ["no output, ms", "ratio", "with output, ms", "ratio"]
+    lines = []
     for row in rows:
         cells = [f"{row['target']:g}", f"{row['segmented']:.0f} of {row['frames']:.0f}"]
         cells.append(f"{row['written_networks_ms']:.1f}")
         for name in ("not_written", "written"):
             total = row[f"{name}_end_to_end_ms"]
             cells += [f"{total:.1f}", f"{total / row[f'{name}_networks_ms']:.2f}"]
-        lines.append(f"| {' | '.join(cells)} |")
-    return lines
+        lines.append(cells)
+    return markdown(columns, lines)

@@ -1,3 +1,5 @@
+"""What is read off the processor's flags, and what follows for weights in eight bits."""
+
 from __future__ import annotations
 
 from pathlib import Path

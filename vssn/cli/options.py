@@ -235,6 +235,20 @@ def add_quiet_argument(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--quiet", action="store_true", help="print only the result and warnings")
 
 
+def add_training_output_arguments(parser: argparse.ArgumentParser, save_dir: Path) -> None:
+    """Where a training keeps what it makes, whether it goes on from there, and quietness."""
+    parser.add_argument(
+        "--save_dir",
+        type=Path,
+        default=save_dir,
+        help="where models, log and plots go (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--resume", action="store_true", help="go on with the interrupted training in --save_dir"
+    )
+    add_quiet_argument(parser)
+
+
 def check_summary(path: Path | None) -> None:
     """Find out before the work, not after it, that the summary can't be written.
 

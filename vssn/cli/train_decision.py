@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from vssn.cli.options import (
-    add_quiet_argument,
+    add_training_output_arguments,
     finish_training,
     positive,
     positive_number,
@@ -28,12 +28,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     features = "generated_features_resnet_segnet"
     parser.add_argument("--train_data_dir", type=Path, default=Path(features, "train"))
     parser.add_argument("--val_data_dir", type=Path, default=Path(features, "val"))
-    parser.add_argument(
-        "--save_dir",
-        type=Path,
-        default=Path("decision_network_checkpoints"),
-        help="where checkpoints, log and plots go (default: %(default)s)",
-    )
     parser.add_argument("--batch_size", type=positive, default=32, help="(default: %(default)s)")
     parser.add_argument(
         "--learning_rate", type=positive_number, default=0.002, help="(default: %(default)s)"
@@ -52,10 +46,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="share of the training pairs that calibrates instead (default: %(default)s)",
     )
     parser.add_argument("--seed", type=int, default=1, help="(default: %(default)s)")
-    parser.add_argument(
-        "--resume", action="store_true", help="go on with the interrupted training in --save_dir"
-    )
-    add_quiet_argument(parser)
+    add_training_output_arguments(parser, Path("decision_network_checkpoints"))
 
 
 def run(args: argparse.Namespace) -> int:

@@ -6,7 +6,12 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from vssn.cli.options import add_quiet_argument, positive, print_epochs, training_reporter
+from vssn.cli.options import (
+    add_training_output_arguments,
+    positive,
+    print_epochs,
+    training_reporter,
+)
 
 if TYPE_CHECKING:
     import keras
@@ -37,16 +42,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     _add_task_arguments(parser)
     _add_length_arguments(parser)
     parser.add_argument("--seed", type=int, default=1, help="(default: %(default)s)")
-    parser.add_argument(
-        "--save_dir",
-        type=Path,
-        default=Path("dvs_net_flownets_checkpoints/finetune"),
-        help="where checkpoint, log and plot go (default: %(default)s)",
-    )
-    parser.add_argument(
-        "--resume", action="store_true", help="go on with the interrupted training in --save_dir"
-    )
-    add_quiet_argument(parser)
+    add_training_output_arguments(parser, Path("dvs_net_flownets_checkpoints/finetune"))
 
 
 def _add_length_arguments(parser: argparse.ArgumentParser) -> None:

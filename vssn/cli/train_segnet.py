@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from vssn.cli.options import (
-    add_quiet_argument,
+    add_training_output_arguments,
     number,
     positive,
     positive_number,
@@ -45,16 +45,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--validate_every", type=positive, default=4, help="epochs (default: %(default)s)"
     )
-    parser.add_argument(
-        "--save_dir",
-        type=Path,
-        default=Path("resnet50_segnet_model"),
-        help="where model, log and plot go (default: %(default)s)",
-    )
-    parser.add_argument(
-        "--resume", action="store_true", help="go on with the interrupted training in --save_dir"
-    )
-    add_quiet_argument(parser)
+    add_training_output_arguments(parser, Path("resnet50_segnet_model"))
 
 
 def _add_recipe_arguments(parser: argparse.ArgumentParser) -> None:

@@ -79,7 +79,7 @@ def labels_at_scores_size(scores: Float32Array, hw: tuple[int, int]) -> UInt8Arr
     Returns:
         (h, w) uint8 class indices.
     """
-    return np.asarray(np.argmax(scores, axis=-1), np.uint8)
+    return _best_class(scores)
 
 
 def labels_enlarged(scores: Float32Array, hw: tuple[int, int]) -> UInt8Array:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from itertools import islice
 from typing import TypeVar
 
-PREFETCHED_BATCHES = 4
+from vssn.media.pipeline import read_ahead
+
+PREFETCHED_BATCHES = 4  # of them one is being drawn
 
 Example = TypeVar("Example")
 
@@ -24,11 +26,6 @@ def drawn_ahead(
         indices: a multiple of ``size``; what is left over makes a smaller last batch.
         size: examples per batch.
     """
-    waiting = iter(indices)
-    with ThreadPoolExecutor(1) as pool:
-        pending = [pool.submit(draw, i) for i in islice(waiting, PREFETCHED_BATCHES * size)]
-        while pending:
-            batch = [future.result() for future in pending[:size]]
-            pending = pending[size:]
-            pending += [pool.submit(draw, i) for i in islice(waiting, size)]
+    with closing(read_ahead(map(draw, indices), (PREFETCHED_BATCHES - 1) * size)) as examples:
+        while batch := list(islice(examples, size)):
             yield batch

@@ -6,7 +6,6 @@ back to the frame before it. See :mod:`vssn.training.motion` for how a still is 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 
 import cv2
@@ -15,15 +14,16 @@ import numpy as np
 from vssn.datatypes import Float32Array, UInt8Array
 from vssn.labels import NUM_CLASSES
 from vssn.preprocess import size_hw
-from vssn.streaming.warp import pixel_grid, warp
+from vssn.streaming.warp import pixel_grid
 from vssn.training.motion import (
-    MAX_OBJECTS,
     CutOut,
     camera_flow,
     compose,
+    drawn_objects,
     move_on_object,
     object_motion,
     paste,
+    places_in_first,
     random_crop,
     recoloured,
     sample,
@@ -101,7 +101,8 @@ def moved_chain(
     """
     matrix = random_crop(rng, size_hw(still.image_rgb), hw, min_share)
     flow = _jolted_flow(rng, hw, steps)
-    places = [where @ matrix[:, :2].T + matrix[:, 2] for where in _in_first_frame(flow)]
+    where = [pixel_grid(hw), *places_in_first(flow)]
+    places = [place @ matrix[:, :2].T + matrix[:, 2] for place in where]
     chain = Chain(
         np.stack([sample(still.image_rgb, place) for place in places]),
         _scores_at(still, places[0]),
@@ -109,8 +110,8 @@ def moved_chain(
         flow,
         np.ones((steps, *hw), np.float32),
     )
-    for _ in range(rng.integers(0, MAX_OBJECTS + 1) if objects else 0):
-        _add_object(rng, chain, objects[rng.integers(len(objects))])
+    for cut in drawn_objects(rng, objects):
+        _add_object(rng, chain, cut)
     return chain
 
 
@@ -120,16 +121,6 @@ def _jolted_flow(rng: np.random.Generator, hw: tuple[int, int], steps: int) -> F
     pace = rng.uniform(0.8, 1.2, (steps, 1, 1, 1))
     jolt = rng.normal(0, 0.4, (steps, 1, 1, 2))
     return np.asarray(steady * pace + jolt, np.float32)
-
-
-def _in_first_frame(flow: Float32Array) -> Iterator[Float32Array]:
-    """Where each frame's pixels are in the first one, (h, w, 2) px."""
-    grid = pixel_grid(size_hw(flow[0]))
-    offset: Float32Array = np.zeros_like(flow[0])
-    yield grid
-    for each in flow:
-        offset = each + warp(offset, each)
-        yield grid + offset
 
 
 def _scores_at(still: ScoredStill, place: Float32Array) -> UInt8Array:

@@ -7,7 +7,7 @@ on their own in front of it, as in FlyingChairs (Dosovitskiy et al., "FlowNet", 
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,7 +18,7 @@ import numpy.typing as npt
 from vssn.datatypes import Float32Array, UInt8Array
 from vssn.labels import LABELS
 from vssn.preprocess import size_hw
-from vssn.streaming.warp import NO_ARRAY, pixel_grid
+from vssn.streaming.warp import NO_ARRAY, pixel_grid, warp
 from vssn.training.augment import jitter_colour
 
 CUT_OUT_NAMES = ("pole", "signsymbol", "car", "pedestrian", "bicyclist")
@@ -224,6 +224,26 @@ def move_on_object(
     weight[on_object] = 1
 
 
+def drawn_objects(
+    rng: np.random.Generator, objects: Sequence[CutOut], most: int = MAX_OBJECTS
+) -> Iterator[CutOut]:
+    """Up to ``most`` of the objects, none of them where there are none; drawn as they are used."""
+    for _ in range(rng.integers(0, most + 1) if objects else 0):
+        yield objects[int(rng.integers(len(objects)))]
+
+
+def places_in_first(flow: Iterable[Float32Array]) -> Iterator[Float32Array]:
+    """Where each frame's pixels are in the first one, (h, w, 2) px, that one's own not among them.
+
+    Args:
+        flow: (h, w, 2) float32 px, from each later frame back to the one before it.
+    """
+    offset: Float32Array | None = None
+    for each in flow:
+        offset = each if offset is None else each + warp(offset, each)
+        yield pixel_grid(size_hw(each)) + offset
+
+
 def _add_object(rng: np.random.Generator, example: FlowExample, cut: CutOut) -> None:
     """Put a moving object before the scene, in place, hiding what it covers in the key frame."""
     to_current, to_key = object_motion(rng, cut, size_hw(example.flow))
@@ -249,8 +269,8 @@ def moved_still(
     key = sample(image_rgb, grid @ matrix[:, :2].T + matrix[:, 2])
     current = sample(image_rgb, (grid + flow) @ matrix[:, :2].T + matrix[:, 2])
     example = FlowExample(current, key, flow, np.ones(hw, np.float32))
-    for _ in range(rng.integers(0, MAX_OBJECTS + 1) if objects else 0):
-        _add_object(rng, example, objects[rng.integers(len(objects))])
+    for cut in drawn_objects(rng, objects):
+        _add_object(rng, example, cut)
     return example
 
 
@@ -275,7 +295,13 @@ def recoloured(
     for frame in frames_rgb:
         frame = jitter_colour(np.random.default_rng(seed), frame, 0.6)
         frame = jitter_colour(rng, frame, 0.08 * unrest)
-        noise = rng.standard_normal(frame.shape, np.float32)
-        noise *= np.float32(rng.uniform(0, 4 * unrest))
+        noise = sensor_noise(rng, frame.shape, 4 * unrest)
         frames.append(np.clip(frame + noise, 0, 255).astype(np.uint8))
     return frames
+
+
+def sensor_noise(rng: np.random.Generator, shape: tuple[int, ...], most: float) -> Float32Array:
+    """A camera's noise, of a standard deviation of up to ``most`` grey levels."""
+    noise = rng.standard_normal(shape, np.float32)
+    noise *= np.float32(rng.uniform(0, most))
+    return noise

@@ -6,7 +6,7 @@ next; cut-outs of the still's own objects move in front. See :mod:`vssn.training
 
 from __future__ import annotations
 
-from itertools import permutations
+from itertools import permutations, repeat
 from pathlib import Path
 
 import cv2
@@ -17,16 +17,19 @@ from vssn.datatypes import Float32Array, UInt8Array
 from vssn.evaluation.lists import ListEntry
 from vssn.media.images import write_image
 from vssn.preprocess import size_hw
-from vssn.streaming.warp import pixel_grid, resize_flow, warp
+from vssn.streaming.warp import pixel_grid, resize_flow
 from vssn.training.augment import jitter_colour
 from vssn.training.motion import (
     CutOut,
     camera_flow,
     compose,
     cut_outs,
+    drawn_objects,
     object_motion,
     paste,
+    places_in_first,
     sample,
+    sensor_noise,
 )
 from vssn.training.stills import Still
 
@@ -35,7 +38,7 @@ PARTS = 4  # of a frame's motion; the frames of a video lie whole numbers of par
 NEAR, FAR = (1, 5), (5, 17)  # parts from the first to the second and third frame: from, below
 LEAST_PCT, MOST_PCT = 0.15, 12.0  # mean motion from frame to frame, of the width
 FARTHEST_PCT = 16.0  # of all of a video
-MAX_OBJECTS = 3
+MOST_OBJECTS = 3
 EXPOSURE, MOST_NOISE = 0.03, 3.0  # strength of colour changes; grey levels
 NO_MOTION = np.eye(2, 3)
 
@@ -65,12 +68,9 @@ def _times(rng: np.random.Generator, flow: Float32Array) -> tuple[int, int, int]
 
 def _places(flow: Float32Array, times: tuple[int, ...]) -> list[Float32Array]:
     """Where each frame's pixels are in the still, (h, w, 2) px."""
-    grid = pixel_grid(size_hw(flow))
-    part = flow / np.float32(PARTS)
-    offsets = [np.zeros_like(part)]
-    for _ in range(times[-1]):
-        offsets.append(part + warp(offsets[-1], part))
-    return [grid + offsets[time] for time in times]
+    parts = repeat(flow / np.float32(PARTS), times[-1])
+    places = [pixel_grid(size_hw(flow)), *places_in_first(parts)]
+    return [places[time] for time in times]
 
 
 def _add_object(
@@ -103,18 +103,15 @@ def moved_frames(
     flow = _steady_flow(rng, size_hw(image_rgb))
     times = _times(rng, flow)
     frames = [sample(image_rgb, place) for place in _places(flow, times)]
-    objects = cut_outs(image_rgb, label)
-    for _ in range(rng.integers(0, MAX_OBJECTS + 1) if objects else 0):
-        _add_object(rng, frames, times, objects[rng.integers(len(objects))])
+    for cut in drawn_objects(rng, cut_outs(image_rgb, label), MOST_OBJECTS):
+        _add_object(rng, frames, times, cut)
     return [_filmed(rng, frame) for frame in frames]
 
 
 def _filmed(rng: np.random.Generator, frame_rgb: UInt8Array) -> UInt8Array:
     """A frame with a camera's small changes of exposure, and its noise."""
-    noise = rng.standard_normal(frame_rgb.shape, np.float32) * np.float32(
-        rng.uniform(0, MOST_NOISE)
-    )
-    noisy = jitter_colour(rng, frame_rgb, EXPOSURE) + noise
+    noise = sensor_noise(rng, frame_rgb.shape, MOST_NOISE)
+    noisy: Float32Array = jitter_colour(rng, frame_rgb, EXPOSURE) + noise
     return np.clip(noisy, 0, 255).astype(np.uint8)
 
 
