@@ -227,9 +227,12 @@ def test_ctrl_c_ends_a_real_process_and_keeps_its_video(tmp_path: Path) -> None:
     command = [sys.executable, "-c", ENDLESS_COPY, str(path)]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as process:
         assert process.stdout is not None
-        assert process.stdout.readline() == b"running\n"
-        process.send_signal(signal.SIGINT)
-        assert process.wait(15) != 0
+        try:
+            assert process.stdout.readline() == b"running\n"
+            process.send_signal(signal.SIGINT)
+            assert process.wait(15) != 0
+        finally:
+            process.kill()  # or a failure leaves it writing for ever
     with VideoSource(path) as written:
         count = sum(1 for _ in written)
         assert count == written.info.total_frames
