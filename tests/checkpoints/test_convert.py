@@ -26,7 +26,7 @@ FRAMES = np.random.default_rng(31).integers(0, 256, (2, 48, 80, 3), np.uint8)
 def weights(segnet: keras.Model, tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("weights")
     save_segnet_weights(segnet, folder / "resnet50_segnet.h5", exact=True)
-    write_segnet_config(segnet, folder)
+    write_segnet_config(segnet.input_shape[1:3], folder)
     return folder / "resnet50_segnet.h5"
 
 

@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 from made_weights import SEGNET_HW, clear, fill
 
+from vssn.checkpoints.arrays import read_segnet, write_segnet
 from vssn.checkpoints.hdf5 import LayerWeights, read_layer_weights, write_layer_weights
 from vssn.checkpoints.segnet_weights import (
     CONFIG_FILE,
@@ -22,8 +23,10 @@ from vssn.checkpoints.segnet_weights import (
     load_segnet_weights,
     read_segnet_config,
     save_segnet_weights,
+    segnet_input_hw,
     write_segnet_config,
 )
+from vssn.cli.main import main
 from vssn.errors import CheckpointError
 
 
@@ -159,6 +162,36 @@ def test_round_trip_is_exact_in_float32_and_stable_in_float16(
     assert (tmp_path / "half.h5").stat().st_size < 31e6
 
 
+def test_files_are_averaged_variable_by_variable(segnet: keras.Model, tmp_path: Path) -> None:
+    first, second, mean = (tmp_path / name for name in ("a.h5", "b.h5", "out/mean.h5"))
+    weights = {key: np.full_like(v, 3) for key, v in _read_saved(segnet, first).items()}
+    write_segnet(second, weights)
+    write_segnet_config((64, 96), tmp_path)
+    assert main(["average-weights", str(first), *[str(second)] * 3, "--output", str(mean)]) == 0
+    averaged = read_segnet(mean)
+    for key, values in read_segnet(first).items():
+        np.testing.assert_allclose(averaged[key], (values + 9) / 4, rtol=1e-3)
+    assert segnet_input_hw(mean) == (64, 96)
+
+
+def _read_saved(model: keras.Model, path: Path) -> dict[str, np.ndarray]:
+    save_segnet_weights(model, path)
+    return read_segnet(path)
+
+
+def test_weights_for_another_input_size_are_not_averaged(
+    segnet: keras.Model, tmp_path: Path, refuses: Callable[..., str]
+) -> None:
+    for name, hw in (("a", (64, 96)), ("b", (64, 128))):
+        (tmp_path / name).mkdir()
+        save_segnet_weights(segnet, tmp_path / name / "w.h5")
+        write_segnet_config(hw, tmp_path / name)
+    argv: list[str | Path] = ["average-weights", tmp_path / "a/w.h5", tmp_path / "b/w.h5"]
+    refuses([*argv, "--output", tmp_path / "c/w.h5"], "(64, 128)", "(64, 96)")
+    refuses(["average-weights", tmp_path / "no.h5", "--output", tmp_path / "c/w.h5"], "no.h5")
+    assert not (tmp_path / "c").exists()
+
+
 def test_damage_to_a_written_file_is_refused(
     segnet: keras.Model, empty_segnet: keras.Model, tmp_path: Path
 ) -> None:
@@ -259,7 +292,7 @@ def test_an_incomplete_encoder_is_refused(empty_segnet: keras.Model, tmp_path: P
 
 
 def test_config_round_trip(segnet: keras.Model, tmp_path: Path) -> None:
-    write_segnet_config(segnet, tmp_path)
+    write_segnet_config(segnet.input_shape[1:3], tmp_path)
     assert json.loads((tmp_path / CONFIG_FILE).read_text()) == {
         "model_class": "resnet50_segnet",
         "n_classes": 12,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,6 +12,7 @@ import h5py
 import numpy as np
 import pytest
 
+from vssn.cli.main import main
 from vssn.training.loop import LoopConfig, train
 from vssn.training.stills import list_stills
 
@@ -70,7 +72,7 @@ def test_batches_are_views_of_the_stills_the_same_ones_each_time(task: SegnetTas
     first, again = (list(task.batches(0)) for _ in range(2))
     assert len(first) == task.steps_per_epoch == 2
     images, labels = first[0]
-    assert (images.shape, labels.shape) == ((2, 64, 64, 3), (2, 32, 32))
+    assert (images.shape, labels.shape) == ((2, 64, 64, 3), (2, 64, 64))
     assert images.dtype == labels.dtype == np.uint8
     assert set(np.unique(labels)) <= {0, 3, 8, 11}
     for one, other in zip(first, again, strict=True):
@@ -140,6 +142,25 @@ def test_the_files_are_kept_as_users_load_them(task: SegnetTask, trained: Path) 
 def test_batch_norm_statistics_follow_the_data(task: SegnetTask, trained: Path) -> None:
     mean = np.asarray(task.model.get_layer("bn_conv1").moving_mean)
     assert np.abs(mean).max() > 1e-3
+
+
+def test_more_folders_are_learned_from(
+    data_dir: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, refuses: Callable[..., str]
+) -> None:
+    learned: list[int] = []
+
+    def pretend(task: SegnetTask, *_: object) -> list[object]:
+        learned.append(len(task.examples))
+        return []
+
+    monkeypatch.setattr("vssn.training.loop.train", pretend)
+    monkeypatch.setattr("vssn.cli.options.finish_training", lambda directory: None)
+    argv = ["train-segnet", "--data_dir", str(data_dir), "--encoder_weights", "none"]
+    argv += ["--save_dir", str(tmp_path / "out"), "--more_data"]
+    refuses([*argv, tmp_path / "city"], "city' without images")
+    monkeypatch.chdir(data_dir)
+    main([*argv, "val", str(data_dir / "train")])
+    assert learned == [4 + 1 + 4]
 
 
 def test_it_learns(task: SegnetTask, trained: Path) -> None:

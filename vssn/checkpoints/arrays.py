@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from vssn.checkpoints.hdf5 import LayerWeights, read_layer_weights
+from vssn.checkpoints.hdf5 import LayerWeights, read_layer_weights, write_layer_weights
 from vssn.checkpoints.locate import DECISION_FOLDER, FLOWNETS_FOLDER, locate_tf1
 from vssn.checkpoints.tf1 import (
     DECISION_SCOPE,
@@ -34,9 +34,9 @@ def _kind(variables: Iterable[str]) -> str:
     return "convolution" if "kernel" in variables else "batch norm"
 
 
-def _by_layer(shapes: Mapping[str, Shape]) -> dict[str, list[str]]:
+def _by_layer(keys: Iterable[str]) -> dict[str, list[str]]:
     layers: dict[str, list[str]] = {}
-    for key in shapes:
+    for key in keys:
         layer, variable = key.split("/")
         layers.setdefault(layer, []).append(variable)
     return layers
@@ -101,6 +101,25 @@ def read_segnet(path: Path) -> Weights:
     weights = _matched(shapes, read_layer_weights(path))
     _check(path, shapes, weights)
     return weights
+
+
+def write_segnet(path: Path, weights: Weights, exact: bool = False) -> None:
+    """Write ResNet50-SegNet's weights; see :func:`vssn.checkpoints.hdf5.write_layer_weights`.
+
+    Args:
+        path: the .h5 file.
+        weights: as :func:`read_segnet` returns them; the file keeps the order of their layers,
+            by which Keras 2 loads it.
+        exact: keep float32; otherwise kernels are rounded to float16, at half the size.
+
+    Raises:
+        CheckpointError: the file can't be written, or a weight is not finite.
+    """
+    layers = [
+        LayerWeights(layer, {name: weights[f"{layer}/{name}"] for name in names})
+        for layer, names in _by_layer(weights).items()
+    ]
+    write_layer_weights(path, layers, exact)
 
 
 def read_encoder(path: Path) -> Weights:

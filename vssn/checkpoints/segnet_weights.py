@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from vssn.checkpoints.arrays import Weights, read_encoder, read_segnet
-from vssn.checkpoints.hdf5 import LayerWeights, write_layer_weights
+from vssn.checkpoints.arrays import Weights, read_encoder, read_segnet, write_segnet
 from vssn.datatypes import Float32Array
 from vssn.errors import CheckpointError
-from vssn.files import atomic_path
+from vssn.files import atomic_path, make_directory
 from vssn.labels import NUM_OUTPUTS
 from vssn.models.layout import OUTPUT_STRIDE, SIZE_MULTIPLE
 from vssn.preprocess import SEGNET_INPUT_HW
@@ -104,17 +104,12 @@ def save_segnet_weights(model: keras.Model, path: Path, exact: bool = False) -> 
     Raises:
         CheckpointError: the file can't be written, or a weight is not finite.
     """
-    layers = [
-        LayerWeights(
-            layer.name,
-            {
-                name: np.asarray(variable, np.float32)
-                for name, variable in _variables(layer).items()
-            },
-        )
+    weights = {
+        f"{layer.name}/{name}": np.asarray(variable, np.float32)
         for layer in _weighted_layers(model)
-    ]
-    write_layer_weights(path, layers, exact)
+        for name, variable in _variables(layer).items()
+    }
+    write_segnet(path, weights, exact)
 
 
 def load_encoder_weights(model: keras.Model, path: Path) -> None:
@@ -138,12 +133,43 @@ def rgb_kernel(kernel: Float32Array) -> Float32Array:
     return kernel[:, :, ::-1]
 
 
-def write_segnet_config(model: keras.Model, directory: Path) -> None:
+def average_segnet_weights(paths: Sequence[Path], output: Path) -> None:
+    """Average weight files, variable by variable, batch norms' statistics included.
+
+    Trainings that went on from one another, or from the same weights, lie in one valley of the
+    loss; their mean is flatter and better than each. Source: Wortsman et al., "Model soups" (2022).
+
+    Args:
+        paths: two files or more, see :func:`vssn.checkpoints.arrays.read_segnet`.
+        output: the .h5 file to write; the config JSON goes beside it.
+
+    Raises:
+        CheckpointError: a file can't be read or is for another input size, or the average can't
+            be written.
+    """
+    input_hw = segnet_input_hw(paths[0])
+    for path in paths[1:]:
+        if segnet_input_hw(path) != input_hw:
+            raise CheckpointError(
+                f"weights '{path}' for an input of {segnet_input_hw(path)} px",
+                f"{input_hw} px, as for '{paths[0]}'",
+                "average weights of trainings at one input size",
+            )
+    total = read_segnet(paths[0])
+    for path in paths[1:]:
+        weights = read_segnet(path)
+        total = {key: values + weights[key] for key, values in total.items()}
+    make_directory(output.parent)
+    write_segnet_config(input_hw, output.parent)
+    write_segnet(output, {key: values / np.float32(len(paths)) for key, values in total.items()})
+
+
+def write_segnet_config(input_hw: tuple[int, int], directory: Path) -> None:
     """Write ``resnet50_segnet_config.json`` with the original's keys."""
-    height, width = model.input_shape[1:3]
+    height, width = input_hw
     config = {
         "model_class": MODEL_CLASS,
-        "n_classes": int(model.output_shape[-1]),
+        "n_classes": NUM_OUTPUTS,
         "input_height": height,
         "input_width": width,
         "output_height": height // OUTPUT_STRIDE,

@@ -32,6 +32,7 @@ COMMANDS = {
     "train-segnet": "train the segmentation network",
     "train-flownets": "train the flow network",
     "train-decision": "train the decision network",
+    "average-weights": "average weights of the segmentation network",
     "convert": "convert a Keras .h5 to a frozen .pb and other formats",
     "calibrate": "measure the ranges that int8 needs",
     "fit-schedule": "make targets mean what they say",

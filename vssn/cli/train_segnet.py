@@ -30,6 +30,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="CamVid in the stills layout: train/ trainannot/ val/ valannot/",
     )
     parser.add_argument(
+        "--more_data",
+        type=Path,
+        nargs="+",
+        default=[],
+        metavar="FOLDER",
+        help="images to learn from as well; labels lie beside, in the folder FOLDERannot",
+    )
+    parser.add_argument(
         "--encoder_weights",
         default="imagenet",
         metavar="imagenet|none|FILE",
@@ -88,7 +96,9 @@ def _task(args: argparse.Namespace) -> tuple[SegnetTask, str]:
     from vssn.runtime.startup import start_tensorflow
     from vssn.training.stills import list_stills
 
-    stills, val = list_stills(args.data_dir, "train"), list_stills(args.data_dir, "val")
+    folders = [args.data_dir / "train", *args.more_data]
+    stills = [still for folder in folders for still in list_stills(folder.parent, folder.name)]
+    val = list_stills(args.data_dir, "val")
     start_tensorflow()
     import keras
 

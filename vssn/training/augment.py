@@ -89,7 +89,6 @@ def random_view(
     image_rgb: UInt8Array,
     label: UInt8Array,
     crop_hw: tuple[int, int],
-    label_stride: int,
     views: ViewRange,
 ) -> tuple[UInt8Array, UInt8Array]:
     """Draw one view of a still.
@@ -99,23 +98,17 @@ def random_view(
         image_rgb: (H, W, 3) uint8 RGB.
         label: (H, W) uint8 class indices, 11 = void.
         crop_hw: size of the view in px.
-        label_stride: the label is drawn at ``crop_hw`` divided by this.
         views: how far views stray.
 
     Returns:
-        (h, w, 3) uint8 RGB and (h / stride, w / stride) uint8; void where the view leaves the
-        still.
+        (h, w, 3) uint8 RGB and (h, w) uint8; void where the view leaves the still.
     """
     matrix = _view_matrix(rng, label, crop_hw, views)
     size_wh = (crop_hw[1], crop_hw[0])
     mirror = cv2.BORDER_REFLECT_101
     image = np.asarray(cv2.warpAffine(image_rgb, matrix, size_wh, borderMode=mirror), np.uint8)
-    # Output pixel centres of the strided grid lie between input pixels.
-    coarse = matrix / label_stride
-    coarse[:, 2] += 0.5 / label_stride - 0.5
-    coarse_wh = (crop_hw[1] // label_stride, crop_hw[0] // label_stride)
     view_label = cv2.warpAffine(
-        label, coarse, coarse_wh, flags=cv2.INTER_NEAREST, borderValue=(VOID,)
+        label, matrix, size_wh, flags=cv2.INTER_NEAREST, borderValue=(VOID,)
     )
     if views.colour:
         image = jitter_colour(rng, image, views.colour)

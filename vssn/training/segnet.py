@@ -18,7 +18,6 @@ from vssn.checkpoints.segnet_weights import save_segnet_weights, write_segnet_co
 from vssn.datatypes import UInt8Array
 from vssn.evaluation.metrics import ConfusionMatrix
 from vssn.labels import NUM_CLASSES, NUM_OUTPUTS
-from vssn.models.layout import OUTPUT_STRIDE
 from vssn.models.segnet import build_segnet
 from vssn.preprocess import SEGNET_MEANS_RGB, segnet_input, size_hw
 from vssn.streaming.scores import labels_from_scores
@@ -158,12 +157,10 @@ class SegnetTask:
 
     def _example(self, epoch: int, index: int) -> Example:
         rng = np.random.default_rng((self.recipe.seed, epoch, index))
-        return random_view(
-            rng, *self.examples[index], self.recipe.crop_hw, OUTPUT_STRIDE, self.recipe.views
-        )
+        return random_view(rng, *self.examples[index], self.recipe.crop_hw, self.recipe.views)
 
     def batches(self, epoch: int) -> Iterator[tuple[npt.NDArray[Any], npt.NDArray[Any]]]:
-        """Batches of (n, h, w, 3) uint8 RGB and (n, h/2, w/2) uint8 labels, drawn ahead."""
+        """Batches of (n, h, w, 3) uint8 RGB and (n, h, w) uint8 labels, drawn ahead."""
         order = np.random.default_rng((self.recipe.seed, epoch)).permutation(len(self.examples))
         size = self.recipe.batch_size
         # A data set smaller than a batch is repeated to fill it.
@@ -176,7 +173,8 @@ class SegnetTask:
         inputs = tf.cast(images, tf.float32) - SEGNET_MEANS_RGB
         labels = tf.cast(labels, tf.int32)
         with tf.GradientTape() as tape:
-            logits = self.model(inputs, training=True)
+            # Judged as it is used: enlarged, against every pixel's label, thin classes' too.
+            logits = tf.image.resize(self.model(inputs, training=True), self.recipe.crop_hw)
             entropy = weighted_cross_entropy(logits, labels, self._class_weights)
             jaccard = soft_jaccard(logits, labels)
             loss = entropy + self.recipe.jaccard_weight * jaccard
@@ -219,4 +217,4 @@ class SegnetTask:
         self._kept.set_weights([variable.numpy() for variable in self.average])
         save_segnet_weights(self._kept, directory / (WEIGHTS_FILE if best else LAST_WEIGHTS_FILE))
         if best:
-            write_segnet_config(self._kept, directory)
+            write_segnet_config(self._input_hw, directory)

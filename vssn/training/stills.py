@@ -48,7 +48,7 @@ def list_stills(data_dir: Path, split: str) -> list[Still]:
         raise MediaError(
             f"data folder '{folder}' without images",
             "PNG or JPEG images there",
-            "pass the CamVid folder that holds train/ trainannot/ val/ valannot/ as --data_dir",
+            f"name the folder that holds '{split}' with images and '{split}annot' with labels",
         )
     stills = [Still(image, annotations / f"{image.stem}.png") for image in images]
     for still in stills:

@@ -1,0 +1,28 @@
+"""``vssn average-weights``: one network from several trainings of it."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare input and output."""
+    parser.add_argument(
+        "weights",
+        type=Path,
+        nargs="+",
+        metavar="FILE",
+        help="Keras weights of ResNet50-SegNet, from trainings that started from one another; "
+        "a file named twice counts twice",
+    )
+    parser.add_argument("--output", type=Path, required=True, metavar="FILE", help=".h5 to write")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Average and name the file written."""
+    from vssn.checkpoints.segnet_weights import average_segnet_weights
+
+    average_segnet_weights(args.weights, args.output)
+    print(f"{args.output}: the mean of {len(args.weights)} files")
+    return 0
