@@ -11,6 +11,7 @@ import numpy as np
 from contestants import BASELINE, RUNTIMES, contestants, plain_keras
 from light import TRAINED_MEAN_IOU, LightNetwork
 from matplotlib.figure import Figure
+from matplotlib.ticker import LogLocator, NullLocator
 from measuring import markdown
 
 from vssn.datatypes import DEFAULT_PROPAGATION
@@ -129,6 +130,9 @@ def plot(rows: list[dict[str, object]], machine: str, path: Path) -> None:
                 label, place, (4, 5), textcoords="offset points", color=line[0].get_color()
             )
     panel.set(xscale="log", xlabel="frames per second", ylabel="mean IoU", title=machine)
-    panel.grid(alpha=0.3, which="both")
+    panel.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+    panel.xaxis.set_major_formatter("{x:g}")
+    panel.xaxis.set_minor_locator(NullLocator())
+    panel.grid(alpha=0.3)
     panel.legend(fontsize=8)
     figure.savefig(path, dpi=110)
