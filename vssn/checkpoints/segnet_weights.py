@@ -40,19 +40,19 @@ class SegnetConfig:
     n_classes: int
 
 
-def _variables(layer: keras.Layer) -> dict[str, keras.Variable]:
-    return {variable.name: variable for variable in layer.weights}
-
-
-def _weighted_layers(model: keras.Model) -> list[keras.Layer]:
-    return [layer for layer in model.layers if layer.weights]
+def _variables(model: keras.Model) -> dict[str, keras.Variable]:
+    """By ``layer/variable``, in the model's order."""
+    return {
+        f"{layer.name}/{variable.name}": variable
+        for layer in model.layers
+        for variable in layer.weights
+    }
 
 
 def _assign(model: keras.Model, weights: Weights) -> None:
-    for layer in _weighted_layers(model):
-        for name, variable in _variables(layer).items():
-            if f"{layer.name}/{name}" in weights:
-                variable.assign(weights[f"{layer.name}/{name}"])
+    for key, variable in _variables(model).items():
+        if key in weights:
+            variable.assign(weights[key])
 
 
 def load_segnet_weights(model: keras.Model, path: Path) -> None:
@@ -104,11 +104,7 @@ def save_segnet_weights(model: keras.Model, path: Path, exact: bool = False) -> 
     Raises:
         CheckpointError: the file can't be written, or a weight is not finite.
     """
-    weights = {
-        f"{layer.name}/{name}": np.asarray(variable, np.float32)
-        for layer in _weighted_layers(model)
-        for name, variable in _variables(layer).items()
-    }
+    weights = {key: np.asarray(variable, np.float32) for key, variable in _variables(model).items()}
     write_segnet(path, weights, exact)
 
 
@@ -140,7 +136,7 @@ def average_segnet_weights(paths: Sequence[Path], output: Path) -> None:
     loss; their mean is flatter and better than each. Source: Wortsman et al., "Model soups" (2022).
 
     Args:
-        paths: two files or more, see :func:`vssn.checkpoints.arrays.read_segnet`.
+        paths: one file or more, see :func:`vssn.checkpoints.arrays.read_segnet`.
         output: the .h5 file to write; the config JSON goes beside it.
 
     Raises:
