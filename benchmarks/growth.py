@@ -12,7 +12,7 @@ import cv2
 import numpy as np
 from measuring import markdown, median_seconds
 
-from vssn.datatypes import DEFAULT_PROPAGATION, FlowEstimate, VideoInfo
+from vssn.flow.warp import warp_probabilities
 from vssn.media.pipeline import WriteBehind, read_ahead
 from vssn.media.video import VideoSink
 from vssn.runtime.load import Networks, WeightPaths, load_networks
@@ -21,9 +21,9 @@ from vssn.scene.distance import Camera
 from vssn.scene.distance import measure as measure_distances
 from vssn.scene.draw import draw_objects
 from vssn.scene.objects import find_objects
-from vssn.streaming.load import SegmenterPlan
-from vssn.streaming.scores import labels_from_scores
-from vssn.streaming.warp import warp_scores
+from vssn.streaming.assemble import SegmenterPlan
+from vssn.streaming.labelling import labels_from_probabilities
+from vssn.types import DEFAULT_PROPAGATION, FlowEstimate, VideoInfo
 
 SIZES = ((180, 320), (360, 640), (720, 1280), (1080, 1920), (2160, 3840))
 LENGTH, PART = 10_000, 1_000
@@ -92,9 +92,9 @@ def by_classes() -> list[Row]:
     rows = []
     for classes in CLASSES:
         blobs = cv2.resize(rng.random((13, 19, classes), np.float32), GRID_HW[::-1])
-        carried = _ms(lambda: warp_scores(blobs, FlowEstimate(flow, None)))  # noqa: B023
-        labels = _ms(lambda: labels_from_scores(blobs, (720, 960)))  # noqa: B023
-        rows.append({"classes": classes, "warp_ms": carried, "labels_ms": labels})
+        propagated = _ms(lambda: warp_probabilities(blobs, FlowEstimate(flow, None)))  # noqa: B023
+        labels = _ms(lambda: labels_from_probabilities(blobs, (720, 960)))  # noqa: B023
+        rows.append({"classes": classes, "warp_ms": propagated, "labels_ms": labels})
     return rows
 
 

@@ -16,11 +16,11 @@ import openvino as ov
 import openvino.opset13 as ops
 
 from vssn.preprocess import SEGNET_MEANS_RGB
-from vssn.runtime.folding import Linear
+from vssn.runtime.folding import ConvWeights
 from vssn.runtime.openvino_graph import Node, channels_first, channels_last, shape_of
 from vssn.runtime.processor import byte_weight_limit
 from vssn.runtime.quantisation import Layers
-from vssn.streaming.scores import labels_from_scores
+from vssn.streaming.labelling import labels_from_probabilities
 
 TRAINED_MEAN_IOU = 0.696
 INPUT_HW = (352, 480)
@@ -52,7 +52,7 @@ class _Graph:
         inputs = shape_of(x)[1]
         spread = (2 / (size * size * inputs)) ** 0.5
         kernel = self._rng.normal(0, spread, (size, size, inputs, outputs)).astype(np.float32)
-        linear = Linear(kernel, np.zeros(outputs, np.float32))
+        linear = ConvWeights(kernel, np.zeros(outputs, np.float32))
         return self._layers.convolution(self._layers.named(source, x), source, linear, stride)
 
     def depthwise(self, x: Node, size: int, stride: int) -> Node:
@@ -124,5 +124,7 @@ class LightNetwork:
         small = cv2.resize(frame_bgr, INPUT_HW[::-1])
         rgb = cv2.cvtColor(small, cv2.COLOR_BGR2RGB)[np.newaxis]
         self._request.infer([rgb], share_inputs=True)
-        scores = self._request.get_output_tensor().data[0]
-        return labels_from_scores(np.ascontiguousarray(scores[..., :11]), frame_bgr.shape[:2])
+        probabilities = self._request.get_output_tensor().data[0]
+        return labels_from_probabilities(
+            np.ascontiguousarray(probabilities[..., :11]), frame_bgr.shape[:2]
+        )

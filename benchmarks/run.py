@@ -23,8 +23,8 @@ import targets
 import video
 
 from vssn.cli.demo import demo_clip
-from vssn.media.clip import iter_clip
-from vssn.training.stills import list_stills
+from vssn.data.clips import iter_clip
+from vssn.data.stills import list_stills
 
 PARTS = {
     "stages": stages,

@@ -1,4 +1,4 @@
-"""What a frame costs, segmented and carried, as far as its class scores.
+"""What a frame costs, segmented and carried, as far as its class probabilities.
 
 By FlowNetS it is carried from the key frame, with the decision network's score; by DIS from the
 frame before, with the score of the path. The baseline of both is FlowNetS in plain Keras. The
@@ -12,17 +12,17 @@ from collections.abc import Callable, Sequence
 
 import cv2
 import numpy as np
-from contestants import BASELINE, ONE_THREAD, RUNTIMES, contestants, plain_keras
+from candidates import BASELINE, ONE_THREAD, RUNTIMES, candidates, plain_keras
 from measuring import markdown, seconds
 
-from vssn.datatypes import Propagate
+from vssn.flow.dis import DISFlow
 from vssn.models.layout import FEATURE_SHAPE
-from vssn.runtime.dis import DISFlow
+from vssn.networks import FlowNetwork
 from vssn.runtime.load import Networks, WeightPaths
-from vssn.runtime.protocols import FlowNetwork
-from vssn.streaming.expected import NetworkScore, PathScore
+from vssn.streaming.confidence import MotionConfidence, NetworkConfidence
 from vssn.streaming.schedule import DynamicSchedule, Schedule, TargetSchedule
 from vssn.streaming.segmenter import AdaptiveSegmenter
+from vssn.types import Propagate
 
 STAGES = ("segmented", "FlowNetS", "DIS", "decision")
 WARPED_BASELINE = {"DIS": "FlowNetS"}
@@ -31,25 +31,25 @@ WARM_UP = 2  # rounds, which hold the warping segmenters' key frames too
 
 def steps(networks: Networks) -> dict[str, Callable[[np.ndarray], float]]:
     """By stage: processes a frame and returns its seconds."""
-    by_network = NetworkScore(networks.decision)
+    by_network = NetworkConfidence(networks.decision)
 
     def timed(
         schedule: Schedule, flow: FlowNetwork, propagate: Propagate
     ) -> Callable[[np.ndarray], float]:
         segmenter = AdaptiveSegmenter(networks.segmentation, flow, schedule, propagate=propagate)
 
-        return lambda frame: seconds(lambda: segmenter.step_scores(frame))
+        return lambda frame: seconds(lambda: segmenter.step_probabilities(frame))
 
     feature = np.random.default_rng(0).random(FEATURE_SHAPE, np.float32)
     # Two of them ask for scores, and never find one too low.
     asks_network, asks_path = (
-        DynamicSchedule(score, -math.inf) for score in (by_network, PathScore())
+        DynamicSchedule(score, -math.inf) for score in (by_network, MotionConfidence())
     )
     return {
         "segmented": timed(TargetSchedule(by_network, 100), networks.flow, Propagate.KEY),
         "FlowNetS": timed(asks_network, networks.flow, Propagate.KEY),
         "DIS": timed(asks_path, DISFlow(), Propagate.CHAIN),
-        "decision": lambda _: seconds(lambda: networks.decision.expected_score(feature)),
+        "decision": lambda _: seconds(lambda: networks.decision.predicted_confidence(feature)),
     }
 
 
@@ -58,7 +58,7 @@ def measure(frames: Sequence[np.ndarray]) -> dict[str, dict[str, float]]:
     paths = WeightPaths.locate()
     every_core = cv2.getNumThreads()
     rivals = {BASELINE: steps(plain_keras(paths))}
-    rivals |= {n: steps(found) for n, found in contestants(paths, RUNTIMES | ONE_THREAD)}
+    rivals |= {n: steps(found) for n, found in candidates(paths, RUNTIMES | ONE_THREAD)}
     spent: dict[tuple[str, str], list[float]] = {}
     for frame in frames:
         for name, stages in rivals.items():

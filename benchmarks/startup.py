@@ -11,8 +11,8 @@ from pathlib import Path
 import numpy as np
 from measuring import markdown, median_seconds
 
-from vssn.datatypes import VideoInfo
 from vssn.media.video import VideoSink
+from vssn.types import VideoInfo
 
 ROUNDS = 5
 

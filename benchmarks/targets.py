@@ -8,16 +8,16 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
-from contestants import BASELINE, RUNTIMES, contestants, plain_keras
+from candidates import BASELINE, RUNTIMES, candidates, plain_keras
 from light import TRAINED_MEAN_IOU, LightNetwork
 from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, NullLocator
 from measuring import markdown
 
-from vssn.datatypes import DEFAULT_PROPAGATION
 from vssn.evaluation.metrics import ConfusionMatrix
 from vssn.runtime.load import Networks, WeightPaths
-from vssn.streaming.load import SegmenterPlan
+from vssn.streaming.assemble import SegmenterPlan
+from vssn.types import DEFAULT_PROPAGATION
 
 EVERY_FRAME = 100.0
 TARGETS = (50.0, 80.0, 90.0, EVERY_FRAME)
@@ -74,7 +74,7 @@ def _runs() -> list[Run]:
     runs = [_adaptive(BASELINE, plain_keras(WeightPaths.locate()), EVERY_FRAME)]
     light = []
     paths = WeightPaths.locate(propagation=DEFAULT_PROPAGATION)
-    for name, networks in contestants(paths, RUNTIMES):
+    for name, networks in candidates(paths, RUNTIMES):
         runs += [_adaptive(name, networks, target) for target in TARGETS]
         if name.startswith("OpenVINO"):
             precision = name.split()[-1]

@@ -12,12 +12,12 @@ from measuring import markdown
 
 from vssn.cli.demo import demo_clip
 from vssn.cli.video import VideoJob, annotate
-from vssn.datatypes import DEFAULT_PROPAGATION
 from vssn.media.video import VideoSource
-from vssn.presets import VIDEO_PRESETS
+from vssn.original.preset import VIDEO_PRESETS
 from vssn.runtime.load import RuntimeOptions, WeightPaths
 from vssn.scene.annotate import Annotator
-from vssn.streaming.load import SegmenterPlan
+from vssn.streaming.assemble import SegmenterPlan
+from vssn.types import DEFAULT_PROPAGATION
 
 TARGETS = (50.0, 80.0)
 ROUNDS = 2

@@ -15,9 +15,9 @@ import cv2
 import numpy as np
 import pytest
 
-from vssn.datatypes import Float32Array, FlowEstimate, UInt8Array
 from vssn.labels import NUM_CLASSES
 from vssn.models.layout import FEATURE_SHAPE
+from vssn.types import Float32Array, FlowEstimate, UInt8Array
 
 if TYPE_CHECKING:
     import keras
@@ -54,7 +54,7 @@ class FakeSegmentation:
         self.calls = 0
         self.before_each: Callable[[], None] = lambda: None
 
-    def scores(self, frame_bgr: UInt8Array) -> Float32Array:
+    def probabilities(self, frame_bgr: UInt8Array) -> Float32Array:
         self.before_each()
         self.calls += 1
         small = cv2.resize(frame_bgr, GRID_HW[::-1], interpolation=cv2.INTER_NEAREST)
@@ -109,7 +109,7 @@ class FakeDecision:
         self.answers = list(answers)
         self.calls = 0
 
-    def expected_score(self, feature: Float32Array) -> float:
+    def predicted_confidence(self, feature: Float32Array) -> float:
         assert feature.shape == FEATURE_SHAPE
         self.calls += 1
         return self.answers.pop(0) if self.answers else 90.0

@@ -87,7 +87,7 @@ def test_at_80_fewer_frames_are_segmented(
 
 @pytest.mark.usefixtures("weights")
 def test_warping_beats_copying_at_every_distance(shared_data: Path, tmp_path: Path) -> None:
-    argv = ["propagation", "--data_dir", str(shared_data / "camvid"), "--split", "val"]
+    argv = ["evaluate-warp", "--data_dir", str(shared_data / "camvid"), "--split", "val"]
     argv += ["--distances", *map(str, DISTANCES), "--summary", str(tmp_path / "s.json")]
     assert main(argv) == 0
     table = json.loads((tmp_path / "s.json").read_text())["mean_iou"]

@@ -8,13 +8,13 @@ Example:
     ...         print(result.index, result.path.value, result.labels.shape)
 """
 
-from vssn.datatypes import FramePath, FrameResult, Propagate, SceneObject, VideoInfo
 from vssn.errors import VssnError
 from vssn.media.video import VideoSource
 from vssn.runtime.load import RuntimeOptions
-from vssn.streaming.load import load_segmenter
+from vssn.streaming.assemble import load_segmenter
 from vssn.streaming.schedule import FixedInterval, TargetSchedule
 from vssn.streaming.segmenter import AdaptiveSegmenter
+from vssn.types import FramePath, FrameResult, Propagate, SceneObject, VideoInfo
 from vssn.version import __version__
 
 __all__ = [

@@ -14,8 +14,8 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from vssn.datatypes import Float32Array, UInt8Array
 from vssn.labels import SCALE_CHANNELS
+from vssn.types import Float32Array, UInt8Array
 
 SEGNET_INPUT_HW = (416, 608)
 FLOW_INPUT_HW = (208, 304)

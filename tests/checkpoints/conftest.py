@@ -40,6 +40,6 @@ def segnet_image() -> np.ndarray:
 
 
 @pytest.fixture(scope="session")
-def segnet_scores(segnet: keras.Model, segnet_image: np.ndarray) -> np.ndarray:
+def segnet_probabilities(segnet: keras.Model, segnet_image: np.ndarray) -> np.ndarray:
     """What ``segnet`` makes of ``segnet_image``."""
     return segnet(segnet_image, training=False).numpy()

@@ -60,8 +60,8 @@ def test_formats_agree_with_keras_and_replace_what_was_there(
     if fmt == "saved_model":  # a folder takes more care to replace than a file
         convert(weights, None, output, fmt, FRAMES)
         assert {path.name for path in tmp_path.iterdir()} == names
-    scores = exporter.load(output)(np.zeros((1, *SEGNET_HW, 3), np.float32))
-    np.testing.assert_allclose(scores.sum(axis=-1), 1, rtol=1e-5)
+    probabilities = exporter.load(output)(np.zeros((1, *SEGNET_HW, 3), np.float32))
+    np.testing.assert_allclose(probabilities.sum(axis=-1), 1, rtol=1e-5)
 
 
 @pytest.mark.usefixtures("built_already")

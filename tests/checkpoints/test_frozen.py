@@ -29,7 +29,7 @@ def frozen_path(segnet: keras.Model, tmp_path_factory: pytest.TempPathFactory) -
     return path
 
 
-def _scores(image: Any, classes: int = 12, stride: int = 2) -> Any:
+def _probabilities(image: Any, classes: int = 12, stride: int = 2) -> Any:
     kernel = np.random.default_rng(6).normal(0, 0.02, (3, 3, 3, classes)).astype(np.float32)
     x = tf.nn.conv2d(image, tf.constant(kernel, name="kernel"), stride, "SAME")
     return tf.reshape(x, (-1, HW[0] // stride * HW[1] // stride, classes))
@@ -47,18 +47,18 @@ def _write(path: Path, build: Callable[[], object]) -> Path:
 
 
 def _foreign() -> None:
-    tf.identity(tf.identity(tf.nn.softmax(_scores(_image()), name="classes")))
+    tf.identity(tf.identity(tf.nn.softmax(_probabilities(_image()), name="classes")))
 
 
 def test_a_written_graph_gives_the_models_output(
-    frozen_path: Path, segnet_image: np.ndarray, segnet_scores: np.ndarray
+    frozen_path: Path, segnet_image: np.ndarray, segnet_probabilities: np.ndarray
 ) -> None:
     graph = read_frozen_graph(frozen_path)
     assert (graph.input_name, graph.output_name) == (INPUT_NAME, OUTPUT_NAME)
     assert graph.input_hw == segnet_image.shape[1:3]
-    (scores,) = graph.run(tf.constant(segnet_image))
-    np.testing.assert_allclose(scores, segnet_scores, atol=1e-5)
-    assert segnet_scores.std() > 0.02  # the comparison would see a difference
+    (probabilities,) = graph.run(tf.constant(segnet_image))
+    np.testing.assert_allclose(probabilities, segnet_probabilities, atol=1e-5)
+    assert segnet_probabilities.std() > 0.02  # the comparison would see a difference
 
 
 def test_the_graph_is_that_of_a_plain_folded_network(frozen_path: Path) -> None:
@@ -71,12 +71,12 @@ def test_the_graph_is_that_of_a_plain_folded_network(frozen_path: Path) -> None:
 
 
 def test_openvino_reads_it_too(
-    frozen_path: Path, segnet_image: np.ndarray, segnet_scores: np.ndarray
+    frozen_path: Path, segnet_image: np.ndarray, segnet_probabilities: np.ndarray
 ) -> None:
     openvino = pytest.importorskip("openvino")
     options = {"INFERENCE_PRECISION_HINT": "f32"}
     compiled = openvino.Core().compile_model(str(frozen_path), "CPU", options)
-    np.testing.assert_allclose(compiled(segnet_image)[0], segnet_scores, atol=1e-5)
+    np.testing.assert_allclose(compiled(segnet_image)[0], segnet_probabilities, atol=1e-5)
 
 
 def test_mixed_precision_models_are_frozen_in_float32(
@@ -118,16 +118,16 @@ def test_a_cut_off_file_is_refused(frozen_path: Path, tmp_path: Path, kept: floa
 def test_other_names_are_found_behind_identities(tmp_path: Path) -> None:
     graph = read_frozen_graph(_write(tmp_path / "a.pb", _foreign))
     assert (graph.input_name, graph.output_name, graph.input_hw) == ("image", "classes", HW)
-    (scores,) = graph.run(IMAGE)
-    np.testing.assert_allclose(scores.sum(axis=-1), 1, rtol=1e-5)
+    (probabilities,) = graph.run(IMAGE)
+    np.testing.assert_allclose(probabilities.sum(axis=-1), 1, rtol=1e-5)
 
 
 def test_the_originals_names_win_over_others(tmp_path: Path) -> None:
     def build() -> None:
         placeholder(tf.bool, (), name="training")
         image = _image(INPUT_NAME)
-        tf.nn.softmax(_scores(_image("other")))
-        exponents = tf.exp(_scores(image))
+        tf.nn.softmax(_probabilities(_image("other")))
+        exponents = tf.exp(_probabilities(image))
         total = tf.reduce_sum(exponents, axis=-1, keepdims=True)
         tf.raw_ops.RealDiv(x=exponents, y=total, name=OUTPUT_NAME)
 
@@ -136,13 +136,13 @@ def test_the_originals_names_win_over_others(tmp_path: Path) -> None:
 
 
 def _two_inputs() -> None:
-    tf.nn.softmax(_scores(_image("left") + _image("right")))
+    tf.nn.softmax(_probabilities(_image("left") + _image("right")))
 
 
 def _two_outputs() -> None:
     image = _image()
-    tf.nn.softmax(_scores(image), name="left")
-    tf.nn.softmax(_scores(image), name="right")
+    tf.nn.softmax(_probabilities(image), name="left")
+    tf.nn.softmax(_probabilities(image), name="right")
 
 
 def test_names_can_be_given(tmp_path: Path) -> None:
@@ -178,7 +178,7 @@ def _loop() -> None:
 
 
 def _not_finite() -> None:
-    tf.nn.softmax(_scores(_image()) * tf.constant(np.float32("nan")))
+    tf.nn.softmax(_probabilities(_image()) * tf.constant(np.float32("nan")))
 
 
 def _huge() -> None:
@@ -190,13 +190,22 @@ def _huge() -> None:
     ("build", "message"),
     [
         (lambda: tf.constant(1.0), "float input. found none"),
-        (lambda: tf.nn.relu(_scores(_image())), "softmax output. found none"),
+        (lambda: tf.nn.relu(_probabilities(_image())), "softmax output. found none"),
         (_two_inputs, "float input. found left, right"),
         (_two_outputs, "softmax output. found left, right"),
-        (lambda: tf.nn.softmax(_scores(_image(shape=(None, None, None, 3)))), "multiples of 32"),
-        (lambda: tf.nn.softmax(_scores(_image(shape=(None, 33, 64, 3)))), "multiples of 32"),
-        (lambda: tf.nn.softmax(_scores(_image(), classes=5)), r"\[None, 512, 5\], not float32"),
-        (lambda: tf.nn.softmax(_scores(_image(), stride=1)), r"\[None, 2048, 12\], not float32"),
+        (
+            lambda: tf.nn.softmax(_probabilities(_image(shape=(None, None, None, 3)))),
+            "multiples of 32",
+        ),
+        (lambda: tf.nn.softmax(_probabilities(_image(shape=(None, 33, 64, 3)))), "multiples of 32"),
+        (
+            lambda: tf.nn.softmax(_probabilities(_image(), classes=5)),
+            r"\[None, 512, 5\], not float32",
+        ),
+        (
+            lambda: tf.nn.softmax(_probabilities(_image(), stride=1)),
+            r"\[None, 2048, 12\], not float32",
+        ),
         (_variable, "is the graph frozen"),
         (_file_writer, "works on text"),
         (_file_reader, "works on text"),

@@ -97,8 +97,8 @@ def test_keras2_files_give_keras2_outputs(
 ) -> None:
     getattr(keras2_segnet, save)(tmp_path / f"a{suffix}")
     load_segnet_weights(empty_segnet, tmp_path / f"a{suffix}")
-    scores = empty_segnet(segnet_image, training=False).numpy()
-    np.testing.assert_allclose(scores, keras2_scores, atol=1e-5)
+    probabilities = empty_segnet(segnet_image, training=False).numpy()
+    np.testing.assert_allclose(probabilities, keras2_scores, atol=1e-5)
     assert keras2_scores.std() > 0.02  # the comparison would see a difference
 
 
@@ -115,8 +115,8 @@ def test_keras2_loads_what_we_write(
     save_segnet_weights(segnet, tmp_path / "a.h5", exact=True)
     theirs.load_weights(tmp_path / "a.h5", by_name=by_name)
     expected = segnet(segnet_image, training=False).numpy()
-    scores = theirs(segnet_image, training=False).numpy()
-    np.testing.assert_allclose(scores, expected, atol=1e-5)
+    probabilities = theirs(segnet_image, training=False).numpy()
+    np.testing.assert_allclose(probabilities, expected, atol=1e-5)
 
 
 def _assert_same_weights(given: keras.Model, expected: keras.Model) -> None:

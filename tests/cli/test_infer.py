@@ -12,8 +12,8 @@ import numpy as np
 import pytest
 
 from vssn.cli.main import main
-from vssn.datatypes import UInt8Array
 from vssn.labels import CLASS_NAMES, PALETTE_RGB
+from vssn.types import UInt8Array
 
 if TYPE_CHECKING:
     from conftest import FakeDecision, FakeFlow, FakeSegmentation

@@ -13,8 +13,8 @@ import numpy as np
 import pytest
 
 from vssn.cli.main import main
-from vssn.datatypes import UInt8Array, VideoInfo
 from vssn.media.video import VideoSink
+from vssn.types import UInt8Array, VideoInfo
 
 if TYPE_CHECKING:
     from conftest import FakeFlow, FakeSegmentation
@@ -46,7 +46,7 @@ def test_propagation_tables_copying_against_flows(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     fake_flow.flow_cells = (-2, 0)  # right for a distance of one frame
-    argv = ["propagation", "--data_dir", str(data_dir), "--distances", "1", "2"]
+    argv = ["evaluate-warp", "--data_dir", str(data_dir), "--distances", "1", "2"]
     argv += ["--dvs_flownet_chkpt", str(weights_dir / "flow")]
     assert main([*argv, "--summary", str(tmp_path / "s.json")]) == 0
     table = json.loads((tmp_path / "s.json").read_text())["mean_iou"]
@@ -68,11 +68,11 @@ def test_propagation_in_a_chain_scores_every_frame(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     fake_flow.flow_cells = (-2, 0)  # right for the frame before
-    argv = ["propagation", "--data_dir", str(data_dir), "--propagate", "chain"]
+    argv = ["evaluate-warp", "--data_dir", str(data_dir), "--propagate", "chain"]
     argv += ["--intervals", "1", "4", "--dvs_flownet_chkpt", str(weights_dir / "flow")]
     assert main([*argv, "--summary", str(tmp_path / "s.json")]) == 0
     summary = json.loads((tmp_path / "s.json").read_text())
-    assert (summary["carried"], summary["propagate"]) == ("labels", "chain")
+    assert (summary["warped"], summary["propagate"]) == ("labels", "chain")
     assert summary["mean_iou"]["FlowNetS"] == {"1": 1.0, "4": 1.0}
     assert summary["mean_iou"]["copied"]["1"] == 1.0
     assert summary["mean_iou"]["copied"]["4"] < 0.9
@@ -89,8 +89,8 @@ def test_propagation_in_a_chain_scores_every_frame(
 def test_predictions_are_carried_on_request(
     data_dir: Path, weights_dir: Path, fake_segmentation: FakeSegmentation
 ) -> None:
-    argv = ["propagation", "--data_dir", str(data_dir), "--distances", "1"]
-    argv += ["--dvs_flownet_chkpt", str(weights_dir / "flow"), "--carry", "predictions"]
+    argv = ["evaluate-warp", "--data_dir", str(data_dir), "--distances", "1"]
+    argv += ["--dvs_flownet_chkpt", str(weights_dir / "flow"), "--warp", "predictions"]
     assert main([*argv, "--segnet_chkpt", str(weights_dir / "segnet.h5")]) == 0
     assert fake_segmentation.calls == 5
 
@@ -99,7 +99,7 @@ def test_predictions_are_carried_on_request(
 def test_propagation_refuses_what_it_can_not_measure(
     data_dir: Path, weights_dir: Path, refuses: Refuses
 ) -> None:
-    argv = ["propagation", "--data_dir", data_dir, "--dvs_flownet_chkpt", weights_dir / "flow"]
+    argv = ["evaluate-warp", "--data_dir", data_dir, "--dvs_flownet_chkpt", weights_dir / "flow"]
     refuses([*argv, "--distances", "5"], "--distances", "5 frames")
     refuses([*argv, "--distances", "0"], "--distances")
     refuses([*argv, "--propagate", "chain", "--intervals", "5"], "--intervals", "5 frames")
@@ -125,12 +125,12 @@ def test_features_are_of_the_lists_pairs(
     feature_argv: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert main(feature_argv) == 0
-    scores = np.load(tmp_path / "features/Y.npy")
+    probabilities = np.load(tmp_path / "features/Y.npy")
     assert np.load(tmp_path / "features/X.npy").shape == (5, 4, 5, 384)
     # Copied, the car of 16 columns and 20 rows is off by 4 px of 64 for each frame.
     both, either = (20 * (16 + sign * 4 * np.arange(5)) for sign in (-1, 1))
     around = (48 * 64 - either) / (48 * 64 - both)
-    np.testing.assert_allclose(scores, 50 * (both / either + around), atol=0.01)
+    np.testing.assert_allclose(probabilities, 50 * (both / either + around), atol=0.01)
     assert "5 of 5 pairs" in capsys.readouterr().out
 
 

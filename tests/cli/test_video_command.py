@@ -15,10 +15,10 @@ import numpy as np
 import pytest
 
 from vssn.cli.main import main
-from vssn.datatypes import UInt8Array, VideoInfo
 from vssn.labels import PALETTE_RGB
 from vssn.media.avi import AviWriter
 from vssn.media.video import VideoSink, VideoSource
+from vssn.types import UInt8Array, VideoInfo
 
 if TYPE_CHECKING:
     from conftest import FakeSegmentation

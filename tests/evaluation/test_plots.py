@@ -9,23 +9,23 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from vssn.datatypes import UInt8Array
 from vssn.evaluation.metrics import ConfusionMatrix
 from vssn.evaluation.plots import (
     VOID_RGB,
     WRONG_RGB,
-    ScoredFrame,
+    EvaluatedFrame,
     error_picture_rgb,
     plot_class_iou,
     plot_confusion,
     plot_curves,
-    plot_scheme,
+    plot_schedule_evaluation,
     plot_scores,
     plot_worst,
 )
-from vssn.evaluation.scheme import AdaptivePoint, Point, ReplayResult
+from vssn.evaluation.schedule_evaluation import AdaptivePoint, FrameOrderResult, Point
 from vssn.labels import PALETTE_RGB
 from vssn.media.images import read_image_bgr
+from vssn.types import UInt8Array
 
 HISTORY = [
     {"epoch": 1.0, "loss": 2.0, "seconds": 3.0},
@@ -99,9 +99,9 @@ def test_bars_have_the_palettes_colours_and_the_iou_for_length(tmp_path: Path) -
     assert car_px[1] / car_px[0] == pytest.approx(2, rel=0.05)
 
 
-def scored(truth: np.ndarray, labels: np.ndarray) -> ScoredFrame:
+def scored(truth: np.ndarray, labels: np.ndarray) -> EvaluatedFrame:
     image = np.full((*truth.shape, 3), (200, 100, 0), np.uint8)
-    return ScoredFrame("val/a.png", 0.25, image, truth.astype(np.uint8), labels.astype(np.uint8))
+    return EvaluatedFrame("val/a.png", 0.25, image, truth.astype(np.uint8), labels.astype(np.uint8))
 
 
 def test_errors_are_red_and_void_is_grey_even_where_it_differs() -> None:
@@ -148,8 +148,8 @@ def test_a_replay_has_its_curves_and_a_target_without_a_score_a_gap(
     fixed = [Point(interval, 50 / interval, 0.8 / interval) for interval in (1, 2, 5)]
     oracle = [Point(target, target / 4, target / 90) for target in (90, 60)]
     names = ("even", "stop-and-go", "cuts")[:count]
-    plot_scheme(
-        [ReplayResult(name, 50, adaptive, fixed, oracle) for name in names], tmp_path / "p.png"
+    plot_schedule_evaluation(
+        [FrameOrderResult(name, 50, adaptive, fixed, oracle) for name in names], tmp_path / "p.png"
     )
     picture = read_image_bgr(tmp_path / "p.png")
     assert has_colour(picture, (31, 119, 180))  # adaptive

@@ -9,13 +9,13 @@ from typing import Any
 import numpy as np
 import pytest
 
-from vssn.datatypes import FramePath, FrameResult, UInt8Array
+from vssn.data.dataset import DatasetEvaluation, DatasetFrame
 from vssn.errors import BadInputError, MediaError
 from vssn.evaluation import report as module
-from vssn.evaluation.dataset import DatasetFrame, Scores
 from vssn.evaluation.metrics import ConfusionMatrix
-from vssn.evaluation.plots import ScoredFrame
-from vssn.evaluation.report import Report, Stability
+from vssn.evaluation.plots import EvaluatedFrame
+from vssn.evaluation.report import Report, TemporalConsistency
+from vssn.types import FramePath, FrameResult, UInt8Array
 
 HW = (10, 10)
 FILES = {"confusion.png", "class_iou.png", "worst.png", "report.json"}
@@ -37,52 +37,55 @@ class Run:
     """A report and scores that are given the same frames."""
 
     def __init__(self, directory: Path, *names: str, keep: int = 6) -> None:
-        self.report, self.scores = Report(directory, frames(*names), keep), Scores()
+        self.report, self.probabilities = (
+            Report(directory, frames(*names), keep),
+            DatasetEvaluation(),
+        )
 
     def add(self, index: int, truth: UInt8Array, labels: UInt8Array) -> None:
         self.report.add(index, IMAGE, truth, labels)
-        self.scores.add(FrameResult(index, labels, FramePath.WARP, None, 0), truth)
+        self.probabilities.add(FrameResult(index, labels, FramePath.WARP, None, 0), truth)
 
 
 @pytest.fixture
-def shown(monkeypatch: pytest.MonkeyPatch) -> list[ScoredFrame]:
+def shown(monkeypatch: pytest.MonkeyPatch) -> list[EvaluatedFrame]:
     """The frames that are given to be drawn as the worst."""
-    drawn: list[ScoredFrame] = []
+    drawn: list[EvaluatedFrame] = []
     monkeypatch.setattr(module, "plot_worst", lambda worst, path: drawn.extend(worst))
     return drawn
 
 
 def test_the_worst_are_shown_and_no_other_picture_is_kept(
-    tmp_path: Path, shown: list[ScoredFrame]
+    tmp_path: Path, shown: list[EvaluatedFrame]
 ) -> None:
     percents = [90, 20, 70, 40, 10, 80]
     run = Run(tmp_path, *(f"{percent}.png" for percent in percents), keep=3)
     for index, percent in enumerate(percents):
         run.add(index, *right_in(percent))
         assert len(run.report._worst) <= 3
-    run.report.write(run.scores)
+    run.report.write(run.probabilities)
     assert [frame.name for frame in shown] == ["10.png", "20.png", "40.png"]
     # Class 3 has that IoU, class 5 none.
     assert [frame.mean_iou for frame in shown] == [0.05, 0.1, 0.2]
 
 
 def test_of_a_frame_that_comes_again_the_worst_turn_counts(
-    tmp_path: Path, shown: list[ScoredFrame]
+    tmp_path: Path, shown: list[EvaluatedFrame]
 ) -> None:
     run = Run(tmp_path, "a.png", "a.png", "a.png", "b.png")
     for index, percent in enumerate((60, 20, 90, 40)):
         run.add(index, *right_in(percent))
-    run.report.write(run.scores)
+    run.report.write(run.probabilities)
     assert [(frame.name, frame.mean_iou) for frame in shown] == [("a.png", 0.1), ("b.png", 0.2)]
     assert run.report.frame_mean_iou == {"a.png": 0.1, "b.png": 0.2}
 
 
 def test_frame_and_truth_are_shown_at_the_labels_size(
-    tmp_path: Path, shown: list[ScoredFrame]
+    tmp_path: Path, shown: list[EvaluatedFrame]
 ) -> None:
     run = Run(tmp_path, "a.png")
     run.add(0, np.full((10, 10), 3, np.uint8), np.full((4, 6), 3, np.uint8))
-    run.report.write(run.scores)
+    run.report.write(run.probabilities)
     assert shown[0].image_bgr.shape == (4, 6, 3)
     assert shown[0].truth.shape == (4, 6)
 
@@ -99,13 +102,13 @@ def test_everything_is_written_and_the_figures_are_strict_json(tmp_path: Path) -
     run.add(1, np.full(HW, 11, np.uint8), labels)
     run.report.add(2, IMAGE, None, truth)
     run.add(3, truth, truth)
-    run.report.write(run.scores)
+    run.report.write(run.probabilities)
     assert {path.name for path in (tmp_path / "new/report").iterdir()} == FILES
     report = read_report(tmp_path / "new/report")
     assert report["frame_mean_iou"] == {"f1.png": 0.25, "f2.png": None, "f4.png": 1.0}
-    assert report["confusion"]["pixels"] == run.scores.total.counts.tolist()
+    assert report["confusion"]["pixels"] == run.probabilities.total.counts.tolist()
     assert report["confusion"]["classes"][3] == "road"
-    assert report["mean_iou"] == run.scores.total.mean_iou()
+    assert report["mean_iou"] == run.probabilities.total.mean_iou()
     assert report["class_iou"]["sky"] is None
     # Of three pairs one half of one changed.
     assert report["unchanged_labels_percent"] == pytest.approx(100 * 2.5 / 3)
@@ -121,7 +124,7 @@ def test_labels_that_are_all_void_are_refused_and_nothing_is_left(tmp_path: Path
     run = Run(tmp_path / "report", "a.png")
     run.add(0, np.full(HW, 11, np.uint8), np.zeros(HW, np.uint8))
     with pytest.raises(BadInputError, match="void everywhere"):
-        run.report.write(run.scores)
+        run.report.write(run.probabilities)
     assert not (tmp_path / "report").exists()
 
 
@@ -137,7 +140,7 @@ def test_a_file_that_can_not_be_written_is_told_in_one_line(tmp_path: Path) -> N
     run = Run(tmp_path, "a.png")
     run.add(0, *right_in(50))
     with pytest.raises(MediaError, match=r"report .*Is a directory"):
-        run.report.write(run.scores)
+        run.report.write(run.probabilities)
     assert [path.name for path in tmp_path.iterdir()] == ["confusion.png"]
 
 
@@ -168,15 +171,17 @@ def test_a_frames_figure_is_the_metrics(tmp_path: Path) -> None:
 def test_only_frames_that_follow_each_other_are_compared(
     before: str, name: str, compared: bool
 ) -> None:
-    stability = Stability()
+    temporal_consistency = TemporalConsistency()
     for each in (before, name):
-        stability.add(each, np.zeros(HW, np.uint8))
-    assert stability.pairs == compared
-    assert stability.percent == 100 if compared else np.isnan(stability.percent)
+        temporal_consistency.add(each, np.zeros(HW, np.uint8))
+    assert temporal_consistency.pairs == compared
+    assert (
+        temporal_consistency.percent == 100 if compared else np.isnan(temporal_consistency.percent)
+    )
 
 
 def test_frames_of_two_sizes_are_not_compared() -> None:
-    stability = Stability()
+    temporal_consistency = TemporalConsistency()
     for number, size in enumerate(((10, 10), (10, 12), (10, 12))):
-        stability.add(f"{number}.png", np.zeros(size, np.uint8))
-    assert stability.pairs == 1
+        temporal_consistency.add(f"{number}.png", np.zeros(size, np.uint8))
+    assert temporal_consistency.pairs == 1

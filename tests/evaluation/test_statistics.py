@@ -7,9 +7,9 @@ import json
 import numpy as np
 import pytest
 
-from vssn.datatypes import FramePath, FrameResult
 from vssn.evaluation import statistics
 from vssn.evaluation.statistics import RunStatistics
+from vssn.types import FramePath, FrameResult
 
 
 class Clock:

@@ -13,10 +13,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from vssn.datatypes import VideoInfo
 from vssn.media import pipeline
 from vssn.media.pipeline import WriteBehind, read_ahead
 from vssn.media.video import VideoSink, VideoSource
+from vssn.types import VideoInfo
 
 pytestmark = pytest.mark.timeout(20)
 
@@ -201,7 +201,7 @@ ENDLESS_COPY = """
 import itertools, signal, sys, time
 from pathlib import Path
 import numpy as np
-from vssn.datatypes import VideoInfo
+from vssn.types import VideoInfo
 from vssn.media.pipeline import WriteBehind, read_ahead
 from vssn.media.video import VideoSink
 

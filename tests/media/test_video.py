@@ -15,10 +15,10 @@ import cv2
 import numpy as np
 import pytest
 
-from vssn.datatypes import UInt8Array, VideoInfo
 from vssn.errors import MediaError
 from vssn.media.avi import AviWriter
 from vssn.media.video import VideoSink, VideoSource
+from vssn.types import UInt8Array, VideoInfo
 
 
 def made_frame(number: int, width: int = 64, height: int = 48) -> UInt8Array:

@@ -167,11 +167,11 @@ def test_other_multiples_of_32_work(hw: tuple[int, int]) -> None:
 
 def test_scores_are_probabilities(small_segnet: keras.Model) -> None:
     image = np.random.default_rng(0).uniform(-120, 140, (2, 64, 96, 3)).astype(np.float32)
-    scores = np.asarray(small_segnet(image, training=False))
-    assert scores.shape == (2, 32 * 48, 12)
-    assert scores.min() >= 0
-    assert scores.std() > 0
-    np.testing.assert_allclose(scores.sum(-1), 1, atol=1e-5)
+    probabilities = np.asarray(small_segnet(image, training=False))
+    assert probabilities.shape == (2, 32 * 48, 12)
+    assert probabilities.min() >= 0
+    assert probabilities.std() > 0
+    np.testing.assert_allclose(probabilities.sum(-1), 1, atol=1e-5)
 
 
 @pytest.mark.parametrize(

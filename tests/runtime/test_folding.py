@@ -5,10 +5,10 @@ import pytest
 
 from vssn.models.layout import BATCH_NORM_EPSILON
 from vssn.runtime import folding
-from vssn.runtime.folding import Linear
+from vssn.runtime.folding import ConvWeights
 
 
-def correlate(image: np.ndarray, linear: Linear, strides: int = 1, pad: int = 0) -> np.ndarray:
+def correlate(image: np.ndarray, linear: ConvWeights, strides: int = 1, pad: int = 0) -> np.ndarray:
     """(h, w, inputs) convolved, in float64, straight from the definition."""
     padded = np.pad(image, ((pad, pad), (pad, pad), (0, 0))).astype(np.float64)
     size = linear.kernel.shape[0]
@@ -16,9 +16,9 @@ def correlate(image: np.ndarray, linear: Linear, strides: int = 1, pad: int = 0)
     return np.einsum("yxihw,hwio->yxo", windows[::strides, ::strides], linear.kernel) + linear.bias
 
 
-def made(rng: np.random.Generator, size: int, inputs: int, outputs: int) -> Linear:
+def made(rng: np.random.Generator, size: int, inputs: int, outputs: int) -> ConvWeights:
     kernel = rng.normal(0, 1, (size, size, inputs, outputs)).astype(np.float32)
-    return Linear(kernel, rng.normal(0, 1, outputs).astype(np.float32))
+    return ConvWeights(kernel, rng.normal(0, 1, outputs).astype(np.float32))
 
 
 def pixels(blocks: np.ndarray) -> np.ndarray:

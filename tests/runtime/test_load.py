@@ -10,13 +10,13 @@ import numpy as np
 import pytest
 
 from vssn.checkpoints import locate
-from vssn.datatypes import FlowMethod, Propagate, Propagation
 from vssn.errors import BadInputError, CheckpointError
+from vssn.flow.dis import DISFlow
 from vssn.labels import NUM_CLASSES
 from vssn.preprocess import segnet_input
 from vssn.runtime import load
-from vssn.runtime.dis import DISFlow
 from vssn.runtime.load import RuntimeOptions, WeightPaths, load_networks
+from vssn.types import FlowMethod, Propagate, Propagation
 
 if TYPE_CHECKING:
     import keras
@@ -161,9 +161,9 @@ def test_a_segmenter_loads_in_one_call(
     fake_networks: object, weights_dir: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     import vssn
-    from vssn.streaming import load as streaming_load
+    from vssn.streaming import assemble
 
-    monkeypatch.setattr(streaming_load, "load_networks", lambda *_, **__: fake_networks)
+    monkeypatch.setattr(assemble, "load_networks", lambda *_, **__: fake_networks)
     segmenter = vssn.load_segmenter(
         100, weights_dir / "segnet.h5", weights_dir / "flow", weights_dir / "decision"
     )
@@ -200,10 +200,10 @@ def test_graphs_of_others_run_whatever_reads_them(
     foreign_graph: Path, small_segnet: keras.Model, options: RuntimeOptions
 ) -> None:
     frame = np.random.default_rng(0).integers(0, 256, (90, 120, 3), np.uint8)
-    scores = load.load_segmentation(foreign_graph, options=options).scores(frame)
+    probabilities = load.load_segmentation(foreign_graph, options=options).probabilities(frame)
     flat = np.asarray(small_segnet(segnet_input(frame, (64, 96)), training=False))
     expected = flat.reshape(32, 48, -1)[..., :NUM_CLASSES]
-    np.testing.assert_allclose(scores, expected, rtol=1e-3, atol=1e-4)
+    np.testing.assert_allclose(probabilities, expected, rtol=1e-3, atol=1e-4)
 
 
 def test_names_that_a_graph_lacks_are_refused(foreign_graph: Path) -> None:

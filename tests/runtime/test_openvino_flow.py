@@ -74,5 +74,7 @@ def test_a_comparison_keeps_its_own_frames(flownets_arrays: Weights) -> None:
 def test_the_decision_is_that_of_keras(decision: keras.Model, decision_arrays: Weights) -> None:
     feature = np.random.default_rng(3).normal(0, 3, FEATURE_SHAPE).astype(np.float32)
     expected = float(decision(feature[np.newaxis], training=False)[0, 0])
-    got = OpenVINODecision(compiled(build_decision_graph(decision_arrays))).expected_score(feature)
+    got = OpenVINODecision(compiled(build_decision_graph(decision_arrays))).predicted_confidence(
+        feature
+    )
     assert got == pytest.approx(expected, rel=1e-4)

@@ -14,7 +14,7 @@ from vssn.errors import BadInputError, CheckpointError
 from vssn.labels import NUM_CLASSES
 from vssn.preprocess import segnet_input
 from vssn.runtime import openvino_networks
-from vssn.runtime.calibration import write_ranges
+from vssn.runtime.int8_ranges import write_ranges
 from vssn.runtime.load import Networks, Precision, WeightPaths
 from vssn.runtime.openvino_frozen import build_frozen_graph
 from vssn.runtime.openvino_networks import (
@@ -36,13 +36,13 @@ folder = Path(sys.argv[1])
 paths = WeightPaths(folder / "made.h5", folder / "flow/model.ckpt", folder / "decision/model.ckpt")
 networks = load_networks(paths, options=RuntimeOptions(threads=1))
 frame_bgr = np.load(folder / "frame.npy")
-scores = networks.segmentation.scores(frame_bgr)
+probabilities = networks.segmentation.probabilities(frame_bgr)
 view = networks.flow.prepare(frame_bgr)
 comparison = networks.flow.compare(view, view)
-expected = networks.decision.expected_score(comparison.feature)
+expected = networks.decision.predicted_confidence(comparison.feature)
 flow = comparison.estimate().flow
 loaded = [name for name in ("tensorflow", "keras") if name in sys.modules]
-print(networks.runtime, scores.shape, flow.shape, np.isfinite(expected), loaded)
+print(networks.runtime, probabilities.shape, flow.shape, np.isfinite(expected), loaded)
 """
 
 
@@ -100,7 +100,7 @@ def test_a_frozen_graph_runs_as_the_keras_model_does(
     )
     flat = small_segnet(segnet_input(frame_bgr, (64, 96)), training=False).numpy()
     expected = flat.reshape(32, 48, -1)[..., :NUM_CLASSES]
-    np.testing.assert_allclose(network.scores(frame_bgr), expected, rtol=1e-3, atol=1e-4)
+    np.testing.assert_allclose(network.probabilities(frame_bgr), expected, rtol=1e-3, atol=1e-4)
 
 
 @pytest.mark.parametrize("damage", ["cut", "flipped", "empty", "missing", "text"])

@@ -8,7 +8,7 @@ import pytest
 
 from vssn.labels import NUM_CLASSES
 from vssn.preprocess import segnet_input
-from vssn.runtime.calibration import calibrate
+from vssn.runtime.int8_ranges import calibrate
 from vssn.runtime.openvino_networks import OpenVINOSegmentation
 from vssn.runtime.openvino_segnet import build_segnet_graph
 from vssn.runtime.quantisation import Layers
@@ -35,18 +35,18 @@ def test_the_graph_is_the_keras_model_to_the_last_border_pixel(
     segnet_arrays: Weights, frame_bgr: np.ndarray, expected: np.ndarray
 ) -> None:
     network = OpenVINOSegmentation(compiled(build_segnet_graph(segnet_arrays, HW)))
-    scores = network.scores(frame_bgr)
-    assert scores.dtype == np.float32
+    probabilities = network.probabilities(frame_bgr)
+    assert probabilities.dtype == np.float32
     assert np.ptp(expected) > 0.1  # scores that are all alike would prove little
-    np.testing.assert_allclose(scores, expected, rtol=1e-3, atol=1e-4)
+    np.testing.assert_allclose(probabilities, expected, rtol=1e-3, atol=1e-4)
 
 
 def test_scores_outlive_the_next_frame(segnet_arrays: Weights, frame_bgr: np.ndarray) -> None:
     network = OpenVINOSegmentation(compiled(build_segnet_graph(segnet_arrays, HW)))
-    scores = network.scores(frame_bgr)
-    kept = scores.copy()
-    assert abs(network.scores(255 - frame_bgr) - kept).max() > 1e-3
-    np.testing.assert_array_equal(scores, kept)
+    probabilities = network.probabilities(frame_bgr)
+    kept = probabilities.copy()
+    assert abs(network.probabilities(255 - frame_bgr) - kept).max() > 1e-3
+    np.testing.assert_array_equal(probabilities, kept)
 
 
 def test_quantised_convolutions_run_in_eight_bits_and_agree(
@@ -61,9 +61,9 @@ def test_quantised_convolutions_run_in_eight_bits_and_agree(
     convolutions = [info["runtimePrecision"].astype(str) for k, info in kinds if k == "Convolution"]
     assert len(convolutions) > 40
     assert set(convolutions) <= {"i8", "u8"}
-    scores = OpenVINOSegmentation(quantised).scores(frame_bgr)
-    assert abs(scores - expected).mean() < 0.02
-    assert abs(scores - expected).max() > 1e-4  # it is quantised
+    probabilities = OpenVINOSegmentation(quantised).probabilities(frame_bgr)
+    assert abs(probabilities - expected).mean() < 0.02
+    assert abs(probabilities - expected).max() > 1e-4  # it is quantised
 
 
 def test_a_tensor_without_a_range_stays_in_floating_point(
@@ -71,10 +71,10 @@ def test_a_tensor_without_a_range_stays_in_floating_point(
 ) -> None:
     ranges = calibrate(segnet_arrays, [frame_bgr], HW)
     one = {"image": ranges["image"]}
-    scores = OpenVINOSegmentation(
+    probabilities = OpenVINOSegmentation(
         compiled(build_segnet_graph(segnet_arrays, HW, Layers(one)))
-    ).scores(frame_bgr)
+    ).probabilities(frame_bgr)
     every = OpenVINOSegmentation(
         compiled(build_segnet_graph(segnet_arrays, HW, Layers(ranges)))
-    ).scores(frame_bgr)
-    assert abs(scores - expected).mean() < abs(every - expected).mean()
+    ).probabilities(frame_bgr)
+    assert abs(probabilities - expected).mean() < abs(every - expected).mean()

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from vssn.runtime import processor
-from vssn.runtime.folding import Linear
+from vssn.runtime.folding import ConvWeights
 from vssn.runtime.quantisation import Layers
 
 
@@ -43,7 +43,7 @@ def test_half_the_range_keeps_two_products_within_sixteen_bits() -> None:
     kernel = np.random.default_rng(0).normal(size=(3, 3, 4, 8)).astype(np.float32)
     layers = Layers({"x": (0.0, 1.0)}, processor.HALF_LIMIT)
     x = layers.named("x", _parameter())
-    weights = layers.convolution(x, "x", Linear(kernel, np.zeros(8, np.float32)))
+    weights = layers.convolution(x, "x", ConvWeights(kernel, np.zeros(8, np.float32)))
     constants = [
         node.get_data()
         for node in _ancestors(weights)

@@ -24,14 +24,14 @@ def test_segmentation_gives_the_models_scores_without_void(small_segnet: keras.M
     from vssn.runtime.tensorflow import TensorFlowSegmentation, freeze
 
     network = TensorFlowSegmentation(freeze(small_segnet), (64, 96))
-    scores = network.scores(frame())
-    model_scores = np.asarray(small_segnet(segnet_input(frame(), (64, 96)), training=False))
-    assert scores.shape == (32, 48, 11)
-    assert scores.dtype == np.float32
-    assert scores.flags.c_contiguous
-    expected = model_scores.reshape(32, 48, 12)[..., :11]
-    np.testing.assert_allclose(scores, expected, rtol=1e-3, atol=1e-6)
-    assert scores.std() > 1e-4
+    probabilities = network.probabilities(frame())
+    model_probabilities = np.asarray(small_segnet(segnet_input(frame(), (64, 96)), training=False))
+    assert probabilities.shape == (32, 48, 11)
+    assert probabilities.dtype == np.float32
+    assert probabilities.flags.c_contiguous
+    expected = model_probabilities.reshape(32, 48, 12)[..., :11]
+    np.testing.assert_allclose(probabilities, expected, rtol=1e-3, atol=1e-6)
+    assert probabilities.std() > 1e-4
 
 
 def test_void_never_wins() -> None:
@@ -43,9 +43,9 @@ def test_void_never_wins() -> None:
     flat[..., 11] = 0.9
     flat[..., 4] = 0.1
     network = TensorFlowSegmentation(lambda _: [tf.constant(flat)], (32, 48))
-    scores = network.scores(frame())
-    assert scores.shape == (16, 24, 11)
-    assert (scores.argmax(-1) == 4).all()
+    probabilities = network.probabilities(frame())
+    assert probabilities.shape == (16, 24, 11)
+    assert (probabilities.argmax(-1) == 4).all()
 
 
 def test_rows_of_the_flat_output_are_rows_of_the_image() -> None:
@@ -56,7 +56,7 @@ def test_rows_of_the_flat_output_are_rows_of_the_image() -> None:
     flat = np.zeros((1, 16 * 24, 12), np.float32)
     flat[0, 5 * 24 + 7, 8] = 1
     network = TensorFlowSegmentation(lambda _: [tf.constant(flat)], (32, 48))
-    ys, xs, classes = np.nonzero(network.scores(frame()))
+    ys, xs, classes = np.nonzero(network.probabilities(frame()))
     assert (ys.tolist(), xs.tolist(), classes.tolist()) == ([5], [7], [8])
 
 
@@ -157,10 +157,10 @@ def test_the_decision_network_gives_the_models_score_without_dropout(
     feature = np.random.default_rng(0).standard_normal((4, 5, 384)).astype(np.float32)
     network = TensorFlowDecision(decision)
     expected = float(decision(feature[np.newaxis], training=False)[0, 0])
-    score = network.expected_score(feature)
+    score = network.predicted_confidence(feature)
     assert isinstance(score, float)
     assert score == pytest.approx(expected, rel=1e-4, abs=1e-6)
-    assert network.expected_score(feature) == score
+    assert network.predicted_confidence(feature) == score
 
 
 def test_a_frozen_function_keeps_the_weights_it_had() -> None:
@@ -170,6 +170,6 @@ def test_a_frozen_function_keeps_the_weights_it_had() -> None:
     model = build_decision()
     network = TensorFlowDecision(model)
     feature = np.ones((4, 5, 384), np.float32)
-    before = network.expected_score(feature)
+    before = network.predicted_confidence(feature)
     model.get_layer("fully_connected_3").bias.assign([500.0])
-    assert network.expected_score(feature) == before
+    assert network.predicted_confidence(feature) == before

@@ -7,10 +7,10 @@ import math
 import numpy as np
 import pytest
 
-from vssn.datatypes import Box, SceneObject
 from vssn.errors import BadInputError
 from vssn.labels import LABELS
 from vssn.scene.distance import Camera, ground_distance_m, measure
+from vssn.types import Box, SceneObject
 
 CAMERA = Camera(focal_px=1000.0, height_m=1.5, centre_px=(640.0, 360.0))
 

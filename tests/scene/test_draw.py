@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from vssn.datatypes import Box, SceneObject
 from vssn.labels import LABELS, PALETTE_RGB
 from vssn.scene import draw
 from vssn.scene.draw import colour_mask_bgr, draw_objects, object_text
+from vssn.types import Box, SceneObject
 
 CAR_BGR = (128, 0, 64)
 

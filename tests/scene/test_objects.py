@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from vssn.datatypes import Box
 from vssn.scene.objects import find_objects
+from vssn.types import Box
 
 ROAD, POLE, CAR = 3, 2, 8
 

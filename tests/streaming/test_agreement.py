@@ -5,11 +5,11 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from vssn.datatypes import Float32Array
 from vssn.streaming.agreement import class_agreement, pixel_agreement
+from vssn.types import Float32Array
 
 
-def scores_of(labels: np.ndarray, best: float | np.ndarray = 0.9) -> Float32Array:
+def probabilities_of(labels: np.ndarray, best: float | np.ndarray = 0.9) -> Float32Array:
     """Probabilities of 11 classes, that of ``labels`` being ``best``."""
     best = np.broadcast_to(best, labels.shape)[..., np.newaxis]
     hit = np.eye(11, dtype=bool)[labels]
@@ -25,27 +25,33 @@ def labels() -> np.ndarray:
 
 
 def test_a_result_agrees_with_itself(labels: np.ndarray) -> None:
-    scores = scores_of(labels)
-    assert pixel_agreement(scores, scores) == class_agreement(scores, scores) == 100
+    probabilities = probabilities_of(labels)
+    assert (
+        pixel_agreement(probabilities, probabilities)
+        == class_agreement(probabilities, probabilities)
+        == 100
+    )
 
 
 def test_a_lost_pole_costs_2_points_by_pixel_and_half_of_all_by_class(labels: np.ndarray) -> None:
-    lost, fresh = scores_of(np.full_like(labels, 3)), scores_of(labels)
-    assert pixel_agreement(lost, fresh) == pytest.approx(98)
-    assert class_agreement(lost, fresh) == pytest.approx((98 + 0) / 2)
+    lost, segmented = probabilities_of(np.full_like(labels, 3)), probabilities_of(labels)
+    assert pixel_agreement(lost, segmented) == pytest.approx(98)
+    assert class_agreement(lost, segmented) == pytest.approx((98 + 0) / 2)
     # A class that only the carried result holds counts too.
-    assert class_agreement(fresh, lost) == pytest.approx((98 + 0) / 2)
+    assert class_agreement(segmented, lost) == pytest.approx((98 + 0) / 2)
 
 
 def test_classes_count_by_their_iou(labels: np.ndarray) -> None:
     moved = np.roll(labels, 1, axis=1)
-    assert class_agreement(scores_of(moved), scores_of(labels)) == pytest.approx(100 * 48 / 50 / 2)
+    assert class_agreement(probabilities_of(moved), probabilities_of(labels)) == pytest.approx(
+        100 * 48 / 50 / 2
+    )
 
 
 def test_where_the_fresh_result_is_unsure_nothing_counts(labels: np.ndarray) -> None:
-    sure = np.where(labels == 2, 0.5, 0.9)
-    lost = scores_of(np.full_like(labels, 3))
-    assert class_agreement(lost, scores_of(labels, sure)) == 100
-    assert class_agreement(lost, scores_of(labels, 0.5)) == 100
+    confident = np.where(labels == 2, 0.5, 0.9)
+    lost = probabilities_of(np.full_like(labels, 3))
+    assert class_agreement(lost, probabilities_of(labels, confident)) == 100
+    assert class_agreement(lost, probabilities_of(labels, 0.5)) == 100
     # How sure the carried result was doesn't matter.
-    assert class_agreement(scores_of(labels, 0.5), scores_of(labels)) == 100
+    assert class_agreement(probabilities_of(labels, 0.5), probabilities_of(labels)) == 100

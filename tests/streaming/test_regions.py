@@ -10,7 +10,15 @@ import pytest
 
 import vssn
 from vssn.cli.main import main
-from vssn.datatypes import (
+from vssn.errors import BadInputError
+from vssn.evaluation.statistics import RunStatistics
+from vssn.runtime.load import Networks, WeightPaths
+from vssn.streaming.assemble import SegmenterPlan
+from vssn.streaming.confidence import NetworkConfidence
+from vssn.streaming.regions import RegionGrid, RegionSegmenter, merge_labels
+from vssn.streaming.schedule import DynamicSchedule
+from vssn.streaming.segmenter import AdaptiveSegmenter
+from vssn.types import (
     DVSNET_PROPAGATION,
     Box,
     FlowEstimate,
@@ -19,14 +27,6 @@ from vssn.datatypes import (
     Propagate,
     Propagation,
 )
-from vssn.errors import BadInputError
-from vssn.evaluation.statistics import RunStatistics
-from vssn.runtime.load import Networks, WeightPaths
-from vssn.streaming.expected import NetworkScore
-from vssn.streaming.load import SegmenterPlan
-from vssn.streaming.regions import RegionGrid, RegionSegmenter, merge_labels
-from vssn.streaming.schedule import DynamicSchedule
-from vssn.streaming.segmenter import AdaptiveSegmenter
 
 GRID_HW = (20, 30)
 
@@ -38,7 +38,7 @@ class _MadeNetworks:
         self.shapes = []
         self.compared = []
 
-    def scores(self, frame_bgr):
+    def probabilities(self, frame_bgr):
         self.shapes.append(frame_bgr.shape)
         blue = cv2.resize(frame_bgr, GRID_HW[::-1], interpolation=cv2.INTER_NEAREST)[..., 0]
         return np.float32(np.eye(11)[blue // 10])
@@ -51,7 +51,7 @@ class _MadeNetworks:
         self.compared.append((current[..., 0].mean(), reference[..., 0].mean()))
         return _comparison(np.abs(current - reference).max(), still)
 
-    def expected_score(self, feature):
+    def predicted_confidence(self, feature):
         return 100 - float(feature)
 
 
@@ -140,8 +140,8 @@ def test_one_region_is_the_whole_frame():
     for plain, split in zip(whole.stream(frames), one.stream(frames), strict=True):
         np.testing.assert_array_equal(plain.labels, split.labels)
         assert (plain.index, plain.path) == (split.index, split.path)
-        assert (plain.expected_score, plain.key_distance) == (
-            split.expected_score,
+        assert (plain.predicted_confidence, plain.key_distance) == (
+            split.predicted_confidence,
             split.key_distance,
         )
         assert plain.seconds.keys() == split.seconds.keys()
@@ -170,7 +170,7 @@ def test_a_region_keeps_its_key_frame_while_another_is_segmented():
     results = list(segmenter.stream([_frame(1, 2), _frame(1, 7), _frame(1, 7)]))
     assert results[1].region_paths == (FramePath.WARP, FramePath.SEGMENT)
     assert results[1].path is FramePath.SEGMENT
-    assert results[1].expected_score == 50  # the lowest
+    assert results[1].predicted_confidence == 50  # the lowest
     assert (results[1].segmentation_steps, results[1].flow_steps) == (1, 1)
     assert results[2].region_paths == (FramePath.WARP, FramePath.WARP)
     assert results[2].key_distance == 2  # the left region's
@@ -214,8 +214,8 @@ def test_networks_see_the_regions_only():
 
 
 def test_the_moving_target_falls_by_1_and_rises_by_a_tenth():
-    asked = SimpleNamespace(expected_score=lambda feature: 78.5)
-    schedule = DynamicSchedule(NetworkScore(asked), 80)
+    asked = SimpleNamespace(predicted_confidence=lambda feature: 78.5)
+    schedule = DynamicSchedule(NetworkConfidence(asked), 80)
     taken = [schedule.decide(_comparison(None), 1).segment for _ in range(14)]
     # 80 and 79 are above the score; from 78 it takes six steps up.
     assert taken == [True, True, *[False] * 6, True, *[False] * 5]
@@ -236,7 +236,7 @@ def test_a_target_that_is_no_number_is_refused():
 
 def test_load_segmenter_takes_the_options(monkeypatch):
     monkeypatch.setattr(WeightPaths, "locate", classmethod(lambda *_: None))
-    monkeypatch.setattr("vssn.streaming.load.load_networks", lambda *_, **__: _networks())
+    monkeypatch.setattr("vssn.streaming.assemble.load_networks", lambda *_, **__: _networks())
     segmenter = vssn.load_segmenter(50.5, flow="flownets", regions="2x2", overlap=8, dynamic=True)
     assert isinstance(segmenter, RegionSegmenter)
     changing = [_frame(1, k) for k in (0, 5, 0)]

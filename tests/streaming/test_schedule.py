@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from vssn.errors import BadInputError
-from vssn.runtime.dis import DISFlow
-from vssn.streaming.expected import NetworkScore
+from vssn.flow.dis import DISFlow
+from vssn.streaming.confidence import NetworkConfidence
 from vssn.streaming.schedule import DynamicSchedule, FixedInterval, TargetSchedule
 
 if TYPE_CHECKING:
@@ -30,8 +30,8 @@ def test_a_score_below_the_target_segments(
     fake_decision: FakeDecision, comparison: FakeComparison, score: float, segment: bool
 ) -> None:
     fake_decision.answers = [score]
-    decision = TargetSchedule(NetworkScore(fake_decision), 80).decide(comparison, 1)
-    assert (decision.segment, decision.expected_score) == (segment, score)
+    decision = TargetSchedule(NetworkConfidence(fake_decision), 80).decide(comparison, 1)
+    assert (decision.segment, decision.predicted_confidence) == (segment, score)
 
 
 @pytest.mark.parametrize(
@@ -44,20 +44,20 @@ def test_the_ends_of_the_scale_need_no_network(
     target: float,
     segment: bool,
 ) -> None:
-    decision = TargetSchedule(NetworkScore(fake_decision), target).decide(comparison, 1)
-    assert (decision.segment, decision.expected_score) == (segment, None)
+    decision = TargetSchedule(NetworkConfidence(fake_decision), target).decide(comparison, 1)
+    assert (decision.segment, decision.predicted_confidence) == (segment, None)
     assert fake_decision.calls == fake_flow.encodings == 0
 
 
 def test_a_target_that_is_no_number_is_refused(fake_decision: FakeDecision) -> None:
     with pytest.raises(BadInputError, match="target 'nan': expected a number"):
-        TargetSchedule(NetworkScore(fake_decision), math.nan)
+        TargetSchedule(NetworkConfidence(fake_decision), math.nan)
 
 
 def test_a_decision_network_refuses_a_flow_without_its_feature(fake_decision: FakeDecision) -> None:
     dis = DISFlow()
     view = dis.prepare(np.zeros((48, 64, 3), np.uint8))
-    network = NetworkScore(fake_decision)
+    network = NetworkConfidence(fake_decision)
     for schedule in (TargetSchedule(network, 80), DynamicSchedule(network, 80)):
         with pytest.raises(BadInputError, match="with DISComparison: expected FlowNetS"):
             schedule.decide(dis.compare(view, view), 1)

@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 
-from vssn.datatypes import FramePath, FrameResult, Propagate, UInt8Array
-from vssn.runtime.protocols import FlowComparison
-from vssn.streaming.expected import NetworkScore
+from vssn.networks import FlowComparison
+from vssn.streaming.confidence import NetworkConfidence
 from vssn.streaming.schedule import Decision, FixedInterval, Schedule, TargetSchedule
 from vssn.streaming.segmenter import AdaptiveSegmenter
+from vssn.types import FramePath, FrameResult, Propagate, UInt8Array
 
 if TYPE_CHECKING:
     from conftest import FakeDecision, FakeFlow, FakeSegmentation
@@ -32,7 +32,7 @@ def make(
     return lambda target, propagate=Propagate.KEY: AdaptiveSegmenter(
         fake_segmentation,
         fake_flow,
-        TargetSchedule(NetworkScore(fake_decision), target),
+        TargetSchedule(NetworkConfidence(fake_decision), target),
         propagate=propagate,
     )
 
@@ -53,7 +53,7 @@ def test_the_first_frame_is_segmented_at_any_target(
     for target in (-1, 50, 1000):
         result = make(target).step(frames[0])
         assert (result.index, result.path, result.key_distance) == (0, SEGMENT, 0)
-        assert result.expected_score is None
+        assert result.predicted_confidence is None
     assert fake_flow.compared == []
     assert fake_decision.calls == 0
 
@@ -98,7 +98,7 @@ def test_between_them_the_expected_score_decides(
     assert paths(results) == [SEGMENT, WARP, WARP, SEGMENT, WARP, SEGMENT]
     assert [result.key_distance for result in results] == [0, 1, 2, 0, 1, 0]
     assert [result.index for result in results] == list(range(6))
-    assert [result.expected_score for result in results] == [None, 95, 85, 79, 81, 10]
+    assert [result.predicted_confidence for result in results] == [None, 95, 85, 79, 81, 10]
     # The labels are those of the key frame, until there is a new one.
     assert [int(result.labels[0, 0]) for result in results] == [0, 0, 0, 3, 3, 5]
     assert fake_segmentation.calls == 3
@@ -238,21 +238,21 @@ def test_old_key_frames_are_let_go(
     fake_flow: FakeFlow,
     propagate: Propagate,
 ) -> None:
-    scores: list[weakref.ref[np.ndarray]] = []
-    original = fake_segmentation.scores
+    probabilities: list[weakref.ref[np.ndarray]] = []
+    original = fake_segmentation.probabilities
 
     def recorded(frame_bgr: UInt8Array) -> np.ndarray:
         made = original(frame_bgr)
-        scores.append(weakref.ref(made))
+        probabilities.append(weakref.ref(made))
         return made
 
-    fake_segmentation.scores = recorded  # type: ignore[method-assign]
+    fake_segmentation.probabilities = recorded  # type: ignore[method-assign]
     segmenter = AdaptiveSegmenter(
         fake_segmentation, fake_flow, FixedInterval(2), propagate=propagate
     )
     for number in range(9):
         segmenter.step(paint(np.full((48, 64), number)))
-    assert [ref() is not None for ref in scores] == [False, False, False, False, True]
+    assert [ref() is not None for ref in probabilities] == [False, False, False, False, True]
 
 
 def test_a_frame_that_fails_does_not_become_the_key_frame(
@@ -285,8 +285,8 @@ class _Asking(Schedule):
     def decide(self, comparison: FlowComparison, key_distance: int) -> Decision:
         return Decision(key_distance == 3, 50.0, self.learns)
 
-    def observe(self, true_score: float) -> None:
-        self.told.append(true_score)
+    def observe(self, measured_agreement: float) -> None:
+        self.told.append(measured_agreement)
 
 
 @pytest.mark.parametrize("learns", [True, False])
@@ -304,4 +304,4 @@ def test_a_schedule_that_learns_is_told_what_carrying_was_worth(
     assert [("learn" in result.seconds) for result in results] == [
         *(False, False, False, learns, False, False, learns)
     ]
-    assert {result.expected_score for result in results[1:]} == {50.0}
+    assert {result.predicted_confidence for result in results[1:]} == {50.0}

@@ -11,7 +11,6 @@ import cv2
 import numpy as np
 import pytest
 
-from vssn.datatypes import UInt8Array
 from vssn.errors import BadInputError, MediaError
 from vssn.streaming.agreement import pixel_agreement
 from vssn.streaming.segmenter import VSSN_RULES
@@ -19,9 +18,10 @@ from vssn.training.decision import read_feature_set
 from vssn.training.features import (
     FeatureWriter,
     FramePair,
-    WarpScorer,
+    PairEvaluator,
     generate_features,
 )
+from vssn.types import UInt8Array
 
 if TYPE_CHECKING:
     from conftest import FakeFlow, FakeSegmentation
@@ -31,7 +31,7 @@ SETTINGS = ["weights", "list"]
 SCORES = [92.5, 40.0, 77.25, 99.0, 60.0, 85.0]
 
 
-class MadeScorer:
+class MadeMeasure:
     """Names each pair's feature after its number; may be interrupted."""
 
     def __init__(self, interrupt_at: int | None = None) -> None:
@@ -50,10 +50,10 @@ PAIRS = [FramePair(Path(str(number)), Path("current")) for number in range(len(S
 
 
 def generate(
-    folder: Path, scorer: MadeScorer, clip: float = 0.0, settings: list[str] = SETTINGS
+    folder: Path, pair_measure: MadeMeasure, clip: float = 0.0, settings: list[str] = SETTINGS
 ) -> int:
     writer = FeatureWriter(folder, settings, clip)
-    for _ in generate_features(PAIRS, scorer, writer):
+    for _ in generate_features(PAIRS, pair_measure, writer):
         pass
     return writer.finish()
 
@@ -74,23 +74,23 @@ def test_the_key_frames_own_prediction_is_warped_and_compared_with_a_fresh_one(
     for name, labels in (("key", key), ("current", current)):
         cv2.imwrite(str(tmp_path / f"{name}.png"), paint(labels))
     pair = FramePair(tmp_path / "key.png", tmp_path / "current.png")
-    scorer = WarpScorer(fake_segmentation, fake_flow)
-    feature, still = scorer.score(pair)
+    pair_measure = PairEvaluator(fake_segmentation, fake_flow)
+    feature, still = pair_measure.score(pair)
     assert feature.shape == SHAPE
     # Copied, the car of 10 columns is off by 4, and so is the road of 54 around it.
     assert still == pytest.approx(100 * (6 / 14 + 50 / 58) / 2)
-    by_pixel = WarpScorer(
+    by_pixel = PairEvaluator(
         fake_segmentation, fake_flow, replace(VSSN_RULES, agreement=pixel_agreement)
     )
     assert by_pixel.score(pair)[1] == pytest.approx(100 * (1 - 8 / 64))
     fake_flow.flow_cells = (-2, 0)
-    assert scorer.score(pair)[1] == 100
+    assert pair_measure.score(pair)[1] == 100
     # Frames that come again to the same scorer are not segmented again.
     assert fake_segmentation.calls == 2 + 2
 
 
 def test_features_and_scores_are_written_together(tmp_path: Path) -> None:
-    assert generate(tmp_path, MadeScorer()) == 6
+    assert generate(tmp_path, MadeMeasure()) == 6
     assert set(content(tmp_path)) == {"X.npy", "Y.npy"}
     features, scores = np.load(tmp_path / "X.npy"), np.load(tmp_path / "Y.npy")
     assert features.shape == (6, *SHAPE)
@@ -101,7 +101,7 @@ def test_features_and_scores_are_written_together(tmp_path: Path) -> None:
 
 
 def test_clip_drops_pairs_whose_score_is_not_above_it(tmp_path: Path) -> None:
-    assert generate(tmp_path, MadeScorer(), clip=0.6) == 4
+    assert generate(tmp_path, MadeMeasure(), clip=0.6) == 4
     assert np.load(tmp_path / "Y.npy").tolist() == [92.5, 77.25, 99.0, 85.0]
     assert np.load(tmp_path / "X.npy")[:, 0, 0, 0].tolist() == [0, 2, 3, 5]
 
@@ -109,26 +109,26 @@ def test_clip_drops_pairs_whose_score_is_not_above_it(tmp_path: Path) -> None:
 @pytest.mark.parametrize("clip", [0.0, 0.6])
 def test_an_interrupted_run_goes_on_and_gives_the_same_bytes(tmp_path: Path, clip: float) -> None:
     whole, parts = tmp_path / "whole", tmp_path / "parts"
-    generate(whole, MadeScorer(), clip)
+    generate(whole, MadeMeasure(), clip)
     with pytest.raises(KeyboardInterrupt):
-        generate(parts, MadeScorer(interrupt_at=4), clip)
+        generate(parts, MadeMeasure(interrupt_at=4), clip)
     assert not (parts / "X.npy").exists()
-    scorer = MadeScorer()
-    generate(parts, scorer, clip)
-    assert scorer.asked == [4, 5]
+    pair_measure = MadeMeasure()
+    generate(parts, pair_measure, clip)
+    assert pair_measure.asked == [4, 5]
     assert content(parts) == content(whole)
 
 
 def test_a_kill_between_feature_and_score_leaves_no_gap(tmp_path: Path) -> None:
     whole, parts = tmp_path / "whole", tmp_path / "parts"
-    generate(whole, MadeScorer())
+    generate(whole, MadeMeasure())
     with pytest.raises(KeyboardInterrupt):
-        generate(parts, MadeScorer(interrupt_at=3))
+        generate(parts, MadeMeasure(interrupt_at=3))
     with (parts / ".X.partial").open("ab") as features:
         features.write(b"\x01" * 5000)
     with (parts / ".Y.partial").open("ab") as scores:
         scores.write(b"\x01\x02")
-    generate(parts, MadeScorer())
+    generate(parts, MadeMeasure())
     assert content(parts) == content(whole)
 
 
@@ -147,29 +147,29 @@ def test_a_kill_while_the_partial_files_are_removed_does_no_harm(
     with monkeypatch.context() as patch:
         patch.setattr(Path, "unlink", lambda *args, **kwargs: killed(*args, **kwargs))
         with pytest.raises(KeyboardInterrupt):
-            generate(tmp_path, MadeScorer())
-    assert generate(tmp_path, MadeScorer()) == 6
+            generate(tmp_path, MadeMeasure())
+    assert generate(tmp_path, MadeMeasure()) == 6
     assert set(content(tmp_path)) == {"X.npy", "Y.npy"}
 
 
 def test_partial_files_of_other_settings_are_discarded(tmp_path: Path) -> None:
     with pytest.raises(KeyboardInterrupt):
-        generate(tmp_path, MadeScorer(interrupt_at=4))
-    scorer = MadeScorer()
-    generate(tmp_path, scorer, settings=["other weights", "list"])
-    assert scorer.asked == [0, 1, 2, 3, 4, 5]
+        generate(tmp_path, MadeMeasure(interrupt_at=4))
+    pair_measure = MadeMeasure()
+    generate(tmp_path, pair_measure, settings=["other weights", "list"])
+    assert pair_measure.asked == [0, 1, 2, 3, 4, 5]
     with pytest.raises(KeyboardInterrupt):
-        generate(tmp_path, MadeScorer(interrupt_at=2))
-    scorer = MadeScorer()
-    generate(tmp_path, scorer, clip=0.5)
-    assert scorer.asked == [0, 1, 2, 3, 4, 5]
+        generate(tmp_path, MadeMeasure(interrupt_at=2))
+    pair_measure = MadeMeasure()
+    generate(tmp_path, pair_measure, clip=0.5)
+    assert pair_measure.asked == [0, 1, 2, 3, 4, 5]
 
 
 def test_an_older_result_stays_until_the_new_one_is_complete(tmp_path: Path) -> None:
-    generate(tmp_path, MadeScorer())
+    generate(tmp_path, MadeMeasure())
     before = content(tmp_path)
     with pytest.raises(KeyboardInterrupt):
-        generate(tmp_path, MadeScorer(interrupt_at=2), settings=["other"])
+        generate(tmp_path, MadeMeasure(interrupt_at=2), settings=["other"])
     for name in before:
         assert (tmp_path / name).read_bytes() == before[name]
 
@@ -187,7 +187,7 @@ def test_a_feature_of_another_shape_is_refused(tmp_path: Path) -> None:
 
 def test_nothing_above_the_clip_is_refused(tmp_path: Path) -> None:
     with pytest.raises(MediaError, match="lower --clip"):
-        generate(tmp_path, MadeScorer(), clip=0.995)
+        generate(tmp_path, MadeMeasure(), clip=0.995)
     assert not (tmp_path / "X.npy").exists()
 
 

@@ -12,9 +12,9 @@ LABELS = np.array([[[0, 3], [3, 11]]], np.int32)
 
 def logits_for(shares: list[list[float]]) -> np.ndarray:
     """Logits of (1, 2, 2, 12) whose softmax gives classes 0 and 3 these shares."""
-    scores = np.full((4, 12), 1e-9)
-    scores[:, [0, 3]] = shares
-    shares_of_all = scores / scores.sum(-1, keepdims=True)
+    probabilities = np.full((4, 12), 1e-9)
+    probabilities[:, [0, 3]] = shares
+    shares_of_all = probabilities / probabilities.sum(-1, keepdims=True)
     return np.asarray(np.log(shares_of_all).reshape(1, 2, 2, 12), np.float32)
 
 

@@ -9,12 +9,12 @@ import cv2
 import numpy as np
 import pytest
 
+from vssn.data.stills import list_stills
 from vssn.training.loop import LoopConfig, train
-from vssn.training.stills import list_stills
 
 if TYPE_CHECKING:
     from vssn.training.flow import FlowTask
-    from vssn.training.motion import FlowExample
+    from vssn.training.synthetic_motion import FlowExample
 
 
 @pytest.fixture(scope="module")
@@ -41,23 +41,23 @@ def data_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def task(data_dir: Path) -> FlowTask:
     from vssn.models.flownets import build_flownets
     from vssn.training import flow
-    from vssn.training.clips import TaughtClip
+    from vssn.training.clip_pairs import PseudoLabelledClip
 
     recipe = flow.FlowRecipe(batch_size=2, steps_per_epoch=3, real_share=0.5, clip_pairs=2)
-    clip = TaughtClip(data_dir / "clip", 2, 2, np.random.default_rng(0))
+    clip = PseudoLabelledClip(data_dir / "clip", 2, 2, np.random.default_rng(0))
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(flow, "HELD_OUT", 4)
         stills = list_stills(data_dir, "train")
         made = flow.FlowTask(build_flownets(), stills, [clip], recipe, 1)
     # The count is read again when it validates.
-    made.validate = lambda: {"val_end_point_error_px": judged(made)}  # type: ignore[method-assign]
+    made.validate = lambda: {"val_end_point_error_px": evaluated(made)}  # type: ignore[method-assign]
     return made
 
 
-def judged(task: FlowTask) -> float:
+def evaluated(task: FlowTask) -> float:
     import tensorflow as tf
 
-    return float(task._judge(*(tf.constant(part[:2]) for part in task._held_out)))
+    return float(task._evaluator(*(tf.constant(part[:2]) for part in task._held_out)))
 
 
 @pytest.fixture(scope="module")

@@ -13,8 +13,8 @@ import numpy as np
 import pytest
 
 from vssn.cli.main import main
+from vssn.data.stills import list_stills
 from vssn.training.loop import LoopConfig, train
-from vssn.training.stills import list_stills
 
 if TYPE_CHECKING:
     from vssn.training.segnet import SegnetTask

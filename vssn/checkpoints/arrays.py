@@ -17,7 +17,6 @@ from vssn.checkpoints.tf1 import (
     listed,
     read_network_variables,
 )
-from vssn.datatypes import Float32Array
 from vssn.errors import CheckpointError
 from vssn.models.layout import (
     Shape,
@@ -26,6 +25,7 @@ from vssn.models.layout import (
     is_encoder,
     segnet_shapes,
 )
+from vssn.types import Float32Array
 
 Weights = dict[str, Float32Array]
 

@@ -16,10 +16,10 @@ import numpy as np
 from vssn.checkpoints.exporters import EXPORTERS, SAVED_MODEL_FILE, Exporter, Function
 from vssn.checkpoints.freeze import frozen_graph_def
 from vssn.checkpoints.segnet_weights import load_segnet
-from vssn.datatypes import UInt8Array
 from vssn.errors import BadInputError, CheckpointError
 from vssn.files import make_directory
 from vssn.preprocess import segnet_input
+from vssn.types import UInt8Array
 
 TOLERANCE = 1e-4
 

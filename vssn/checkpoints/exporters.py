@@ -15,7 +15,7 @@ from typing import Any
 import tensorflow as tf
 
 from vssn.checkpoints.frozen import INPUT_NAME, OUTPUT_NAME, read_frozen_graph, write_graph_def
-from vssn.datatypes import Float32Array
+from vssn.types import Float32Array
 
 OUTPUT_KEY = "probabilities"
 SAVED_MODEL_FILE = "saved_model.pb"
@@ -78,8 +78,10 @@ def _load_saved_model(path: Path) -> Function:
     function = model.signatures["serving_default"]
 
     def run(image: Float32Array, _model: Any = model) -> Float32Array:  # which must stay alive
-        scores: Float32Array = function(**{INPUT_NAME: tf.constant(image)})[OUTPUT_KEY].numpy()
-        return scores
+        probabilities: Float32Array = function(**{INPUT_NAME: tf.constant(image)})[
+            OUTPUT_KEY
+        ].numpy()
+        return probabilities
 
     return run
 
@@ -108,8 +110,8 @@ def _load_tflite(path: Path) -> Function:
     def run(image: Float32Array) -> Float32Array:
         interpreter.set_tensor(source["index"], image)
         interpreter.invoke()
-        scores: Float32Array = interpreter.get_tensor(target["index"])
-        return scores
+        probabilities: Float32Array = interpreter.get_tensor(target["index"])
+        return probabilities
 
     return run
 

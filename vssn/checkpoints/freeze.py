@@ -15,7 +15,7 @@ import numpy.typing as npt
 import tensorflow as tf
 
 from vssn.checkpoints.frozen import INPUT_NAME, OUTPUT_NAME, write_graph_def
-from vssn.datatypes import Float32Array
+from vssn.types import Float32Array
 
 Float64Array = npt.NDArray[np.float64]
 

@@ -16,11 +16,11 @@ from typing import Any
 
 import numpy as np
 
-from vssn.datatypes import Float32Array
 from vssn.errors import CheckpointError
 from vssn.files import atomic_path
 from vssn.labels import NUM_OUTPUTS
 from vssn.models.layout import OUTPUT_STRIDE, SIZE_MULTIPLE
+from vssn.types import Float32Array
 
 INPUT_NAME = "input_1"
 OUTPUT_NAME = "activation_49/truediv"
@@ -86,8 +86,8 @@ class FrozenGraph:
 
         height, width = self.output_hw
         try:
-            scores: Float32Array = self._function(tf.constant(image)).numpy()
-            return [scores.reshape(1, height * width, NUM_OUTPUTS)]
+            probabilities: Float32Array = self._function(tf.constant(image)).numpy()
+            return [probabilities.reshape(1, height * width, NUM_OUTPUTS)]
         except (ValueError, tf.errors.OpError) as error:
             raise _refuse(self.path, f"it can't be run: {error}") from error
 

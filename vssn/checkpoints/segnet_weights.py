@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from vssn.checkpoints.arrays import Weights, read_encoder, read_segnet, write_segnet
-from vssn.datatypes import Float32Array
 from vssn.errors import CheckpointError
 from vssn.files import atomic_path, make_directory
 from vssn.labels import NUM_OUTPUTS
 from vssn.models.layout import OUTPUT_STRIDE, SIZE_MULTIPLE
 from vssn.preprocess import SEGNET_INPUT_HW
+from vssn.types import Float32Array
 
 if TYPE_CHECKING:
     import keras

@@ -77,11 +77,11 @@ def _pairs(block: bytes) -> Iterator[tuple[bytes, bytes]]:
     at, key = 0, b""
     while at < end:
         shared, at = read_varint(block, at)
-        fresh, at = read_varint(block, at)
+        segmented, at = read_varint(block, at)
         size, at = read_varint(block, at)
-        key = read_slice(key, 0, shared) + read_slice(block, at, fresh)
-        yield key, read_slice(block, at + fresh, size)
-        at += fresh + size
+        key = read_slice(key, 0, shared) + read_slice(block, at, segmented)
+        yield key, read_slice(block, at + segmented, size)
+        at += segmented + size
 
 
 def read_table(table: bytes) -> dict[bytes, bytes]:

@@ -16,9 +16,9 @@ from vssn.checkpoints.locate import (
     STATE_FILE,
     locate_tf1,
 )
-from vssn.datatypes import Float32Array
 from vssn.errors import CheckpointError
 from vssn.files import atomic_path, make_directory
+from vssn.types import Float32Array
 
 if TYPE_CHECKING:
     import keras

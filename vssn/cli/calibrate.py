@@ -30,8 +30,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Calibrate and name the file written."""
-    from vssn.runtime.calibration import calibrate_weights
-    from vssn.training.stills import list_stills
+    from vssn.data.stills import list_stills
+    from vssn.runtime.int8_ranges import calibrate_weights
 
     stills = list_stills(args.data_dir, "train")[:: args.every]
     written = calibrate_weights(args.segnet_chkpt, [still.load_bgr()[0] for still in stills])

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from vssn.cli.options import add_quiet_argument
 
 if TYPE_CHECKING:
-    from vssn.datatypes import UInt8Array
+    from vssn.types import UInt8Array
 
 # The suffix that tells each format's file; a SavedModel is a folder.
 SUFFIXES = {
@@ -71,8 +71,8 @@ def run(args: argparse.Namespace) -> int:
 def _frames(path: Path | None) -> list[UInt8Array]:
     """Real frames to compare the outputs on."""
     from vssn.cli.demo import demo_clip
+    from vssn.data.clips import iter_clip
     from vssn.errors import MediaError
-    from vssn.media.clip import iter_clip
 
     if path is None:
         try:

@@ -63,9 +63,9 @@ def run(args: argparse.Namespace) -> int:
         sha256_of,
         weights_files,
     )
-    from vssn.presets import PRESETS
+    from vssn.original.preset import PRESETS
     from vssn.runtime.load import load_flow, load_segmentation
-    from vssn.training.features import FeatureWriter, WarpScorer, generate_features
+    from vssn.training.features import FeatureWriter, PairEvaluator, generate_features
 
     check_writable(args.save_dir)
     preset, pairs = PRESETS[args.preset], _pairs(args)
@@ -82,11 +82,11 @@ def run(args: argparse.Namespace) -> int:
     options = runtime_options(args)
     segmentation = load_segmentation(segnet, preset.conventions, options)
     flow = load_flow(flownets, preset.conventions, options)
-    scorer = WarpScorer(segmentation, flow, preset.rules, preset.warped)
+    pair_measure = PairEvaluator(segmentation, flow, preset.rules, preset.warped)
     writer = FeatureWriter(args.save_dir, settings, args.clip)
     if writer.done:
         print(f"going on after {writer.done} of {len(pairs)} pairs")
-    steps = generate_features(pairs, scorer, writer)
+    steps = generate_features(pairs, pair_measure, writer)
     for _ in progress(steps, len(pairs) - writer.done, args.quiet, unit="pair"):
         pass
     print(f"{args.save_dir}: X.npy and Y.npy with {writer.finish()} of {len(pairs)} pairs")
@@ -94,8 +94,8 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _pairs(args: argparse.Namespace) -> list[FramePair]:
-    from vssn.evaluation.dataset import existing
-    from vssn.evaluation.lists import default_list, read_list
+    from vssn.data.dataset import existing
+    from vssn.data.lists import default_list, read_list
     from vssn.training.features import FramePair
 
     entries = read_list(args.data_list or default_list("train"))[: args.num_steps]

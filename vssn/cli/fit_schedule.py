@@ -14,10 +14,10 @@ from vssn.cli.options import (
     progress,
     runtime_options,
 )
-from vssn.datatypes import FlowMethod, Propagate, Propagation
+from vssn.types import FlowMethod, Propagate, Propagation
 
 if TYPE_CHECKING:
-    from vssn.runtime.protocols import FlowNetwork
+    from vssn.networks import FlowNetwork
 
 # FlowNetS from the key frame has the decision network.
 FITTED = (
@@ -54,14 +54,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Segment the clips, carry over them in every way, and write what was seen."""
+    from vssn.checkpoints.confidence_fit import fits_path, write_fits
     from vssn.checkpoints.locate import FLOWNETS_FOLDER, locate_segnet, locate_tf1
-    from vssn.checkpoints.score_fit import fits_path, write_fits
-    from vssn.evaluation.remembered import RememberedFlow, RememberedSegmentation
+    from vssn.data.clips import iter_clip
+    from vssn.evaluation.cached_networks import CachedFlow, CachedSegmentation
     from vssn.files import check_writable
-    from vssn.media.clip import iter_clip
-    from vssn.runtime.dis import DISFlow
+    from vssn.flow.dis import DISFlow
     from vssn.runtime.load import load_flow, load_segmentation
-    from vssn.training.score_fit import PathFitter
+    from vssn.training.confidence_fit import ConfidenceFitter
 
     segnet = locate_segnet(args.segnet_chkpt)
     flownets = locate_tf1(args.dvs_flownet_chkpt, FLOWNETS_FOLDER)
@@ -71,12 +71,12 @@ def run(args: argparse.Namespace) -> int:
         FlowMethod.DIS: DISFlow(),
         FlowMethod.FLOWNETS: load_flow(flownets, options=options),
     }
-    network = RememberedSegmentation(load_segmentation(segnet, options=options))
+    network = CachedSegmentation(load_segmentation(segnet, options=options))
     clips = [list(islice(iter_clip(path), args.frames)) for path in args.clips]
     fits = {}
     for way in progress(FITTED, len(FITTED), args.quiet, unit="fit"):
-        flow = RememberedFlow(flows[way.flow])
-        fits[way.name] = fit = PathFitter(clips, network, flow, way.propagate).fit()
+        flow = CachedFlow(flows[way.flow])
+        fits[way.name] = fit = ConfidenceFitter(clips, network, flow, way.propagate).fit()
         print(f"{way.name}: {fit.rate:.1f} points lost along a path of 1 % of the width")
     write_fits(fits_path(segnet), fits)
     print(f"written: {fits_path(segnet)}")

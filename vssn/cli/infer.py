@@ -22,10 +22,10 @@ from vssn.cli.options import (
 from vssn.files import check_writable
 
 if TYPE_CHECKING:
-    from vssn.evaluation.dataset import DatasetFrame, Scores
+    from vssn.data.dataset import DatasetEvaluation, DatasetFrame
     from vssn.evaluation.report import Report
     from vssn.evaluation.statistics import RunStatistics
-    from vssn.presets import Preset
+    from vssn.original.preset import Preset
     from vssn.streaming.segmenter import Segmenter
 
 
@@ -66,7 +66,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Check everything that can be checked, then stream."""
-    from vssn.presets import PRESETS
+    from vssn.original.preset import PRESETS
     from vssn.runtime.load import WeightPaths, load_networks
 
     check_summary(args.summary)
@@ -81,13 +81,13 @@ def run(args: argparse.Namespace) -> int:
         args.segnet_chkpt, args.dvs_flownet_chkpt, args.decision_chkpt, plan.propagation
     )
     networks = load_networks(weights, preset.conventions, runtime_options(args))
-    statistics, scores = _stream(frames, plan.build(networks), preset, args, report)
-    print("\n".join(statistics.lines() + scores.lines()))
+    statistics, probabilities = _stream(frames, plan.build(networks), preset, args, report)
+    print("\n".join(statistics.lines() + probabilities.lines()))
     provenance = {"preset": args.preset, "runtime": networks.runtime, "weights": weights.sha256()}
     provenance |= plan.propagation.summary()
-    write_summary(args.summary, {**statistics.summary(), **provenance, **scores.summary()})
+    write_summary(args.summary, {**statistics.summary(), **provenance, **probabilities.summary()})
     if report is not None:
-        report.write(scores)
+        report.write(probabilities)
         print("\n".join(report.lines()))
     return 0
 
@@ -103,7 +103,7 @@ def _report(args: argparse.Namespace, frames: list[DatasetFrame]) -> Report | No
 
 def _frames(args: argparse.Namespace, preset: Preset) -> list[DatasetFrame]:
     """The list's frames, cut to --num_steps."""
-    from vssn.evaluation.lists import default_list, read_list
+    from vssn.data.lists import default_list, read_list
 
     path = args.data_list or default_list("test")
     entries = read_list(path)
@@ -118,13 +118,13 @@ def _stream(
     preset: Preset,
     args: argparse.Namespace,
     report: Report | None,
-) -> tuple[RunStatistics, Scores]:
+) -> tuple[RunStatistics, DatasetEvaluation]:
     """Read ahead, segment, score, and write behind."""
-    from vssn.evaluation.dataset import Scores, iter_frames
+    from vssn.data.dataset import DatasetEvaluation, iter_frames
     from vssn.media.pipeline import WriteBehind, read_ahead
     from vssn.media.sinks import MaskFolder
 
-    scores = Scores(preset.make_matrix)
+    probabilities = DatasetEvaluation(preset.make_matrix)
     with ExitStack() as stack:
         masks = None
         if args.save_dir:
@@ -134,10 +134,10 @@ def _stream(
             result = segmenter.step(image)
             statistics.add(result)
             if truth is not None:
-                scores.add(result, truth)
+                probabilities.add(result, truth)
             if report is not None:
                 report.add(result.index, image, truth, result.labels)
             if masks is not None:
                 masks.write(result.labels)
     statistics.stop()
-    return statistics, scores
+    return statistics, probabilities

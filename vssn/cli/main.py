@@ -35,13 +35,19 @@ COMMANDS = {
     "average-weights": "average weights of the segmentation network",
     "convert": "convert a Keras .h5 to a frozen .pb and other formats",
     "calibrate": "measure the ranges that int8 needs",
-    "fit-schedule": "make targets mean what they say",
-    "propagation": "table how well results are carried over frames",
-    "scheme": "judge when frames are segmented, on replays of a labelled video",
+    "fit-schedule": "calibrate the confidence threshold",
+    "evaluate-warp": "evaluate how well results are propagated over frames",
+    "evaluate-schedule": "evaluate when frames are segmented",
     "make-lists": "write list files",
     "extract-frames": "write a video's frames as images",
-    "move-stills": "make short videos of stills, pairs for the decision network",
+    "synthetic-video": "make short synthetic videos of stills, pairs for the decision network",
     "demo": "annotate the demo clip",
+}
+# Names of earlier versions; they work, and --help does not list them.
+ALIASES = {
+    "propagation": "evaluate-warp",
+    "scheme": "evaluate-schedule",
+    "move-stills": "synthetic-video",
 }
 EXIT_BAD_INPUT = 2
 EXIT_INTERRUPTED = 130
@@ -76,6 +82,7 @@ def _parser(argv: Sequence[str]) -> argparse.ArgumentParser:
 def main(argv: Sequence[str] | None = None) -> int:
     """Run a command; return its exit code: 0, 2 for bad input, 130 when interrupted."""
     given = list(sys.argv[1:] if argv is None else argv)
+    given[:1] = [ALIASES.get(name, name) for name in given[:1]]
     args = _parser(given).parse_args(given)
     logging.basicConfig(
         level=logging.WARNING if getattr(args, "quiet", False) else logging.INFO,

@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 
 from vssn.cli.options import positive
-from vssn.evaluation.lists import (
+from vssn.data.lists import (
     CAMVID_SPLITS,
     ListEntry,
     camvid_30_fps_entries,

@@ -12,17 +12,17 @@ from typing import TYPE_CHECKING, Any
 
 from tqdm import tqdm
 
-from vssn.datatypes import FlowMethod, Propagate
 from vssn.errors import BadInputError, MediaError
 from vssn.files import atomic_path, check_writable, make_directory
 from vssn.runtime.load import RuntimeOptions
-from vssn.streaming.load import SegmenterPlan, choose_propagation
+from vssn.streaming.assemble import SegmenterPlan, choose_propagation
 from vssn.streaming.regions import DEFAULT_OVERLAP_PX, RegionGrid
 from vssn.streaming.schedule import DynamicSchedule
 from vssn.training.progress import LOG_FILE, NOT_CURVES, Metrics, Progress
+from vssn.types import FlowMethod, Propagate
 
 if TYPE_CHECKING:
-    from vssn.presets import Preset
+    from vssn.original.preset import Preset
 
 DEFAULT_TARGET = 78.0
 PRESET_NAMES = ("vssn", "original")

@@ -92,10 +92,10 @@ def _calibrate(task: DecisionTask, held_out: FeatureSet, directory: Path) -> Non
     """Write what makes the best model's scores mean what they say."""
     import numpy as np
 
-    from vssn.checkpoints.score_fit import UNFITTED, fits_path, write_fits
+    from vssn.checkpoints.confidence_fit import UNFITTED, fits_path, write_fits
     from vssn.checkpoints.tf1 import BEST_NAME
-    from vssn.datatypes import DVSNET_PROPAGATION
-    from vssn.training.score_fit import calibration
+    from vssn.training.confidence_fit import calibration
+    from vssn.types import DVSNET_PROPAGATION
 
     raw = task.predict(held_out.features).astype(np.float64)
     rising = calibration(raw, held_out.scores.astype(np.float64))

@@ -16,11 +16,11 @@ from vssn.cli.options import (
 if TYPE_CHECKING:
     import keras
 
-    from vssn.training.carry import CarryTask
-    from vssn.training.carry_judge import CarryingJudge
+    from vssn.data.stills import Still
     from vssn.training.flow import FlowTask
-    from vssn.training.scoring import KeptScores
-    from vssn.training.stills import Still
+    from vssn.training.probability_cache import CachedProbabilities
+    from vssn.training.warp_task import WarpTask
+    from vssn.training.warp_validation import CarryingJudge
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -59,8 +59,8 @@ def _add_task_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--task",
         action="store_true",
-        help="the second phase: learn flow and scale so that carried class scores are right, and "
-        "keep the network that does best on val/ of --data_dir, a video with every frame labelled",
+        help="the second phase: learn flow and scale so that propagated probabilities are right, "
+        "and keep the network that does best on val/ of --data_dir, a fully labelled video",
     )
     parser.add_argument(
         "--start_weights",
@@ -89,15 +89,15 @@ def run(args: argparse.Namespace) -> int:
 
     _check_arguments(args)
     start_tensorflow()
-    task, fingerprint = (_carry_task if args.task else _flow_task)(args)
+    task, fingerprint = (_warp_task if args.task else _flow_task)(args)
     config = LoopConfig(args.epochs, args.save_dir, 1, args.resume, fingerprint)
     print_epochs(train(task, config, training_reporter(args.quiet)), config.directory, args.epochs)
     return 0
 
 
 def _check_arguments(args: argparse.Namespace) -> None:
+    from vssn.data.clips import iter_clip
     from vssn.errors import BadInputError
-    from vssn.media.clip import iter_clip
 
     for name in ("segnet_chkpt", "scores_dir"):
         if getattr(args, name) and not args.task:
@@ -139,54 +139,56 @@ def _sources(args: argparse.Namespace) -> dict[str, object]:
 def _flow_task(args: argparse.Namespace) -> tuple[FlowTask, str]:
     import numpy as np
 
-    from vssn.training.clips import TaughtClip
+    from vssn.data.stills import list_stills
+    from vssn.training.clip_pairs import PseudoLabelledClip
     from vssn.training.flow import FlowRecipe, FlowTask
-    from vssn.training.stills import list_stills
 
     model = _model(args)
     stills = list_stills(args.data_dir, "train")
     recipe = FlowRecipe(**_chosen(args))
     rng = np.random.default_rng(recipe.seed)
-    clips = [TaughtClip(path, recipe.clip_pairs, recipe.max_distance, rng) for path in args.clips]
+    clips = [
+        PseudoLabelledClip(path, recipe.clip_pairs, recipe.max_distance, rng) for path in args.clips
+    ]
     task = FlowTask(model, stills, clips, recipe, args.epochs)
     return task, recipe.fingerprint(args.epochs, **_sources(args))
 
 
-def _carry_task(args: argparse.Namespace) -> tuple[CarryTask, str]:
+def _warp_task(args: argparse.Namespace) -> tuple[WarpTask, str]:
     import numpy as np
 
-    from vssn.training.carry import CarryRecipe, CarryTask
-    from vssn.training.chains import ScoredStill
-    from vssn.training.filmed import FilmedChains
-    from vssn.training.stills import list_stills
+    from vssn.data.stills import list_stills
+    from vssn.training.synthetic_chains import SegmentedStill
+    from vssn.training.video_chains import VideoChains
+    from vssn.training.warp_task import WarpRecipe, WarpTask
 
-    recipe = CarryRecipe(**_chosen(args))
+    recipe = WarpRecipe(**_chosen(args))
     model = _model(args)
     stills, val = (list_stills(args.data_dir, split) for split in ("train", "val"))
-    scores, segnet = _scores(args)
-    judge = _judge(val, scores)
-    scored = [ScoredStill.load(still, scores) for still in stills]
+    probabilities, segnet = _probabilities(args)
+    evaluator = _evaluator(val, probabilities)
+    scored = [SegmentedStill.load(still, probabilities) for still in stills]
     rng = np.random.default_rng(recipe.seed)
     count, steps = recipe.clip_chains, recipe.chain_steps
-    clips = [FilmedChains(path, count, steps, scores, rng) for path in args.clips]
-    task = CarryTask(model, scored, clips, judge, recipe, args.epochs)
+    clips = [VideoChains(path, count, steps, probabilities, rng) for path in args.clips]
+    task = WarpTask(model, scored, clips, evaluator, recipe, args.epochs)
     return task, recipe.fingerprint(args.epochs, **_sources(args), segnet_sha256=segnet)
 
 
-def _scores(args: argparse.Namespace) -> tuple[KeptScores, str]:
+def _probabilities(args: argparse.Namespace) -> tuple[CachedProbabilities, str]:
     """The segmentation network's scores, and the SHA-256 of its weights."""
     from vssn.checkpoints.locate import locate_segnet, sha256_of
     from vssn.runtime.load import RuntimeOptions, load_segmentation
-    from vssn.training.scoring import KeptScores
+    from vssn.training.probability_cache import CachedProbabilities
 
     path = locate_segnet(args.segnet_chkpt)
     (sha256,) = sha256_of([path]).values()
     network = load_segmentation(path, options=RuntimeOptions(precision="f32"))
-    return KeptScores(network, sha256, args.scores_dir), sha256
+    return CachedProbabilities(network, sha256, args.cache_dir), sha256
 
 
-def _judge(val: list[Still], scores: KeptScores) -> CarryingJudge:
-    from vssn.training.carry_judge import CarryingJudge
+def _evaluator(val: list[Still], probabilities: CachedProbabilities) -> CarryingJudge:
+    from vssn.training.warp_validation import CarryingJudge
 
     frames, labels = zip(*(still.load_bgr() for still in val), strict=True)
-    return CarryingJudge(frames, labels, [scores(frame) for frame in frames])
+    return CarryingJudge(frames, labels, [probabilities(frame) for frame in frames])

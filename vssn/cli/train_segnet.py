@@ -92,9 +92,9 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _task(args: argparse.Namespace) -> tuple[SegnetTask, str]:
+    from vssn.data.stills import list_stills
     from vssn.runtime.processor import computes_bfloat16
     from vssn.runtime.startup import start_tensorflow
-    from vssn.training.stills import list_stills
 
     folders = [args.data_dir / "train", *args.more_data]
     stills = [still for folder in folders for still in list_stills(folder.parent, folder.name)]

@@ -24,14 +24,14 @@ from vssn.cli.options import (
 from vssn.files import check_writable
 
 if TYPE_CHECKING:
-    from vssn.datatypes import FrameResult, UInt8Array, VideoInfo
     from vssn.media.pipeline import WriteBehind
     from vssn.media.video import VideoSource
-    from vssn.presets import Preset
+    from vssn.original.preset import Preset
     from vssn.runtime.load import RuntimeOptions, WeightPaths
     from vssn.scene.annotate import Annotator
     from vssn.scene.distance import Camera
-    from vssn.streaming.load import SegmenterPlan
+    from vssn.streaming.assemble import SegmenterPlan
+    from vssn.types import FrameResult, UInt8Array, VideoInfo
 
 EXIT_TRUNCATED = 2
 OUTPUT_NAMES = {True: "output-video-original.avi", False: "output-video-segmented.avi"}
@@ -89,7 +89,7 @@ class VideoJob:
 def run(args: argparse.Namespace) -> int:
     """Check everything that can be checked, then stream."""
     from vssn.media.video import VideoSource
-    from vssn.presets import VIDEO_PRESETS
+    from vssn.original.preset import VIDEO_PRESETS
     from vssn.runtime.load import WeightPaths
     from vssn.scene.annotate import Annotator
 

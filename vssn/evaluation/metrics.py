@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from vssn.datatypes import UInt8Array
 from vssn.labels import NUM_CLASSES, VOID
+from vssn.types import UInt8Array
 
 Float64Array = npt.NDArray[np.float64]
 

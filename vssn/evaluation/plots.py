@@ -15,15 +15,15 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 from matplotlib.ticker import NullLocator, ScalarFormatter
 
-from vssn.datatypes import Float32Array, UInt8Array
 from vssn.evaluation.metrics import ConfusionMatrix, Float64Array
 from vssn.files import atomic_path
 from vssn.labels import CLASS_NAMES, LABELS, NUM_CLASSES, PALETTE_RGB
 from vssn.scene.draw import colour_mask_bgr
 from vssn.training.progress import NOT_CURVES
+from vssn.types import Float32Array, UInt8Array
 
 if TYPE_CHECKING:
-    from vssn.evaluation.scheme import Point, ReplayResult
+    from vssn.evaluation.schedule_evaluation import FrameOrderResult, Point
 
 WRONG_RGB = (214, 39, 40)
 VOID_RGB = (110, 110, 110)
@@ -125,7 +125,7 @@ def plot_class_iou(class_iou: Float64Array, mean_iou: float, path: Path) -> None
 
 
 @dataclass(frozen=True)
-class ScoredFrame:
+class EvaluatedFrame:
     """A labelled frame with its result, all of one size.
 
     Attributes:
@@ -143,7 +143,7 @@ class ScoredFrame:
     labels: UInt8Array
 
 
-def error_picture_rgb(frame: ScoredFrame) -> UInt8Array:
+def error_picture_rgb(frame: EvaluatedFrame) -> UInt8Array:
     """Show where a result is wrong: red there, grey on void, and elsewhere the frame, faded.
 
     Returns:
@@ -157,7 +157,7 @@ def error_picture_rgb(frame: ScoredFrame) -> UInt8Array:
     return picture
 
 
-def _draw_frame(panels: Sequence[Axes], frame: ScoredFrame) -> None:
+def _draw_frame(panels: Sequence[Axes], frame: EvaluatedFrame) -> None:
     known = frame.truth < NUM_CLASSES
     wrong = 100 * np.mean(frame.labels[known] != frame.truth[known])
     pictures = {
@@ -172,7 +172,7 @@ def _draw_frame(panels: Sequence[Axes], frame: ScoredFrame) -> None:
         panel.set_axis_off()
 
 
-def plot_worst(frames: Sequence[ScoredFrame], path: Path) -> None:
+def plot_worst(frames: Sequence[EvaluatedFrame], path: Path) -> None:
     """Draw each frame, its truth, its prediction and where that is wrong in a row, as PNG.
 
     Args:
@@ -197,7 +197,7 @@ def plot_worst(frames: Sequence[ScoredFrame], path: Path) -> None:
 _COST_TICKS = (1, 2, 3, 5, 10, 20, 30, 50, 100, 200, 300, 500)
 
 
-def _draw_replay(panel: Axes, result: ReplayResult) -> None:
+def _draw_frame_order(panel: Axes, result: FrameOrderResult) -> None:
     curves: dict[str, tuple[Sequence[Point], str, str]] = {
         "adaptive: segments where the expected score is below the target": (
             result.adaptive,
@@ -237,12 +237,12 @@ def _name_targets(panel: Axes, points: Sequence[Point]) -> None:
         )
 
 
-def _draw_calibration(panel: Axes, results: Sequence[ReplayResult]) -> None:
+def _draw_calibration(panel: Axes, results: Sequence[FrameOrderResult]) -> None:
     targets = [point.setting for point in results[0].adaptive]
     panel.plot(targets, targets, color="black", linewidth=0.8)
     panel.set_prop_cycle(color=["tab:purple", "tab:green", "tab:red"], marker=["o", "^", "s"])
     for result in results:
-        true = [point.true_score for point in result.adaptive]
+        true = [point.measured_agreement for point in result.adaptive]
         settings = [point.setting for point in result.adaptive]
         panel.plot(settings, true, markersize=4, linewidth=1.2, label=result.name)
     panel.set(xlabel="target", ylabel="true score of warped frames, mean")
@@ -251,7 +251,7 @@ def _draw_calibration(panel: Axes, results: Sequence[ReplayResult]) -> None:
     panel.grid(alpha=0.3)
 
 
-def plot_scheme(results: Sequence[ReplayResult], path: Path) -> None:
+def plot_schedule_evaluation(results: Sequence[FrameOrderResult], path: Path) -> None:
     """Draw mean IoU over cost for each replay, and true scores over targets, as PNG.
 
     Args:
@@ -261,7 +261,7 @@ def plot_scheme(results: Sequence[ReplayResult], path: Path) -> None:
     figure = Figure(figsize=(13, 9), layout="constrained")
     panels = figure.subplots(2, 2).ravel()
     for panel, result in zip(panels, results, strict=False):
-        _draw_replay(panel, result)
+        _draw_frame_order(panel, result)
     _draw_calibration(panels[3], results)
     handles, names = panels[0].get_legend_handles_labels()
     figure.legend(handles, names, loc="outside lower center", ncols=3, frameon=False)

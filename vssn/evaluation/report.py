@@ -11,19 +11,19 @@ from typing import Any
 
 import numpy as np
 
-from vssn.datatypes import UInt8Array
+from vssn.data.dataset import DatasetEvaluation, DatasetFrame, finite_or_none
 from vssn.errors import BadInputError, MediaError
-from vssn.evaluation.dataset import DatasetFrame, Scores, finite_or_none
 from vssn.evaluation.metrics import ConfusionMatrix
-from vssn.evaluation.plots import ScoredFrame, plot_class_iou, plot_confusion, plot_worst
+from vssn.evaluation.plots import EvaluatedFrame, plot_class_iou, plot_confusion, plot_worst
 from vssn.files import atomic_path, check_writable, make_directory
 from vssn.labels import CLASS_NAMES
 from vssn.preprocess import resize_bilinear, resize_nearest, size_hw
+from vssn.types import UInt8Array
 
 WORST_FRAMES = 6
 
 
-class Stability:
+class TemporalConsistency:
     """How much of a frame's labels stays as it was in the frame before, nothing warped.
 
     Frames follow each other where their names differ in nothing but a last number that grows, as
@@ -93,9 +93,9 @@ class Report:
         if not any(frame.label for frame in frames):
             raise _nothing_to_report(directory, f"{len(frames)} frames without a label")
         self.frame_mean_iou: dict[str, float] = {}
-        self.stability = Stability()
+        self.temporal_consistency = TemporalConsistency()
         self._directory, self._frames, self._keep = directory, frames, keep
-        self._worst: dict[str, ScoredFrame] = {}
+        self._worst: dict[str, EvaluatedFrame] = {}
 
     def add(
         self, index: int, image_bgr: UInt8Array, truth: UInt8Array | None, labels: UInt8Array
@@ -109,7 +109,7 @@ class Report:
             labels: (h, w) uint8 result, of any size; the others are brought to it.
         """
         name = self._frames[index].name
-        self.stability.add(name, labels)
+        self.temporal_consistency.add(name, labels)
         if truth is None:
             return
         confusion, truth = ConfusionMatrix(), resize_nearest(truth, size_hw(labels))
@@ -118,9 +118,9 @@ class Report:
         if name not in self.frame_mean_iou or mean_iou < self.frame_mean_iou[name]:
             self.frame_mean_iou[name] = mean_iou
             image_bgr = resize_bilinear(image_bgr, size_hw(labels))
-            self._show(ScoredFrame(name, mean_iou, image_bgr, truth, labels))
+            self._show(EvaluatedFrame(name, mean_iou, image_bgr, truth, labels))
 
-    def _show(self, frame: ScoredFrame) -> None:
+    def _show(self, frame: EvaluatedFrame) -> None:
         """Keep the frame if it is among the worst so far; of a repeated one the worst turn."""
         if math.isnan(frame.mean_iou):
             return
@@ -129,11 +129,11 @@ class Report:
             best = max(self._worst.values(), key=lambda kept: kept.mean_iou)
             del self._worst[best.name]
 
-    def write(self, scores: Scores) -> None:
+    def write(self, probabilities: DatasetEvaluation) -> None:
         """Write the pictures and ``report.json``, each atomically.
 
         Args:
-            scores: of the same run.
+            probabilities: of the same run.
 
         Raises:
             BadInputError: every label was void.
@@ -143,7 +143,7 @@ class Report:
             raise _nothing_to_report(self._directory, "labels that are void everywhere")
         make_directory(self._directory)
         try:
-            self._write_files(scores)
+            self._write_files(probabilities)
         except OSError as error:
             raise MediaError(
                 f"report '{self._directory}' ({error.strerror})",
@@ -151,29 +151,29 @@ class Report:
                 "check the disk's space and what is in there",
             ) from error
 
-    def _write_files(self, scores: Scores) -> None:
-        total = scores.total
+    def _write_files(self, probabilities: DatasetEvaluation) -> None:
+        total = probabilities.total
         plot_confusion(total, self._directory / "confusion.png")
         plot_class_iou(total.class_iou(), total.mean_iou(), self._directory / "class_iou.png")
         worst = sorted(self._worst.values(), key=lambda frame: frame.mean_iou)
         plot_worst(worst, self._directory / "worst.png")
         with atomic_path(self._directory / "report.json") as temporary:
             temporary.write_text(
-                json.dumps(self._summary(scores), indent=2, allow_nan=False) + "\n"
+                json.dumps(self._summary(probabilities), indent=2, allow_nan=False) + "\n"
             )
 
-    def _summary(self, scores: Scores) -> dict[str, Any]:
+    def _summary(self, probabilities: DatasetEvaluation) -> dict[str, Any]:
         """The figures as they go into ``report.json``; None where there is nothing to tell."""
         return {
-            **scores.summary(),
+            **probabilities.summary(),
             "confusion": {
                 "rows": "truth",
                 "columns": "prediction",
                 "classes": CLASS_NAMES,
-                "pixels": scores.total.counts.tolist(),
+                "pixels": probabilities.total.counts.tolist(),
             },
-            "unchanged_labels_percent": finite_or_none(self.stability.percent),
-            "unchanged_labels_pairs": self.stability.pairs,
+            "unchanged_labels_percent": finite_or_none(self.temporal_consistency.percent),
+            "unchanged_labels_pairs": self.temporal_consistency.pairs,
             "frame_mean_iou": {
                 name: finite_or_none(value) for name, value in self.frame_mean_iou.items()
             },
@@ -182,9 +182,9 @@ class Report:
     def lines(self) -> list[str]:
         """The report's own figure, if there is one, and where the report is."""
         place = f"Report: {self._directory}"
-        if not self.stability.pairs:
+        if not self.temporal_consistency.pairs:
             return [place]
-        percent, pairs = self.stability.percent, self.stability.pairs
+        percent, pairs = self.temporal_consistency.percent, self.temporal_consistency.pairs
         return [f"Labels as in the frame before: {percent:.2f} % of pixels, {pairs} pairs", place]
 
 

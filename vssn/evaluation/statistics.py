@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from vssn.datatypes import FrameResult
+from vssn.types import FrameResult
 
 PERCENTILES = (50, 95, 99)
 

@@ -12,11 +12,11 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-from vssn.datatypes import UInt8Array
 from vssn.errors import MediaError
 from vssn.files import atomic_path
 from vssn.labels import VOID
 from vssn.scene.draw import colour_mask_bgr
+from vssn.types import UInt8Array
 
 IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff")
 

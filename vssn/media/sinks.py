@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-from vssn.datatypes import UInt8Array
 from vssn.files import make_directory
 from vssn.media.images import write_mask
 from vssn.scene.draw import colour_mask_bgr
+from vssn.types import UInt8Array
 
 
 class MaskFolder:

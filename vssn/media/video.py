@@ -13,10 +13,10 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from vssn.datatypes import UInt8Array, VideoInfo
 from vssn.errors import MediaError
 from vssn.files import make_directory
 from vssn.media.avi import AviWriter
+from vssn.types import UInt8Array, VideoInfo
 
 logger = logging.getLogger(__name__)
 

@@ -69,5 +69,5 @@ def build_segnet(
     # float32 here keeps the softmax exact when the body runs in bfloat16.
     logits = layers.Activation("linear", dtype="float32", name="logits")(x)
     flat = layers.Reshape((-1, n_classes), dtype="float32", name="reshape")(logits)
-    scores = layers.Softmax(dtype="float32", name="softmax")(flat)
-    return keras.Model(image, scores, name="resnet50_segnet")
+    probabilities = layers.Softmax(dtype="float32", name="softmax")(flat)
+    return keras.Model(image, probabilities, name="resnet50_segnet")

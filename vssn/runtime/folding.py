@@ -8,14 +8,14 @@ from dataclasses import dataclass
 import numpy as np
 
 from vssn.checkpoints.arrays import Weights
-from vssn.datatypes import Float32Array
 from vssn.models.layout import BATCH_NORM_EPSILON
+from vssn.types import Float32Array
 
 TAIL_STRIDE = 4  # the decoder's tail enlarges twice
 
 
 @dataclass(frozen=True)
-class Linear:
+class ConvWeights:
     """A convolution's weights.
 
     Attributes:
@@ -27,22 +27,22 @@ class Linear:
     bias: Float32Array
 
 
-def folded(weights: Weights, convolution: str, batch_norm: str | None = None) -> Linear:
+def folded(weights: Weights, convolution: str, batch_norm: str | None = None) -> ConvWeights:
     """The convolution named, with the batch norm that follows it multiplied in."""
     kernel, bias = weights[f"{convolution}/kernel"], weights[f"{convolution}/bias"]
     if batch_norm is None:
-        return Linear(kernel, bias)
+        return ConvWeights(kernel, bias)
     gamma, beta, mean, variance = (
         weights[f"{batch_norm}/{name}"].astype(np.float64)
         for name in ("gamma", "beta", "moving_mean", "moving_variance")
     )
     gain = gamma / np.sqrt(variance + BATCH_NORM_EPSILON)
-    return Linear(
+    return ConvWeights(
         (kernel * gain).astype(np.float32), ((bias - mean) * gain + beta).astype(np.float32)
     )
 
 
-def with_means(linear: Linear, means: Float32Array, one: float) -> Linear:
+def with_means(linear: ConvWeights, means: Float32Array, one: float) -> ConvWeights:
     """Take the subtraction of ``means`` from the input into the kernel.
 
     Zero padding comes after the subtraction, so a bias would be wrong at the borders. Instead the
@@ -50,10 +50,10 @@ def with_means(linear: Linear, means: Float32Array, one: float) -> Linear:
     """
     shift = -np.einsum("hwio,i->hwo", linear.kernel, means) / one
     kernel = np.concatenate([linear.kernel, shift[:, :, np.newaxis]], axis=2)
-    return Linear(kernel.astype(np.float32), linear.bias)
+    return ConvWeights(kernel.astype(np.float32), linear.bias)
 
 
-def upsampling_phases(linear: Linear) -> Linear:
+def upsampling_phases(linear: ConvWeights) -> ConvWeights:
     """Turn `nearest 2x upsampling -> zero padding 1 -> convolution 3x3` into one 2x2 convolution.
 
     Each output pixel reads a 3x3 window of the enlarged image, which covers 2x2 cells of the
@@ -73,10 +73,10 @@ def upsampling_phases(linear: Linear) -> Linear:
     for row, column, y, x in np.ndindex(2, 2, 2, 2):
         window = kernel[np.ix_(taps[row][y], taps[column][x])]
         phases[y, x, :, row, column] = window.sum(axis=(0, 1), dtype=np.float64)
-    return Linear(phases.reshape(2, 2, inputs, 4 * outputs), np.tile(linear.bias, 4))
+    return ConvWeights(phases.reshape(2, 2, inputs, 4 * outputs), np.tile(linear.bias, 4))
 
 
-def deconvolution_phases(kernel: Float32Array) -> Linear:
+def deconvolution_phases(kernel: Float32Array) -> ConvWeights:
     """Turn a 4x4 deconvolution of stride 2 without bias into one 2x2 convolution.
 
     Args:
@@ -92,10 +92,10 @@ def deconvolution_phases(kernel: Float32Array) -> Linear:
     for row, column, y, x in np.ndindex(2, 2, 2, 2):
         # The upper of the two cells reaches this block with the kernel's lower half.
         phases[y, x, :, row, column] = kernel[2 - 2 * y + row, 2 - 2 * x + column].T
-    return Linear(phases.reshape(2, 2, inputs, 4 * outputs), np.zeros(4 * outputs, np.float32))
+    return ConvWeights(phases.reshape(2, 2, inputs, 4 * outputs), np.zeros(4 * outputs, np.float32))
 
 
-def _convolve(image: Float32Array, linear: Linear) -> Float32Array:
+def _convolve(image: Float32Array, linear: ConvWeights) -> Float32Array:
     """3x3 convolution of (n, h, w, inputs) with zero padding 1."""
     height, width = image.shape[1:3]
     padded = np.pad(image, ((0, 0), (1, 1), (1, 1), (0, 0)))
@@ -105,7 +105,7 @@ def _convolve(image: Float32Array, linear: Linear) -> Float32Array:
     return result
 
 
-def _decoder_tail(cells: Float32Array, layers: Sequence[Linear]) -> Float32Array:
+def _decoder_tail(cells: Float32Array, layers: Sequence[ConvWeights]) -> Float32Array:
     """(n, h, w, inputs) through the decoder's last three layers: (n, h, w, outputs * 16)."""
     third, fourth, last = layers
     x = cells
@@ -118,7 +118,7 @@ def _decoder_tail(cells: Float32Array, layers: Sequence[Linear]) -> Float32Array
     return blocks.transpose(0, 1, 3, 5, 2, 4).reshape(*cells.shape[:3], outputs * side * side)
 
 
-def merged_tail(layers: Sequence[Linear]) -> dict[tuple[int, int], Linear]:
+def merged_tail(layers: Sequence[ConvWeights]) -> dict[tuple[int, int], ConvWeights]:
     """Merge the decoder's last three layers, a linear map, into one 3x3 convolution.
 
     `upsample, 3x3, upsample, 3x3, 3x3` on 256, 128, 64 and 12 channels, the first two in phases,
@@ -148,5 +148,5 @@ def merged_tail(layers: Sequence[Linear]) -> dict[tuple[int, int], Linear]:
         for y, x in np.ndindex(3, 3):
             if abs(y - row) <= 1 and abs(x - column) <= 1:
                 kernel[y - row + 1, x - column + 1] = responses[y, x, :, row, column]
-        merged[row, column] = Linear(kernel, silence[row, column])
+        merged[row, column] = ConvWeights(kernel, silence[row, column])
     return merged

@@ -10,6 +10,7 @@ from typing import Literal, Protocol
 
 import cv2
 
+from vssn.checkpoints.confidence_fit import ConfidenceFit, fits_path, read_fits
 from vssn.checkpoints.locate import (
     DECISION_FOLDER,
     FLOWNETS_FOLDER,
@@ -18,18 +19,17 @@ from vssn.checkpoints.locate import (
     sha256_of,
     weights_files,
 )
-from vssn.checkpoints.score_fit import PathFit, fits_path, read_fits
-from vssn.datatypes import DVSNET_PROPAGATION, FlowMethod, Propagation
 from vssn.errors import BadInputError, CheckpointError
-from vssn.preprocess import VSSN_CONVENTIONS, Conventions
-from vssn.runtime.dis import DISFlow
-from vssn.runtime.protocols import (
+from vssn.flow.dis import DISFlow
+from vssn.networks import (
     DecisionNetwork,
     FeatureFlowNetwork,
     FlowNetwork,
     SegmentationNetwork,
 )
+from vssn.preprocess import VSSN_CONVENTIONS, Conventions
 from vssn.runtime.startup import start_tensorflow
+from vssn.types import DVSNET_PROPAGATION, FlowMethod, Propagation
 
 Runtime = Literal["auto", "tensorflow", "openvino"]
 Precision = Literal["auto", "f32", "bf16", "int8"]
@@ -99,7 +99,7 @@ class Networks:
     flow: FlowNetwork
     decision: DecisionNetwork | None
     runtime: str
-    fits: Mapping[str, PathFit] = field(default_factory=dict)
+    fits: Mapping[str, ConfidenceFit] = field(default_factory=dict)
 
 
 class Loader(Protocol):
@@ -208,7 +208,7 @@ def load_networks(
     return Networks(segmentation, flow, decision, name, fits)
 
 
-def _fits(paths: WeightPaths) -> dict[str, PathFit]:
+def _fits(paths: WeightPaths) -> dict[str, ConfidenceFit]:
     """Those beside the segmentation network and, of its own predictions, the decision network."""
     beside = [path for path in (paths.segnet, paths.decision) if path]
     return {name: fit for path in beside for name, fit in read_fits(fits_path(path)).items()}

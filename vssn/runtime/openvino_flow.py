@@ -9,10 +9,9 @@ import openvino as ov
 import openvino.opset13 as ops
 
 from vssn.checkpoints.arrays import Weights
-from vssn.datatypes import Float32Array
 from vssn.labels import SCALE_CHANNELS
 from vssn.models.layout import DENSE_UNITS, ENCODER, FEATURE_SHAPE, FLOW_UNIT, LEAK, REFINEMENT
-from vssn.runtime.folding import Linear, deconvolution_phases
+from vssn.runtime.folding import ConvWeights, deconvolution_phases
 from vssn.runtime.openvino_graph import (
     Node,
     channels_first,
@@ -22,13 +21,14 @@ from vssn.runtime.openvino_graph import (
     leaky_relu,
     shape_of,
 )
+from vssn.types import Float32Array
 
 SKIPS = tuple(skip for _, skip, _ in reversed(REFINEMENT))
 DEEPEST = ENCODER[-1][0]
 
 
-def _linear(weights: Weights, name: str) -> Linear:
-    return Linear(weights[f"{name}/kernel"], weights[f"{name}/bias"])
+def _linear(weights: Weights, name: str) -> ConvWeights:
+    return ConvWeights(weights[f"{name}/kernel"], weights[f"{name}/bias"])
 
 
 def build_flow_encoder(weights: Weights, input_hw: tuple[int, int]) -> ov.Model:
@@ -72,11 +72,11 @@ def _refined(features: Mapping[str, Node], weights: Weights) -> Node:
     return x
 
 
-def _flow_and_scale(weights: Weights) -> Linear:
+def _flow_and_scale(weights: Weights) -> ConvWeights:
     """One convolution for both: the flow in cells, and the scale of our classes only."""
     flow, scale = _linear(weights, "predict_flow2"), _linear(weights, "predict_scale")
     chosen = list(SCALE_CHANNELS)
-    return Linear(
+    return ConvWeights(
         np.concatenate([flow.kernel * np.float32(FLOW_UNIT), scale.kernel[..., chosen]], axis=3),
         np.concatenate([flow.bias * np.float32(FLOW_UNIT), scale.bias[chosen]]),
     )

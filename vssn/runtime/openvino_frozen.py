@@ -72,7 +72,9 @@ def build_frozen_graph(path: Path) -> ov.Model:
     centred = ops.subtract(rgb, SEGNET_MEANS_RGB.reshape(1, 1, 1, 3))
     for target in graph.get_parameters()[0].output(0).get_target_inputs():
         target.replace_source_output(centred.output(0))
-    scores = graph.get_results()[0].input_value(0)
+    probabilities = graph.get_results()[0].input_value(0)
     grid_hw = [height // OUTPUT_STRIDE, width // OUTPUT_STRIDE]
-    scores = ops.reshape(scores, [*grid_hw, NUM_OUTPUTS], special_zero=False)
-    return ov.Model([ops.slice(scores, [0], [NUM_CLASSES], [1], [2])], [image], "frozen_segnet")
+    probabilities = ops.reshape(probabilities, [*grid_hw, NUM_OUTPUTS], special_zero=False)
+    return ov.Model(
+        [ops.slice(probabilities, [0], [NUM_CLASSES], [1], [2])], [image], "frozen_segnet"
+    )

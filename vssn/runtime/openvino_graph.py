@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 import openvino.opset13 as ops
 
-from vssn.datatypes import Float32Array
-from vssn.runtime.folding import Linear
+from vssn.runtime.folding import ConvWeights
+from vssn.types import Float32Array
 
 Node = Any  # an OpenVINO node or one of its outputs
 Padding = tuple[tuple[int, int], tuple[int, int]]  # (top, bottom), (left, right)
@@ -51,7 +51,9 @@ def convolve(x: Node, kernel: Node, strides: int, padding: Padding) -> Node:
     return ops.convolution(x, kernel, [strides] * 2, list(begins), list(ends), [1, 1])
 
 
-def convolution(x: Node, linear: Linear, strides: int = 1, padding: Padding | None = None) -> Node:
+def convolution(
+    x: Node, linear: ConvWeights, strides: int = 1, padding: Padding | None = None
+) -> Node:
     """Convolution of (n, c, h, w) with bias; without ``padding``, half the kernel's size."""
     padding = same(linear.kernel.shape[0]) if padding is None else padding
     return biased(convolve(x, kernel_constant(linear.kernel), strides, padding), linear.bias)

@@ -13,10 +13,9 @@ import openvino as ov
 from vssn.checkpoints.arrays import read_decision, read_flownets, read_segnet
 from vssn.checkpoints.locate import sha256_of, weights_files
 from vssn.checkpoints.segnet_weights import segnet_input_hw
-from vssn.datatypes import Float32Array, FlowEstimate, UInt8Array
 from vssn.errors import BadInputError
 from vssn.preprocess import FLOW_INPUT_HW, SEGNET_INPUT_HW, flow_input
-from vssn.runtime.calibration import read_ranges
+from vssn.runtime.int8_ranges import read_ranges
 from vssn.runtime.load import Precision
 from vssn.runtime.model_cache import ModelCache, default_cache_dir
 from vssn.runtime.openvino_flow import (
@@ -28,6 +27,7 @@ from vssn.runtime.openvino_frozen import build_frozen_graph
 from vssn.runtime.openvino_segnet import build_segnet_graph, segnet_image
 from vssn.runtime.processor import byte_weight_limit, multiplies_bytes
 from vssn.runtime.quantisation import Layers
+from vssn.types import Float32Array, FlowEstimate, UInt8Array
 
 logger = logging.getLogger(__name__)
 
@@ -46,8 +46,8 @@ class OpenVINOSegmentation:
         _, height, width, _ = compiled.input().shape
         self._input_hw = (int(height), int(width))
 
-    def scores(self, frame_bgr: UInt8Array) -> Float32Array:
-        """Class scores (h/2, w/2, 11) float32; see the protocol."""
+    def probabilities(self, frame_bgr: UInt8Array) -> Float32Array:
+        """Class probabilities (h/2, w/2, 11) float32; see the protocol."""
         self._request.infer([segnet_image(frame_bgr, self._input_hw)], share_inputs=True)
         # The request's own memory is written to again for the next frame.
         return np.array(self._request.get_output_tensor().data)
@@ -122,7 +122,7 @@ class OpenVINODecision:
     def __init__(self, compiled: CompiledModel) -> None:
         self._request = compiled.create_infer_request()
 
-    def expected_score(self, feature: Float32Array) -> float:
+    def predicted_confidence(self, feature: Float32Array) -> float:
         """See the protocol."""
         self._request.infer([feature[np.newaxis]], share_inputs=True)
         return float(self._request.get_output_tensor().data[0, 0])

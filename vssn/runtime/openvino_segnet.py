@@ -21,13 +21,12 @@ import openvino as ov
 import openvino.opset13 as ops
 
 from vssn.checkpoints.arrays import Weights
-from vssn.datatypes import UInt8Array
 from vssn.labels import NUM_CLASSES, NUM_OUTPUTS
 from vssn.models.layout import STAGES
 from vssn.preprocess import SEGNET_MEANS_RGB, resize_bilinear
 from vssn.runtime.folding import (
     TAIL_STRIDE,
-    Linear,
+    ConvWeights,
     folded,
     merged_tail,
     upsampling_phases,
@@ -42,6 +41,7 @@ from vssn.runtime.openvino_graph import (
     shape_of,
 )
 from vssn.runtime.quantisation import Layers
+from vssn.types import UInt8Array
 
 ALPHA = 255  # what OpenCV fills a fourth channel with
 IMAGE_RANGE = (0.0, 255.0)
@@ -65,13 +65,13 @@ def segnet_image(frame_bgr: UInt8Array, input_hw: tuple[int, int]) -> UInt8Array
 
 def _first(layers: Layers, image: Node, weights: Weights) -> Node:
     rgb = folded(weights, "conv1", "bn_conv1")
-    bgr = Linear(rgb.kernel[:, :, ::-1], rgb.bias)
+    bgr = ConvWeights(rgb.kernel[:, :, ::-1], rgb.bias)
     means_bgr = SEGNET_MEANS_RGB[::-1]
     linear = with_means(bgr, means_bgr, ALPHA)
     x = layers.named("image", channels_first(ops.convert(image, "f32")))
     # The mean image is to give nothing in eight bits too: without that, a third of a point of IoU.
-    usual = np.append(means_bgr, np.float32(ALPHA))
-    x = layers.convolution(x, "image", linear, strides=2, usual=usual)
+    reference_input = np.append(means_bgr, np.float32(ALPHA))
+    x = layers.convolution(x, "image", linear, strides=2, reference_input=reference_input)
     x = layers.named("conv1", ops.relu(x))
     return ops.max_pool(x, [2, 2], [1, 1], [0, 0], [0, 0], [3, 3]).output(0)
 
@@ -109,18 +109,18 @@ def _encoder(layers: Layers, image: Node, weights: Weights) -> Node:
     return x
 
 
-def _part(x: Node, layers: Layers, row: int, column: int, linear: Linear) -> Node:
+def _part(x: Node, layers: Layers, row: int, column: int, linear: ConvWeights) -> Node:
     """The merged convolution's inside, or one of its edges or corners (0, 2: first, last)."""
     height, width = shape_of(x)[2:]
     spans = []
     for place, size in ((row, height), (column, width)):
         spans.append(((0, 2), (0, size), (size - 2, size))[place])
     taps = [(slice(1, 3), slice(0, 3), slice(0, 2))[place] for place in (row, column)]
-    near = Linear(np.ascontiguousarray(linear.kernel[taps[0], taps[1]]), linear.bias)
+    near = ConvWeights(np.ascontiguousarray(linear.kernel[taps[0], taps[1]]), linear.bias)
     return layers.convolution(cropped(x, *spans), "conv2d_2", near, padding=((0, 0), (0, 0)))
 
 
-def _tail(layers: Layers, x: Node, merged: Mapping[tuple[int, int], Linear]) -> Node:
+def _tail(layers: Layers, x: Node, merged: Mapping[tuple[int, int], ConvWeights]) -> Node:
     """(1, c, h, w) to (h, w, 12, 16) logits."""
     rows = [
         ops.concat([_part(x, layers, row, column, merged[row, column]) for column in range(3)], 3)
@@ -131,7 +131,7 @@ def _tail(layers: Layers, x: Node, merged: Mapping[tuple[int, int], Linear]) -> 
     return ops.reshape(x, [height, width, NUM_OUTPUTS, TAIL_STRIDE**2], special_zero=False)
 
 
-def _scores(logits: Node) -> Node:
+def _probabilities(logits: Node) -> Node:
     """(h, w, 12, 16) to probabilities (4h, 4w, 11)."""
     height, width = shape_of(logits)[:2]
     side = TAIL_STRIDE
@@ -173,4 +173,4 @@ def build_segnet_graph(
     x = _encoder(layers, image, weights)
     last = f"{STAGES[-1][0]}{STAGES[-1][2][-1]}"
     logits = layers.named("logits", _decoder(layers, x, last, weights))
-    return ov.Model([_scores(logits)], [image], "resnet50_segnet")
+    return ov.Model([_probabilities(logits)], [image], "resnet50_segnet")

@@ -9,10 +9,10 @@ import numpy as np
 import numpy.typing as npt
 import openvino.opset13 as ops
 
-from vssn.datatypes import Float32Array
-from vssn.runtime.folding import Linear
+from vssn.runtime.folding import ConvWeights
 from vssn.runtime.openvino_graph import Node, Padding, biased, convolve, kernel_constant, same
 from vssn.runtime.processor import FULL_LIMIT
+from vssn.types import Float32Array
 
 ACTIVATION_LEVELS = 256
 
@@ -58,10 +58,10 @@ class Layers:
         self,
         x: Node,
         source: str,
-        linear: Linear,
+        linear: ConvWeights,
         strides: int = 1,
         padding: Padding | None = None,
-        usual: Float32Array | None = None,
+        reference_input: Float32Array | None = None,
     ) -> Node:
         """Convolution of ``x``, which came from the tensor named ``source``.
 
@@ -71,7 +71,7 @@ class Layers:
             linear: its weights.
             strides: in both directions.
             padding: without it, half the kernel's size.
-            usual: (c,) an input for which the rounding of the weights is made up in the bias.
+            reference_input: (c,) an input at which the bias cancels the weights' rounding error.
         """
         padding = same(linear.kernel.shape[0]) if padding is None else padding
         if source not in self.ranges:
@@ -79,7 +79,7 @@ class Layers:
             return biased(y, linear.bias)
         steps, scale = _rounded(linear.kernel, self.weight_limit)
         y = convolve(x, _eight_bit_constant(steps, scale), strides, padding)
-        if usual is None:
+        if reference_input is None:
             return biased(y, linear.bias)
-        excess = np.einsum("hwio,i->o", steps * scale - linear.kernel, usual)
+        excess = np.einsum("hwio,i->o", steps * scale - linear.kernel, reference_input)
         return biased(y, linear.bias - excess)

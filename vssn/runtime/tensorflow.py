@@ -14,12 +14,12 @@ from tensorflow.python.framework.convert_to_constants import convert_variables_t
 from vssn.checkpoints.frozen import read_frozen_graph
 from vssn.checkpoints.segnet_weights import load_segnet
 from vssn.checkpoints.tf1 import load_decision, load_flownets
-from vssn.datatypes import Float32Array, FlowEstimate, UInt8Array
 from vssn.labels import NUM_CLASSES, NUM_OUTPUTS
 from vssn.models.decision import build_decision
 from vssn.models.flownets import build_flownets, refinement_features
 from vssn.models.layout import OUTPUT_STRIDE
 from vssn.preprocess import VSSN_CONVENTIONS, Conventions
+from vssn.types import Float32Array, FlowEstimate, UInt8Array
 
 Function = Callable[..., list[tf.Tensor]]
 
@@ -53,8 +53,8 @@ class TensorFlowSegmentation:
         self._input_hw = input_hw
         self._conventions = conventions
 
-    def scores(self, frame_bgr: UInt8Array) -> Float32Array:
-        """Class scores (h/2, w/2, 11) float32; see the protocol."""
+    def probabilities(self, frame_bgr: UInt8Array) -> Float32Array:
+        """Class probabilities (h/2, w/2, 11) float32; see the protocol."""
         (flat,) = self._run(tf.constant(self._conventions.segnet_input(frame_bgr, self._input_hw)))
         height, width = (side // OUTPUT_STRIDE for side in self._input_hw)
         grid = np.reshape(flat, (height, width, NUM_OUTPUTS))
@@ -132,7 +132,7 @@ class TensorFlowDecision:
     def __init__(self, model: keras.Model) -> None:
         self._run = freeze(model)
 
-    def expected_score(self, feature: Float32Array) -> float:
+    def predicted_confidence(self, feature: Float32Array) -> float:
         """See the protocol."""
         (score,) = self._run(tf.constant(feature[np.newaxis]))
         return float(score[0, 0])

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from vssn.datatypes import FrameResult, UInt8Array, VideoInfo
 from vssn.media.pipeline import Sink
 from vssn.scene.distance import Camera, measure
 from vssn.scene.draw import colour_mask_bgr, draw_objects
 from vssn.scene.objects import find_objects
+from vssn.types import FrameResult, UInt8Array, VideoInfo
 
 
 class Annotator:

@@ -12,9 +12,9 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from vssn.datatypes import SceneObject
 from vssn.errors import BadInputError
 from vssn.labels import LABELS
+from vssn.types import SceneObject
 
 # CamVid was filmed from a passenger car with a Panasonic HVX200, whose lens has a horizontal
 # field of view of about 60 degrees at its wide end. Height and level axis are those of a

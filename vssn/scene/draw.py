@@ -9,9 +9,9 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from vssn.datatypes import Box, SceneObject, UInt8Array
 from vssn.labels import LABELS, PALETTE_RGB
 from vssn.preprocess import size_hw
+from vssn.types import Box, SceneObject, UInt8Array
 
 FONT = cv2.FONT_HERSHEY_SIMPLEX
 Colour = tuple[int, int, int]

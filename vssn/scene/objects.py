@@ -7,7 +7,7 @@ from collections.abc import Iterable
 import cv2
 import numpy as np
 
-from vssn.datatypes import Box, SceneObject, UInt8Array
+from vssn.types import Box, SceneObject, UInt8Array
 
 # What can be counted: pole, signsymbol, car, pedestrian, bicyclist. Sky, road and the like fill
 # the view in a few large regions, whose boxes would say nothing.

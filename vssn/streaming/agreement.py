@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 
-from vssn.datatypes import Float32Array
+from vssn.types import Float32Array
 
-SURE = 0.7  # class score above which the network's pick rarely changes from frame to frame
+CONFIDENT = 0.7  # class score above which the network's pick rarely changes from frame to frame
 
 
-def pixel_agreement(carried: Float32Array, fresh: Float32Array) -> float:
+def pixel_agreement(propagated: Float32Array, segmented: Float32Array) -> float:
     """Percentage of pixels on which both pick the same class: DVSNet's confidence score.
 
     Thin classes hardly count in it: a result without any poles still agrees on 98 % of the pixels.
@@ -17,16 +17,16 @@ def pixel_agreement(carried: Float32Array, fresh: Float32Array) -> float:
     Source: Xu et al., "Dynamic Video Segmentation Network" (CVPR 2018).
 
     Args:
-        carried: (h, w, classes) float32 class scores.
-        fresh: those of the same frame, segmented.
+        propagated: (h, w, classes) float32 class probabilities.
+        segmented: those of the same frame, segmented.
 
     Returns:
         0-100.
     """
-    return float((carried.argmax(-1) == fresh.argmax(-1)).mean() * 100)
+    return float((propagated.argmax(-1) == segmented.argmax(-1)).mean() * 100)
 
 
-def class_agreement(carried: Float32Array, fresh: Float32Array) -> float:
+def class_agreement(propagated: Float32Array, segmented: Float32Array) -> float:
     """Mean class IoU between both, where the fresh segmentation is sure, times 100.
 
     Every class that either of them holds counts alike, as in the mean IoU that results are judged
@@ -34,16 +34,16 @@ def class_agreement(carried: Float32Array, fresh: Float32Array) -> float:
     one frame to the next, which is no fault of the carrying and which segmenting wouldn't cure.
 
     Args:
-        carried: (h, w, classes) float32 class scores.
-        fresh: those of the same frame, segmented; probabilities.
+        propagated: (h, w, classes) float32 class probabilities.
+        segmented: those of the same frame, segmented; probabilities.
 
     Returns:
         0-100; 100 where the fresh segmentation is sure of nothing.
     """
-    classes = fresh.shape[-1]
-    best = fresh.argmax(-1)
-    sure = np.take_along_axis(fresh, best[..., np.newaxis], -1)[..., 0] > SURE
-    pairs = best[sure] * classes + carried[sure].argmax(-1)
+    classes = segmented.shape[-1]
+    best = segmented.argmax(-1)
+    confident = np.take_along_axis(segmented, best[..., np.newaxis], -1)[..., 0] > CONFIDENT
+    pairs = best[confident] * classes + propagated[confident].argmax(-1)
     counts = np.bincount(pairs, minlength=classes**2).reshape(classes, classes)
     hits = np.diag(counts)
     union = counts.sum(0) + counts.sum(1) - hits

@@ -10,10 +10,10 @@ from itertools import pairwise
 
 import numpy as np
 
-from vssn.datatypes import Box, Float32Array, FramePath, FrameResult, UInt8Array
 from vssn.errors import BadInputError
 from vssn.preprocess import resize_bilinear, size_hw
-from vssn.streaming.segmenter import AdaptiveSegmenter, FrameScores, Segmenter, StageClock
+from vssn.streaming.segmenter import AdaptiveSegmenter, FrameProbabilities, Segmenter, StageClock
+from vssn.types import Box, Float32Array, FramePath, FrameResult, UInt8Array
 
 DEFAULT_OVERLAP_PX = 64
 OVERLAP_UNIT_PX = 8
@@ -120,26 +120,26 @@ class RegionSegmenter(Segmenter):
         hw = size_hw(frame_bgr)
         boxes = self._grid.boxes(hw)
         regions = [
-            segmenter.step_scores(frame_bgr[box.top : box.bottom, box.left : box.right])
+            segmenter.step_probabilities(frame_bgr[box.top : box.bottom, box.left : box.right])
             for segmenter, box in zip(self._segmenters, boxes, strict=True)
         ]
         clock = StageClock(_summed_seconds(regions))
         with clock.stage("labels"):
-            labels = merge_labels([region.scores for region in regions], boxes, hw)
-        expected = [r.expected_score for r in regions if r.expected_score is not None]
+            labels = merge_labels([region.probabilities for region in regions], boxes, hw)
+        expected = [r.predicted_confidence for r in regions if r.predicted_confidence is not None]
         paths = tuple(region.path for region in regions)
         return FrameResult(
             index=regions[0].index,
             labels=labels,
             path=FramePath.SEGMENT if FramePath.SEGMENT in paths else FramePath.WARP,
-            expected_score=min(expected, default=None),
+            predicted_confidence=min(expected, default=None),
             key_distance=max(region.key_distance for region in regions),
             seconds=clock.seconds,
             region_paths=paths,
         )
 
 
-def _summed_seconds(regions: Sequence[FrameScores]) -> dict[str, float]:
+def _summed_seconds(regions: Sequence[FrameProbabilities]) -> dict[str, float]:
     total: Counter[str] = Counter()
     for region in regions:
         total.update(region.seconds)
@@ -147,12 +147,12 @@ def _summed_seconds(regions: Sequence[FrameScores]) -> dict[str, float]:
 
 
 def merge_labels(
-    scores: Sequence[Float32Array], boxes: Sequence[Box], hw: tuple[int, int]
+    probabilities: Sequence[Float32Array], boxes: Sequence[Box], hw: tuple[int, int]
 ) -> UInt8Array:
-    """Enlarge each region's class scores to its box, and take each px from the surest region.
+    """Enlarge each region's probabilities to its box; the most probable class of any region wins.
 
     Args:
-        scores: (h, w, classes) float32 per region.
+        probabilities: (h, w, classes) float32 per region.
         boxes: where the regions lie; of equal scores the first region's counts.
         hw: the frame's height and width.
 
@@ -161,11 +161,11 @@ def merge_labels(
     """
     labels = np.zeros(hw, np.uint8)
     largest = np.full(hw, -np.inf, np.float32)
-    for region, box in zip(scores, boxes, strict=True):
+    for region, box in zip(probabilities, boxes, strict=True):
         place = np.s_[box.top : box.bottom, box.left : box.right]
         enlarged = resize_bilinear(region, (box.bottom - box.top, box.right - box.left))
         score = enlarged.max(axis=-1)
-        surer = score > largest[place]
-        labels[place][surer] = enlarged.argmax(axis=-1)[surer]
-        largest[place][surer] = score[surer]
+        more_probable = score > largest[place]
+        labels[place][more_probable] = enlarged.argmax(axis=-1)[more_probable]
+        largest[place][more_probable] = score[more_probable]
     return labels

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from vssn.errors import BadInputError
-from vssn.runtime.protocols import FlowComparison
-from vssn.streaming.expected import ScoreEstimator
+from vssn.networks import FlowComparison
+from vssn.streaming.confidence import ConfidenceEstimator
 
 
 @dataclass(frozen=True)
@@ -16,13 +16,13 @@ class Decision:
 
     Attributes:
         segment: whether to segment it.
-        expected_score: of the carried result, 0-100, where one was asked for.
+        predicted_confidence: of the carried result, 0-100, where one was asked for.
         learns: whether the schedule wants to know the carried result's true score; there is one
             only where the frame is segmented.
     """
 
     segment: bool
-    expected_score: float | None
+    predicted_confidence: float | None
     learns: bool = False
 
 
@@ -32,7 +32,7 @@ class Schedule(Protocol):
     def decide(self, comparison: FlowComparison, key_distance: int) -> Decision:
         """Decide for a frame ``key_distance`` frames after the key frame."""
 
-    def observe(self, true_score: float) -> None:
+    def observe(self, measured_agreement: float) -> None:
         """Learn what the result carried to the new key frame was worth, 0-100."""
         return
 
@@ -48,7 +48,7 @@ class TargetSchedule(Schedule):
             nothing is asked for either.
     """
 
-    def __init__(self, estimator: ScoreEstimator, target: float) -> None:
+    def __init__(self, estimator: ConfidenceEstimator, target: float) -> None:
         check_target(target)
         self._estimator = estimator
         self._target = target
@@ -59,9 +59,9 @@ class TargetSchedule(Schedule):
             return Decision(self._target >= 100, None)
         return _compared(self._estimator, comparison, key_distance, self._target)
 
-    def observe(self, true_score: float) -> None:
+    def observe(self, measured_agreement: float) -> None:
         """Tell the estimator."""
-        self._estimator.observe(true_score)
+        self._estimator.observe(measured_agreement)
 
 
 class DynamicSchedule(Schedule):
@@ -78,7 +78,7 @@ class DynamicSchedule(Schedule):
     """
 
     def __init__(
-        self, estimator: ScoreEstimator, target: float, fall: float = 1.0, rise: float = 0.1
+        self, estimator: ConfidenceEstimator, target: float, fall: float = 1.0, rise: float = 0.1
     ) -> None:
         check_target(target)
         self._estimator = estimator
@@ -92,13 +92,13 @@ class DynamicSchedule(Schedule):
         self._target += -self._fall if decision.segment else self._rise
         return decision
 
-    def observe(self, true_score: float) -> None:
+    def observe(self, measured_agreement: float) -> None:
         """Tell the estimator."""
-        self._estimator.observe(true_score)
+        self._estimator.observe(measured_agreement)
 
 
 def _compared(
-    estimator: ScoreEstimator, comparison: FlowComparison, key_distance: int, target: float
+    estimator: ConfidenceEstimator, comparison: FlowComparison, key_distance: int, target: float
 ) -> Decision:
     score = estimator.expect(comparison, key_distance)
     return Decision(score < target, score, estimator.learns)

@@ -10,21 +10,21 @@ from typing import Protocol
 
 import numpy as np
 
-from vssn.datatypes import (
+from vssn.flow.warp import warp_probabilities
+from vssn.networks import FlowComparison, FlowNetwork, SegmentationNetwork, View
+from vssn.preprocess import size_hw
+from vssn.streaming.agreement import class_agreement
+from vssn.streaming.labelling import labels_from_probabilities
+from vssn.streaming.schedule import Schedule
+from vssn.types import (
     Float32Array,
     FlowEstimate,
     FramePath,
     FrameResult,
     Propagate,
-    ScoredFrame,
+    ReferenceFrame,
     UInt8Array,
 )
-from vssn.preprocess import size_hw
-from vssn.runtime.protocols import FlowComparison, FlowNetwork, SegmentationNetwork, View
-from vssn.streaming.agreement import class_agreement
-from vssn.streaming.schedule import Schedule
-from vssn.streaming.scores import labels_from_scores
-from vssn.streaming.warp import warp_scores
 
 
 class Segmenter(Protocol):
@@ -51,15 +51,15 @@ class StreamRules:
     """What is done between the networks.
 
     Attributes:
-        carry: brings the reference frame's scores to the current frame.
+        warp: brings the reference frame's scores to the current frame.
         labels: makes labels of scores, for a frame of the height and width given.
         first_key: the picture that the flow network is shown of the stream's first frame, given
             that frame.
         agreement: the true score, 0-100, of carried scores, given fresh ones.
     """
 
-    carry: Callable[[Float32Array, FlowEstimate], Float32Array] = warp_scores
-    labels: Callable[[Float32Array, tuple[int, int]], UInt8Array] = labels_from_scores
+    warp: Callable[[Float32Array, FlowEstimate], Float32Array] = warp_probabilities
+    labels: Callable[[Float32Array, tuple[int, int]], UInt8Array] = labels_from_probabilities
     first_key: Callable[[UInt8Array], UInt8Array] = _itself
     agreement: Callable[[Float32Array, Float32Array], float] = class_agreement
 
@@ -68,17 +68,17 @@ VSSN_RULES = StreamRules()
 
 
 @dataclass(frozen=True)
-class FrameScores:
-    """A frame's class scores; :class:`vssn.datatypes.FrameResult` tells of the other attributes.
+class FrameProbabilities:
+    """A frame's class probabilities; :class:`vssn.types.FrameResult` tells of the other attributes.
 
     Attributes:
-        scores: (h, w, 11) float32, at the networks' resolution.
+        probabilities: (h, w, 11) float32, at the networks' resolution.
     """
 
     index: int
-    scores: Float32Array
+    probabilities: Float32Array
     path: FramePath
-    expected_score: float | None
+    predicted_confidence: float | None
     key_distance: int
     seconds: dict[str, float]
 
@@ -88,7 +88,7 @@ class AdaptiveSegmenter(Segmenter):
 
     The first frame is segmented. For each later one the flow network looks at it and at the
     reference frame, the schedule decides, and either the frame is segmented and becomes the key
-    frame, or the reference frame's class scores are warped to it.
+    frame, or the reference frame's class probabilities are warped to it.
 
     Source: Xu et al., "Dynamic Video Segmentation Network" (CVPR 2018); their reference is the key
     frame.
@@ -122,7 +122,7 @@ class AdaptiveSegmenter(Segmenter):
 
     def reset(self) -> None:
         """Forget the stream; the next frame is segmented."""
-        self._reference: ScoredFrame | None = None
+        self._reference: ReferenceFrame | None = None
         self._index = 0
 
     def step(self, frame_bgr: UInt8Array) -> FrameResult:
@@ -137,24 +137,29 @@ class AdaptiveSegmenter(Segmenter):
             ``segment`` or ``warp`` (with the rest of the flow), ``learn`` (what carrying would
             have been worth), ``labels`` (enlarging and picking the class).
         """
-        done = self.step_scores(frame_bgr)
+        done = self.step_probabilities(frame_bgr)
         clock = StageClock(done.seconds)
         with clock.stage("labels"):
-            labels = self._rules.labels(done.scores, size_hw(frame_bgr))
+            labels = self._rules.labels(done.probabilities, size_hw(frame_bgr))
         return FrameResult(
-            done.index, labels, done.path, done.expected_score, done.key_distance, clock.seconds
+            done.index,
+            labels,
+            done.path,
+            done.predicted_confidence,
+            done.key_distance,
+            clock.seconds,
         )
 
-    def step_scores(self, frame_bgr: UInt8Array) -> FrameScores:
-        """Process the next frame as far as its class scores; see :meth:`step`."""
+    def step_probabilities(self, frame_bgr: UInt8Array) -> FrameProbabilities:
+        """Process the next frame as far as its class probabilities; see :meth:`step`."""
         clock = StageClock({})
         index = self._index
         with clock.stage("prepare"):
             shown = frame_bgr if self._reference else self._rules.first_key(frame_bgr)
             view = self._flow.prepare(shown)
-        expected_score = None
+        predicted_confidence = None
         if self._reference:
-            frame, expected_score = self._followed(self._reference, frame_bgr, view, clock)
+            frame, predicted_confidence = self._followed(self._reference, frame_bgr, view, clock)
         else:
             frame = self._segmented(frame_bgr, view, clock)
         is_key = frame.key_index == index
@@ -163,16 +168,18 @@ class AdaptiveSegmenter(Segmenter):
         self._index += 1
         path = FramePath.SEGMENT if is_key else FramePath.WARP
         distance = index - frame.key_index
-        return FrameScores(index, frame.scores, path, expected_score, distance, clock.seconds)
+        return FrameProbabilities(
+            index, frame.probabilities, path, predicted_confidence, distance, clock.seconds
+        )
 
-    def _segmented(self, frame_bgr: UInt8Array, view: View, clock: StageClock) -> ScoredFrame:
+    def _segmented(self, frame_bgr: UInt8Array, view: View, clock: StageClock) -> ReferenceFrame:
         """The current frame, segmented."""
         with clock.stage("segment"):
-            return ScoredFrame(self._index, view, self._segmentation.scores(frame_bgr))
+            return ReferenceFrame(self._index, view, self._segmentation.probabilities(frame_bgr))
 
     def _followed(
-        self, reference: ScoredFrame, frame_bgr: UInt8Array, view: View, clock: StageClock
-    ) -> tuple[ScoredFrame, float | None]:
+        self, reference: ReferenceFrame, frame_bgr: UInt8Array, view: View, clock: StageClock
+    ) -> tuple[ReferenceFrame, float | None]:
         """The current frame, carried or segmented, and the score that was expected of carrying."""
         with clock.stage("decide"):
             comparison = self._flow.compare(view, reference.view)
@@ -181,20 +188,20 @@ class AdaptiveSegmenter(Segmenter):
             frame = self._segmented(frame_bgr, view, clock)
             if decision.learns:
                 with clock.stage("learn"):
-                    self._schedule.observe(self._true_score(reference, comparison, frame))
+                    self._schedule.observe(self._measured_agreement(reference, comparison, frame))
         else:
             with clock.stage("warp"):
-                scores = self._rules.carry(reference.scores, comparison.estimate())
-            frame = ScoredFrame(reference.key_index, view, scores)
-        return frame, decision.expected_score
+                probabilities = self._rules.warp(reference.probabilities, comparison.estimate())
+            frame = ReferenceFrame(reference.key_index, view, probabilities)
+        return frame, decision.predicted_confidence
 
-    def _true_score(
-        self, reference: ScoredFrame, comparison: FlowComparison, fresh: ScoredFrame
+    def _measured_agreement(
+        self, reference: ReferenceFrame, comparison: FlowComparison, segmented: ReferenceFrame
     ) -> float:
         """What carrying would have been worth; every fourth pixel tells nearly as well as all."""
-        sparse = np.ascontiguousarray(reference.scores[::2, ::2])
-        carried = self._rules.carry(sparse, comparison.estimate())
-        return self._rules.agreement(carried, fresh.scores[::2, ::2])
+        sparse = np.ascontiguousarray(reference.probabilities[::2, ::2])
+        propagated = self._rules.warp(sparse, comparison.estimate())
+        return self._rules.agreement(propagated, segmented.probabilities[::2, ::2])
 
 
 class StageClock:

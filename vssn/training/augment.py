@@ -9,9 +9,9 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from vssn.datatypes import UInt8Array
 from vssn.labels import NUM_CLASSES, VOID
 from vssn.preprocess import SEGNET_INPUT_HW
+from vssn.types import UInt8Array
 
 
 @dataclass(frozen=True)

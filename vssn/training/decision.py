@@ -15,11 +15,11 @@ import numpy.typing as npt
 import tensorflow as tf
 
 from vssn.checkpoints.tf1 import BEST_NAME, FINAL_NAME, load_decision, save_decision
-from vssn.datatypes import Float32Array
 from vssn.errors import MediaError
 from vssn.models.decision import build_decision
 from vssn.models.layout import FEATURE_SHAPE
 from vssn.training.progress import Metrics
+from vssn.types import Float32Array
 
 JUDGE_BATCH = 512
 HELD_OUT_RUN = 20  # pairs
@@ -55,7 +55,7 @@ class FeatureSet:
 
     Attributes:
         features: (N, 4, 5, 384) float32.
-        scores: (N,) float32, 0-100.
+        probabilities: (N,) float32, 0-100.
     """
 
     features: Float32Array

@@ -15,13 +15,13 @@ from typing import Any, Protocol
 import numpy as np
 import numpy.typing as npt
 
-from vssn.datatypes import Float32Array
 from vssn.errors import BadInputError, MediaError
 from vssn.files import atomic_path, make_directory
 from vssn.media.images import read_image_bgr
 from vssn.models.layout import FEATURE_SHAPE
-from vssn.runtime.protocols import FeatureFlowNetwork, SegmentationNetwork
+from vssn.networks import FeatureFlowNetwork, SegmentationNetwork
 from vssn.streaming.segmenter import VSSN_RULES, StreamRules
+from vssn.types import Float32Array
 
 FEATURE_BYTES = int(np.prod(FEATURE_SHAPE)) * 4
 
@@ -34,7 +34,7 @@ class FramePair:
     current: Path
 
 
-class Scorer(Protocol):
+class PairMeasure(Protocol):
     """Makes a pair's feature and true score."""
 
     def score(self, pair: FramePair) -> tuple[Float32Array, float]:
@@ -51,7 +51,7 @@ def current_of(pair: FramePair) -> Path:
     return pair.current
 
 
-class WarpScorer:
+class PairEvaluator:
     """Scores a pair by warping the key frame's own prediction and comparing it with a fresh one.
 
     So the score is what inference would have got. The original compared the current segmentation
@@ -76,13 +76,15 @@ class WarpScorer:
         self._warped = warped
         # Lists name a frame many times in a row.
         self._view = lru_cache(64)(lambda path: flow.prepare(read_image_bgr(path)))
-        self._scores = lru_cache(64)(lambda path: segmentation.scores(read_image_bgr(path)))
+        self._probabilities = lru_cache(64)(
+            lambda path: segmentation.probabilities(read_image_bgr(path))
+        )
 
     def score(self, pair: FramePair) -> tuple[Float32Array, float]:
         """See the protocol."""
         comparison = self._flow.compare(self._view(pair.current), self._view(pair.key))
-        warped = self._rules.carry(self._scores(self._warped(pair)), comparison.estimate())
-        return comparison.feature, self._rules.agreement(warped, self._scores(pair.current))
+        warped = self._rules.warp(self._probabilities(self._warped(pair)), comparison.estimate())
+        return comparison.feature, self._rules.agreement(warped, self._probabilities(pair.current))
 
 
 class FeatureWriter:
@@ -174,7 +176,7 @@ class FeatureWriter:
 
 
 def generate_features(
-    pairs: Sequence[FramePair], scorer: Scorer, writer: FeatureWriter
+    pairs: Sequence[FramePair], pair_measure: PairMeasure, writer: FeatureWriter
 ) -> Iterator[int]:
     """Score the pairs that ``writer`` doesn't have yet, yielding how many are done."""
-    return writer.add_all(scorer.score(pair) for pair in pairs[writer.done :])
+    return writer.add_all(pair_measure.score(pair) for pair in pairs[writer.done :])

@@ -15,15 +15,15 @@ import numpy.typing as npt
 import tensorflow as tf
 
 from vssn.checkpoints.tf1 import BEST_NAME, FINAL_NAME, save_flownets
-from vssn.datatypes import Float32Array
+from vssn.data.stills import Still
 from vssn.models.layout import FLOW_UNIT
 from vssn.preprocess import FLOW_INPUT_HW
 from vssn.training.batches import drawn_ahead
-from vssn.training.clips import TaughtClip
-from vssn.training.motion import FlowExample, cut_outs, moved_still, photometric
+from vssn.training.clip_pairs import PseudoLabelledClip
 from vssn.training.progress import Metrics
 from vssn.training.schedules import OneCycle
-from vssn.training.stills import Still
+from vssn.training.synthetic_motion import FlowExample, cut_outs, photometric, synthetic_pair
+from vssn.types import Float32Array
 
 # Coarse predictions guide the fine one; weights as in FlowNet, the finest counting most here.
 COARSE_WEIGHTS = {
@@ -119,7 +119,7 @@ class FlowTask:
         self,
         model: keras.Model,
         stills: list[Still],
-        clips: list[TaughtClip],
+        clips: list[PseudoLabelledClip],
         recipe: FlowRecipe,
         epochs: int,
     ) -> None:
@@ -140,7 +140,7 @@ class FlowTask:
         fixed.trainable = False
         self._optimizer.build(self.model.trainable_variables)
         self._step = tf.function(self._train_step)
-        self._judge = tf.function(self._judge_batch)
+        self._evaluator = tf.function(self._evaluate_batch)
         self._held_out = _stack([self._moved((recipe.seed, 1 << 20, i)) for i in range(HELD_OUT)])
 
     def variables(self) -> list[Any]:
@@ -150,7 +150,7 @@ class FlowTask:
     def _moved(self, seed: tuple[int, ...]) -> FlowExample:
         rng = np.random.default_rng(seed)
         image = self._images[rng.integers(len(self._images))]
-        return photometric(rng, moved_still(rng, image, self._objects, FLOW_INPUT_HW))
+        return photometric(rng, synthetic_pair(rng, image, self._objects, FLOW_INPUT_HW))
 
     def _example(self, epoch: int, index: int) -> FlowExample:
         rng = np.random.default_rng((self.recipe.seed, epoch, index))
@@ -186,14 +186,14 @@ class FlowTask:
         """Learn from one batch."""
         return {"end_point_error_px": float(self._step(*map(tf.constant, batch)))}
 
-    def _judge_batch(self, *batch: tf.Tensor) -> tf.Tensor:
+    def _evaluate_batch(self, *batch: tf.Tensor) -> tf.Tensor:
         return self._losses(*batch)[-1]
 
     def validate(self) -> Metrics:
         """End-point error on moved stills drawn apart from the training's."""
         size = self.recipe.batch_size
         errors = [
-            float(self._judge(*(tf.constant(part[i : i + size]) for part in self._held_out)))
+            float(self._evaluator(*(tf.constant(part[i : i + size]) for part in self._held_out)))
             for i in range(0, HELD_OUT, size)
         ]
         return {"val_end_point_error_px": float(np.mean(errors))}

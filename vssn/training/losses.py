@@ -33,11 +33,11 @@ def soft_jaccard(logits: tf.Tensor, labels: tf.Tensor) -> tf.Tensor:
         labels: (batch, h, w) int32; void (11) is ignored.
     """
     known = tf.cast(labels < NUM_CLASSES, tf.float32)[..., tf.newaxis]
-    scores = tf.nn.softmax(logits)[..., :NUM_CLASSES] * known
+    probabilities = tf.nn.softmax(logits)[..., :NUM_CLASSES] * known
     truth = tf.one_hot(labels, NUM_CLASSES) * known
     axes = (0, 1, 2)
-    both = tf.reduce_sum(scores * truth, axes)
-    either = tf.reduce_sum(scores + truth, axes) - both
+    both = tf.reduce_sum(probabilities * truth, axes)
+    either = tf.reduce_sum(probabilities + truth, axes) - both
     present = tf.cast(tf.reduce_sum(truth, axes) > 0, tf.float32)
     iou = both / (either + 1.0)
     return tf.reduce_sum((1 - iou) * present) / (tf.reduce_sum(present) + 1e-6)

@@ -15,19 +15,19 @@ import numpy.typing as npt
 import tensorflow as tf
 
 from vssn.checkpoints.segnet_weights import save_segnet_weights, write_segnet_config
-from vssn.datatypes import UInt8Array
+from vssn.data.stills import Still
 from vssn.evaluation.metrics import ConfusionMatrix
 from vssn.labels import NUM_CLASSES, NUM_OUTPUTS
 from vssn.models.segnet import build_segnet
 from vssn.preprocess import SEGNET_MEANS_RGB, segnet_input, size_hw
-from vssn.streaming.scores import labels_from_scores
+from vssn.streaming.labelling import labels_from_probabilities
 from vssn.training.augment import ViewRange, random_view
 from vssn.training.batches import drawn_ahead
 from vssn.training.layers import with_fused_batch_norm
 from vssn.training.losses import soft_jaccard, weighted_cross_entropy
 from vssn.training.progress import Metrics
 from vssn.training.schedules import OneCycle
-from vssn.training.stills import Still
+from vssn.types import UInt8Array
 
 WEIGHTS_FILE = "resnet50_segnet.h5"
 LAST_WEIGHTS_FILE = "resnet50_segnet_last.h5"
@@ -125,8 +125,8 @@ class SegnetTask:
         self.model = _build(recipe, recipe.crop_hw, fused=True)
         self.model.set_weights(initial.get_weights())
         self._input_hw: tuple[int, int] = initial.input_shape[1:3]
-        self._judge = _build(recipe, self._input_hw, fused=False)
-        self._forward = tf.function(lambda image: tf.nn.softmax(self._judge(image)))
+        self._evaluator = _build(recipe, self._input_hw, fused=False)
+        self._forward = tf.function(lambda image: tf.nn.softmax(self._evaluator(image)))
         self._kept = initial
         self.average = [tf.Variable(np.asarray(v), trainable=False) for v in self.model.weights]
         steps = epochs * self.steps_per_epoch
@@ -199,13 +199,13 @@ class SegnetTask:
 
     def validate(self) -> Metrics:
         """Mean IoU of the averaged weights on ``val``, at label resolution, void ignored."""
-        self._judge.set_weights([variable.numpy() for variable in self.average])
+        self._evaluator.set_weights([variable.numpy() for variable in self.average])
         confusion = ConfusionMatrix()
         for still in self.val:
             image, truth = still.load_bgr()
             inputs = segnet_input(image, self._input_hw)
-            scores = self._forward(inputs).numpy()[0, ..., :NUM_CLASSES]
-            confusion.add(truth, labels_from_scores(scores, size_hw(truth)))
+            probabilities = self._forward(inputs).numpy()[0, ..., :NUM_CLASSES]
+            confusion.add(truth, labels_from_probabilities(probabilities, size_hw(truth)))
         return {"val_mean_iou": confusion.mean_iou()}
 
     def is_better(self, metrics: Metrics, best: Metrics) -> bool:

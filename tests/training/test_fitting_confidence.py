@@ -1,0 +1,109 @@
+"""Fitting expected scores on made clips whose scores fall as they are told to."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import cv2
+import numpy as np
+import pytest
+
+from vssn.checkpoints.confidence_fit import IDENTITY, UNFITTED, read_fits
+from vssn.cli.main import main
+from vssn.errors import MediaError
+from vssn.training.confidence_fit import ConfidenceFitter, calibration
+from vssn.types import Propagate, UInt8Array
+
+if TYPE_CHECKING:
+    from conftest import FakeFlow, FakeSegmentation
+
+
+@pytest.fixture
+def clip(paint: Callable[[np.ndarray], UInt8Array]) -> list[UInt8Array]:
+    """Thirty frames of a car that goes to the right by 2 px each, before a road."""
+    frames = []
+    for number in range(30):
+        labels = np.full((48, 64), 3)
+        labels[10:40, 2 * number % 48 : 2 * number % 48 + 16] = 8
+        frames.append(paint(labels))
+    return frames
+
+
+def test_calibration_never_falls_and_errs_least() -> None:
+    raw = np.array([50.0, 60, 70, 80, 90, 95])
+    true = np.array([40.0, 60, 50, 70, 90, 90])
+    rising = calibration(raw, true)
+    assert rising.raw[0] == rising.score[0] == 0
+    assert [rising(value) for value in (50, 60, 70, 80, 95)] == pytest.approx(
+        [40, 55, 55, 70, 90], abs=5
+    )
+    assert (np.diff(rising.score) >= 0).all()
+    assert (np.diff(rising.raw) > 0).all()
+
+
+def test_frames_of_which_the_same_was_expected_count_together() -> None:
+    raw, true = np.array([50.0, 50.0, 80.0]), np.array([40.0, 60.0, 90.0])
+    rising = calibration(raw, true)
+    assert (rising(50), rising(80)) == (50, 90)
+
+
+def test_nothing_to_go_by_changes_nothing() -> None:
+    empty = np.empty(0)
+    assert calibration(empty, empty) is IDENTITY
+
+
+def test_the_rate_is_what_the_clip_shows(
+    clip: list[UInt8Array], fake_segmentation: FakeSegmentation, fake_flow: FakeFlow
+) -> None:
+    fake_flow.flow_cells = (-1, 0)  # right for the car, in cells of two px
+    good = ConfidenceFitter([clip], fake_segmentation, fake_flow, Propagate.CHAIN).fit()
+    fake_flow.flow_cells = (1, 0)  # as long, and wrong
+    bad = ConfidenceFitter([clip], fake_segmentation, fake_flow, Propagate.CHAIN).fit()
+    assert 0 < good.rate < bad.rate
+
+
+def test_clips_without_motion_leave_the_rate_as_it_was(
+    clip: list[UInt8Array], fake_segmentation: FakeSegmentation, fake_flow: FakeFlow
+) -> None:
+    fit = ConfidenceFitter([clip], fake_segmentation, fake_flow, Propagate.KEY).fit()
+    assert fit.rate == pytest.approx(UNFITTED.rate)
+
+
+@pytest.mark.parametrize("lengths", [[], [1], [30, 0]])
+def test_clips_that_are_too_short_are_refused(
+    clip: list[UInt8Array],
+    fake_segmentation: FakeSegmentation,
+    fake_flow: FakeFlow,
+    lengths: list[int],
+) -> None:
+    clips = [clip[:length] for length in lengths]
+    with pytest.raises(MediaError, match="expected clips of two frames or more"):
+        ConfidenceFitter(clips, fake_segmentation, fake_flow, Propagate.CHAIN)
+
+
+@pytest.mark.usefixtures("fake_networks")
+def test_the_command_writes_fits_beside_the_weights(
+    clip: list[UInt8Array],
+    weights_dir: Path,
+    tmp_path: Path,
+    refuses: Callable[..., str],
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    folder = tmp_path / "frames"
+    folder.mkdir()
+    for number, frame in enumerate(clip[:8]):
+        cv2.imwrite(str(folder / f"{number}.png"), frame)
+    weights = ["--segnet_chkpt", str(weights_dir / "segnet.h5")]
+    weights += ["--dvs_flownet_chkpt", str(weights_dir / "flow"), "--quiet"]
+    refuses(["fit-schedule", "--clips", str(folder), "--frames", "1", *weights], "two frames")
+    assert main(["fit-schedule", "--clips", str(folder), *weights]) == 0
+    assert "points lost along a path of 1 % of the width" in capsys.readouterr().out
+    written = weights_dir / "segnet_schedule.json"
+    assert set(read_fits(written)) == {"dis-chain", "dis-key", "flownets-chain"}
+    assert all(entry["rate"] > 0 for entry in json.loads(written.read_text())["fits"].values())
+    before = written.read_bytes()
+    refuses(["fit-schedule", "--clips", str(tmp_path / "none"), *weights], "none")
+    assert written.read_bytes() == before

@@ -1,0 +1,206 @@
+"""``vssn evaluate-schedule``: whether the frames worth segmenting are those that are segmented."""
+
+from __future__ import annotations
+
+import argparse
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from vssn.cli.options import (
+    DEFAULT_TARGET,
+    add_checkpoint_arguments,
+    add_labelled_video_arguments,
+    add_output_arguments,
+    add_propagation_arguments,
+    add_runtime_arguments,
+    check_summary,
+    number,
+    progress,
+    runtime_options,
+    write_summary,
+)
+from vssn.files import check_writable, make_directory
+
+if TYPE_CHECKING:
+    from vssn.evaluation.schedule_evaluation import (
+        DistanceRow,
+        FrameOrderResult,
+        ScheduleEvaluation,
+    )
+    from vssn.runtime.load import Networks
+    from vssn.streaming.assemble import SegmenterPlan
+    from vssn.streaming.schedule import Schedule
+    from vssn.types import Propagation, UInt8Array
+
+PICTURE = "scheme.png"
+LEGEND = """\
+segmented, share  frames that went through the segmentation network
+mIoU              mean IoU over all frames
+fixed, gain       mIoU of fixed intervals at the same number of segmented frames, and what is
+                  gained over it, in points; fixed intervals are means over up to three phases,
+                  since one phase's luck is 0.7 points on a hundred frames
+true              mean true score of warped frames; below the target, it promises too much
+error, rank       of expected against true scores: mean absolute error, rank correlation
+oracle, mIoU      segmented, and mIoU, where the true score decides instead of the expected one"""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare data, weights and targets."""
+    add_labelled_video_arguments(parser)
+    parser.add_argument(
+        "--targets",
+        type=number,
+        nargs="+",
+        metavar="T",
+        help=f"targets to try (default: a dozen from 95 to 50, {DEFAULT_TARGET:g} among them)",
+    )
+    parser.add_argument(
+        "--save_dir", type=Path, metavar="DIR", help=f"draw {PICTURE} there (default: no picture)"
+    )
+    add_checkpoint_arguments(parser)
+    add_propagation_arguments(parser)
+    add_runtime_arguments(parser)
+    add_output_arguments(parser)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Judge, print the tables, and draw them."""
+    from vssn.evaluation.schedule_evaluation import TARGETS
+    from vssn.runtime.load import WeightPaths, load_networks
+    from vssn.streaming.assemble import SegmenterPlan
+
+    check_summary(args.summary)
+    if args.save_dir:
+        check_writable(args.save_dir)
+    frames, labels = _video(args)
+    plan = SegmenterPlan(DEFAULT_TARGET, _propagation(args))
+    weights = WeightPaths.locate(
+        args.segnet_chkpt, args.dvs_flownet_chkpt, args.decision_chkpt, plan.propagation
+    )
+    networks = load_networks(weights, options=runtime_options(args))
+    targets = sorted(set(args.targets or (*TARGETS, DEFAULT_TARGET)), reverse=True)
+    evaluation = _evaluated(frames, labels, networks, plan, targets, args.quiet)
+    print("\n".join(_lines(evaluation)))
+    _draw(args.save_dir, evaluation)
+    provenance = {"split": args.split, "runtime": networks.runtime, "weights": weights.sha256()}
+    provenance |= {**plan.propagation.summary(), "default_target": DEFAULT_TARGET}
+    write_summary(args.summary, _finite({**provenance, **asdict(evaluation)}))
+    return 0
+
+
+def _video(args: argparse.Namespace) -> tuple[list[UInt8Array], list[UInt8Array]]:
+    from vssn.data.stills import list_stills
+
+    loaded = [still.load_bgr() for still in list_stills(args.data_dir, args.split)]
+    return [image for image, _ in loaded], [label for _, label in loaded]
+
+
+def _propagation(args: argparse.Namespace) -> Propagation:
+    from vssn.streaming.assemble import choose_propagation
+
+    named = (args.dvs_flownet_chkpt, args.decision_chkpt) != (None, None)
+    return choose_propagation(args.flow, args.propagate, named)
+
+
+def _evaluated(
+    frames: list[UInt8Array],
+    labels: list[UInt8Array],
+    networks: Networks,
+    plan: SegmenterPlan,
+    targets: list[float],
+    quiet: bool,
+) -> ScheduleEvaluation:
+    from vssn.evaluation.schedule_evaluation import count_runs, evaluate_schedule
+    from vssn.evaluation.schedule_runs import ScheduleEvaluator
+    from vssn.streaming.assemble import make_schedule
+
+    def schedule(target: float) -> Schedule:
+        return make_schedule(replace(plan, target=target), networks)
+
+    with progress((), count_runs(len(targets)), quiet, "run") as bar:
+        evaluator = ScheduleEvaluator(
+            frames, labels, networks, plan.propagation.propagate, bar.update
+        )
+        return evaluate_schedule(evaluator, len(frames), schedule, targets, plan.target)
+
+
+def _lines(evaluation: ScheduleEvaluation) -> list[str]:
+    lines = [LEGEND]
+    for result in evaluation.frame_orders:
+        lines += ["", f"## {result.name}, {result.frames} frames", "", *_adaptive(result)]
+        lines += ["", *_fixed(result)]
+    lines += ["", f"## even, target {DEFAULT_TARGET:g}, by distance from the key frame", ""]
+    lines += _distances(evaluation.by_key_distance)
+    lines += ["", "## even, pixels with the label of the frame before", ""]
+    steady = [
+        (name, f"{value:.2f} %") for name, value in evaluation.unchanged_labels_percent.items()
+    ]
+    return lines + _table(("segmented", "unchanged"), steady)
+
+
+def _adaptive(result: FrameOrderResult) -> list[str]:
+    header = ("target", "segmented", "share", "mIoU", "fixed", "gain", "true", "error", "rank")
+    rows = []
+    for point, oracle in zip(result.adaptive, result.oracle, strict=True):
+        share = 100 * point.segmented / result.frames
+        gain = 100 * (point.mean_iou - point.fixed_mean_iou)
+        cells = [f"{point.setting:g}", f"{point.segmented:g}", f"{share:.0f} %"]
+        cells += [_number(point.mean_iou), _number(point.fixed_mean_iou), _number(gain, "+.1f")]
+        cells += [_number(point.measured_agreement, ".1f"), _number(point.confidence_error, ".1f")]
+        cells += [_number(point.rank_correlation, ".2f")]
+        rows.append([*cells, f"{oracle.segmented:g}", _number(oracle.mean_iou)])
+    return _table((*header, "oracle", "mIoU"), rows)
+
+
+def _fixed(result: FrameOrderResult) -> list[str]:
+    rows = [
+        (f"every {point.setting:g}", f"{point.segmented:.1f}", _number(point.mean_iou))
+        for point in result.fixed
+    ]
+    return _table(("fixed", "segmented", "mIoU"), rows)
+
+
+def _distances(rows: list[DistanceRow]) -> list[str]:
+    from vssn.labels import CLASS_NAMES
+
+    header = ("after", "frames", "mIoU", "worst", *(name[:5] for name in CLASS_NAMES))
+    cells = []
+    for row in rows:
+        ious = (row.mean_iou, row.worst_iou, *row.class_iou)
+        cells.append((str(row.key_distance), str(row.frames), *map(_number, ious)))
+    return _table(header, cells)
+
+
+def _number(value: float, how: str = ".3f") -> str:
+    return f"{value:{how}}".removeprefix("0") if math.isfinite(value) else "-"
+
+
+def _table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:
+    """A Markdown table whose columns are as wide as their widest cell."""
+    cells = [header, *rows]
+    widths = [max(3, *map(len, column)) for column in zip(*cells, strict=True)]
+    cells.insert(1, ["-" * width for width in widths])
+    padded = [[cell.rjust(width) for cell, width in zip(row, widths, strict=True)] for row in cells]
+    return [f"| {' | '.join(row)} |" for row in padded]
+
+
+def _draw(directory: Path | None, evaluation: ScheduleEvaluation) -> None:
+    if directory is None:
+        return
+    from vssn.evaluation.plots import plot_schedule_evaluation
+
+    path = make_directory(directory) / PICTURE
+    plot_schedule_evaluation(evaluation.frame_orders, path)
+    print(f"\nPicture: {path}")
+
+
+def _finite(value: Any) -> Any:
+    """JSON has no NaN; see :func:`vssn.data.dataset.finite_or_none`."""
+    if isinstance(value, dict):
+        return {name: _finite(each) for name, each in value.items()}
+    if isinstance(value, list):
+        return [_finite(each) for each in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value

@@ -1,0 +1,43 @@
+"""``vssn synthetic-video``: short videos made of labelled stills, and the list of their pairs."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from vssn.cli.options import add_quiet_argument, progress
+
+LIST_FILE = "pairs.txt"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare stills and output."""
+    parser.add_argument(
+        "--data_dir", type=Path, required=True, help="data set in the stills layout"
+    )
+    parser.add_argument("--split", default="train", help="(default: %(default)s)")
+    parser.add_argument(
+        "--save_dir",
+        type=Path,
+        required=True,
+        help=f"where three frames a still go, and {LIST_FILE} for vssn features",
+    )
+    parser.add_argument("--seed", type=int, default=1, help="(default: %(default)s)")
+    add_quiet_argument(parser)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Write frames and list."""
+    from vssn.data.lists import write_list
+    from vssn.data.stills import list_stills
+    from vssn.files import make_directory
+    from vssn.training.synthetic_video import write_synthetic_video
+
+    stills = list_stills(args.data_dir, args.split)
+    make_directory(args.save_dir)
+    entries = []
+    for index, still in enumerate(progress(stills, len(stills), args.quiet, unit="still")):
+        entries += write_synthetic_video(still, args.save_dir, (args.seed, index))
+    path = args.save_dir / LIST_FILE
+    print(f"{path}: {write_list(path, entries)} pairs of frames of {len(stills)} stills")
+    return 0

@@ -1,0 +1,1 @@
+"""Lists, stills, clips and data sets on disk."""

@@ -1,0 +1,234 @@
+"""How well a schedule chooses the frames to segment, on replays of a labelled video."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.stats import spearmanr
+
+from vssn.evaluation.baselines import Oracle, phases
+from vssn.evaluation.frame_orders import FrameOrder, all_frame_orders, even
+from vssn.evaluation.metrics import Float64Array
+from vssn.evaluation.schedule_runs import Outcome, ScheduleEvaluator, confusion_of
+from vssn.streaming.schedule import FixedInterval, Schedule
+
+TARGETS = (95.0, 90.0, 85.0, 82.0, 80.0, 78.0, 75.0, 70.0, 65.0, 60.0, 50.0)
+INTERVALS = (*range(1, 11), 12, 14, 16, 20, 25, 30)
+STEADY_INTERVAL = 5  # fixed, to compare the steadiness of labels with
+
+ScheduleMaker = Callable[[float], Schedule]  # of a target
+
+
+@dataclass(frozen=True)
+class Point:
+    """What a schedule costs and gives.
+
+    Attributes:
+        setting: its target, or its interval.
+        segmented: frames; a mean over several runs need not be whole.
+        mean_iou: 0-1.
+    """
+
+    setting: float
+    segmented: float
+    mean_iou: float
+
+
+@dataclass(frozen=True)
+class AdaptivePoint(Point):
+    """What an adaptive schedule costs and gives, and how well it expects scores.
+
+    Attributes:
+        fixed_mean_iou: of fixed intervals, at the same number of segmented frames; see
+            :func:`at_same_cost`.
+        measured_agreement: 0-100, mean over warped frames; should not be below the target.
+        score_error: mean absolute error of expected scores over warped frames, in points.
+        rank_correlation: Spearman's, of expected and true scores over warped frames.
+            All are NaN where there is nothing to take them of.
+    """
+
+    fixed_mean_iou: float
+    measured_agreement: float
+    confidence_error: float
+    rank_correlation: float
+
+
+@dataclass(frozen=True)
+class FrameOrderResult:
+    """How schedules did on a replay; each list of points is from dear to cheap."""
+
+    name: str
+    frames: int
+    adaptive: list[AdaptivePoint]
+    fixed: list[Point]
+    oracle: list[Point]
+
+
+def fixed_point(evaluator: ScheduleEvaluator, frame_order: FrameOrder, interval: int) -> Point:
+    """A fixed interval, averaged over its phases: one's luck is 0.7 points on 100 frames."""
+    outcomes = [evaluator.run(frame_order, schedule) for schedule in phases(interval)]
+    segmented = float(np.mean([outcome.segmented for outcome in outcomes]))
+    return Point(interval, segmented, float(np.mean([outcome.mean_iou for outcome in outcomes])))
+
+
+def at_same_cost(points: Iterable[Point], segmented: float) -> float:
+    """Mean IoU that schedules would have with so many segmented frames.
+
+    Args:
+        points: of the schedules; between them it runs straight over the logarithm of the frames.
+        segmented: frames, 1 or more.
+
+    Returns:
+        0-1; NaN beyond the points.
+    """
+    ordered = sorted((point.segmented, point.mean_iou) for point in points)
+    costs, ious = np.array(ordered).T
+    here = np.interp(np.log(segmented), np.log(costs), ious, left=np.nan, right=np.nan)
+    return float(here)
+
+
+def adaptive_point(target: float, outcome: Outcome, fixed: Iterable[Point]) -> AdaptivePoint:
+    """Sum up the run of an adaptive schedule, and compare it with fixed intervals."""
+    warped = outcome.key_distance > 0
+    asked = warped & np.isfinite(outcome.predicted_confidence)
+    expected, true = outcome.predicted_confidence[asked], outcome.measured_agreement[asked]
+    return AdaptivePoint(
+        target,
+        outcome.segmented,
+        outcome.mean_iou,
+        at_same_cost(fixed, outcome.segmented),
+        _mean(outcome.measured_agreement[warped]),
+        _mean(np.abs(expected - true)),
+        _rank_correlation(expected, true),
+    )
+
+
+def _mean(values: Float64Array) -> float:
+    return float(values.mean()) if values.size else math.nan
+
+
+def _rank_correlation(first: Float64Array, second: Float64Array) -> float:
+    if min(len(np.unique(first)), len(np.unique(second))) < 2:  # then there are no ranks
+        return math.nan
+    return float(spearmanr(first, second).statistic)
+
+
+def evaluate_order(
+    evaluator: ScheduleEvaluator,
+    frame_order: FrameOrder,
+    make_schedule: ScheduleMaker,
+    targets: Sequence[float] = TARGETS,
+    intervals: Sequence[int] = INTERVALS,
+) -> FrameOrderResult:
+    """Run the adaptive schedule, fixed intervals and the oracle over a replay.
+
+    Args:
+        evaluator: of the video.
+        frame_order: of the same.
+        make_schedule: makes the adaptive schedule of a target.
+        targets: 0-100, for the adaptive schedule and the oracle.
+        intervals: frames from one key frame to the next.
+    """
+    fixed = [fixed_point(evaluator, frame_order, interval) for interval in intervals]
+    adaptive = [
+        adaptive_point(target, evaluator.run(frame_order, make_schedule(target)), fixed)
+        for target in targets
+    ]
+    segmented = evaluator.segmented_frames(frame_order)
+    oracle = []
+    for target in targets:
+        outcome = evaluator.run(frame_order, Oracle(segmented, target, evaluator.propagate))
+        oracle.append(Point(target, outcome.segmented, outcome.mean_iou))
+    return FrameOrderResult(frame_order.name, len(frame_order.order), adaptive, fixed, oracle)
+
+
+@dataclass(frozen=True)
+class DistanceRow:
+    """How frames do at a distance from their key frame.
+
+    Attributes:
+        key_distance: frames since the key frame.
+        frames: how many there are.
+        mean_iou: over all of them, 0-1.
+        worst_iou: mean IoU of the worst frame alone, 0-1.
+        class_iou: 11 of them, 0-1; NaN for a class never seen.
+    """
+
+    key_distance: int
+    frames: int
+    mean_iou: float
+    worst_iou: float
+    class_iou: list[float]
+
+
+def by_key_distance(outcome: Outcome) -> list[DistanceRow]:
+    """Sum up a run by distance from the key frame."""
+    rows = []
+    for distance in np.unique(outcome.key_distance):
+        counts = outcome.counts[outcome.key_distance == distance]
+        confusion = confusion_of(counts)
+        own = [confusion_of(each[np.newaxis]).mean_iou() for each in counts]
+        worst = min((iou for iou in own if math.isfinite(iou)), default=math.nan)
+        classes = confusion.class_iou().tolist()
+        rows.append(DistanceRow(int(distance), len(counts), confusion.mean_iou(), worst, classes))
+    return rows
+
+
+@dataclass(frozen=True)
+class ScheduleEvaluation:
+    """All that is told of a schedule.
+
+    Attributes:
+        replays: how it did on each.
+        by_key_distance: at one target, on the video as it is.
+        unchanged_labels_percent: of pixels, from one frame of the video to the next, by what was
+            segmented: target 100, that target, or every fifth frame.
+    """
+
+    frame_orders: list[FrameOrderResult]
+    by_key_distance: list[DistanceRow]
+    unchanged_labels_percent: dict[str, float]
+
+
+def evaluate_schedule(
+    evaluator: ScheduleEvaluator,
+    frames: int,
+    make_schedule: ScheduleMaker,
+    targets: Sequence[float],
+    one_target: float,
+) -> ScheduleEvaluation:
+    """Judge an adaptive schedule on all replays.
+
+    Args:
+        evaluator: of the video.
+        frames: how many the video has.
+        make_schedule: makes the schedule of a target.
+        targets: 0-100, for the replays.
+        one_target: 0-100, for what is told of one target alone.
+    """
+    video = even(frames)
+    frame_orders = [
+        evaluate_order(evaluator, each, make_schedule, targets) for each in all_frame_orders(frames)
+    ]
+    schedules = {
+        "target 100": make_schedule(100),
+        f"target {one_target:g}": make_schedule(one_target),
+        f"every {STEADY_INTERVAL}th": FixedInterval(STEADY_INTERVAL),
+    }
+    return ScheduleEvaluation(
+        frame_orders,
+        by_key_distance(evaluator.run(video, make_schedule(one_target))),
+        {
+            name: evaluator.temporal_consistency(video, schedule)
+            for name, schedule in schedules.items()
+        },
+    )
+
+
+def count_runs(targets: int) -> int:
+    """How many runs :func:`judge_schedule` takes for so many targets."""
+    fixed = sum(len(phases(interval)) for interval in INTERVALS)
+    return 3 * (2 * targets + fixed) + 4

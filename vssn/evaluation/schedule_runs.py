@@ -1,0 +1,141 @@
+"""Runs of schedules over replays of a labelled video, measured frame by frame."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from vssn.evaluation.baselines import measured_agreement
+from vssn.evaluation.cached_networks import CachedFlow, CachedSegmentation
+from vssn.evaluation.frame_orders import FrameOrder
+from vssn.evaluation.metrics import ConfusionMatrix, Float64Array
+from vssn.evaluation.report import TemporalConsistency
+from vssn.preprocess import size_hw
+from vssn.runtime.load import Networks
+from vssn.streaming.schedule import Schedule
+from vssn.streaming.segmenter import VSSN_RULES, AdaptiveSegmenter
+from vssn.types import Float32Array, Propagate, UInt8Array
+
+Int64Array = npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a schedule made of a replay of n frames.
+
+    Attributes:
+        key_distance: (n,) int64, frames since the key frame; 0 for a key frame.
+        predicted_confidence: (n,) float64, 0-100; NaN where none was asked for.
+        measured_agreement: (n,) float64, 0-100; 100 for a key frame.
+        counts: (n, 11, 11) int64, each frame's confusion; rows are truth.
+    """
+
+    key_distance: Int64Array
+    predicted_confidence: Float64Array
+    measured_agreement: Float64Array
+    counts: Int64Array
+
+    @property
+    def segmented(self) -> int:
+        """How many frames were segmented."""
+        return int(np.count_nonzero(self.key_distance == 0))
+
+    @property
+    def mean_iou(self) -> float:
+        """Over all frames, 0-1; NaN where every label is void."""
+        return confusion_of(self.counts).mean_iou()
+
+
+def confusion_of(counts: Int64Array) -> ConfusionMatrix:
+    """The confusion of several frames, whose own counts, (n, 11, 11), are given."""
+    confusion = ConfusionMatrix()
+    confusion.counts += counts.sum(0)
+    return confusion
+
+
+class ScheduleEvaluator:
+    """Runs schedules over replays of one video, on the segmenter that users get.
+
+    What a frame's result is worth depends on nothing but the frames that it was carried over, so
+    it is measured once for each such path.
+
+    Args:
+        frames_bgr: (H, W, 3) uint8 BGR, not to be changed afterwards.
+        labels: (H, W) uint8 true labels of each.
+        networks: segmentation and flow; each frame is segmented once.
+        propagate: which frame scores are carried from.
+        ran: called after each run, of which there are many.
+    """
+
+    def __init__(
+        self,
+        frames_bgr: Sequence[UInt8Array],
+        labels: Sequence[UInt8Array],
+        networks: Networks,
+        propagate: Propagate,
+        ran: Callable[[], None] = lambda: None,
+    ) -> None:
+        self.propagate = propagate
+        self._frames = frames_bgr
+        self._labels = labels
+        self._segmentation = CachedSegmentation(networks.segmentation)
+        self._flow = CachedFlow(networks.flow)
+        self._ran = ran
+        self._measured: dict[tuple[int, ...], tuple[float, Int64Array]] = {}
+
+    def segmented_frames(self, frame_order: FrameOrder) -> list[Float32Array]:
+        """(h, w, 11) float32 scores of every frame of a replay, segmented."""
+        return [
+            self._segmentation.probabilities(self._frames[number]) for number in frame_order.order
+        ]
+
+    def run(self, frame_order: FrameOrder, schedule: Schedule) -> Outcome:
+        """Play a replay to a segmenter.
+
+        Args:
+            frame_order: of the video.
+            schedule: a new one; most serve one stream only.
+        """
+        segmenter = self._segmenter(schedule)
+        distances, expected, measured = [], [], []
+        for position, number in enumerate(frame_order.order):
+            done = segmenter.step_probabilities(self._frames[number])
+            distances.append(done.key_distance)
+            expected.append(
+                np.nan if done.predicted_confidence is None else done.predicted_confidence
+            )
+            path = frame_order.order[position - done.key_distance : position + 1]
+            measured.append(self._measure(path, done.probabilities))
+        self._ran()
+        true, counts = zip(*measured, strict=True)
+        return Outcome(np.array(distances), np.array(expected), np.array(true), np.stack(counts))
+
+    def temporal_consistency(self, frame_order: FrameOrder, schedule: Schedule) -> float:
+        """Pixels with the label of the frame before, in %; NaN for a single frame."""
+        temporal_consistency = TemporalConsistency()
+        frames = (self._frames[number] for number in frame_order.order)
+        for result in self._segmenter(schedule).stream(frames):
+            temporal_consistency.add(str(result.index), result.labels)
+        self._ran()
+        return temporal_consistency.percent
+
+    def _segmenter(self, schedule: Schedule) -> AdaptiveSegmenter:
+        return AdaptiveSegmenter(
+            self._segmentation, self._flow, schedule, VSSN_RULES, self.propagate
+        )
+
+    def _measure(
+        self, path: tuple[int, ...], probabilities: Float32Array
+    ) -> tuple[float, Int64Array]:
+        """True score and confusion of the last frame of a path that begins at its key frame."""
+        if path not in self._measured:
+            truth = self._labels[path[-1]]
+            segmented = self._segmentation.probabilities(self._frames[path[-1]])
+            score = measured_agreement(probabilities, segmented) if len(path) > 1 else 100.0
+            confusion = ConfusionMatrix()
+            confusion.add(truth, VSSN_RULES.labels(probabilities, size_hw(truth)))
+            self._measured[path] = score, confusion.counts
+        return self._measured[path]

@@ -1,0 +1,59 @@
+"""What the streaming core asks of a network, whatever runs it."""
+
+from __future__ import annotations
+
+from typing import Any, Protocol, runtime_checkable
+
+import numpy.typing as npt
+
+from vssn.types import Float32Array, FlowEstimate, UInt8Array
+
+# What a flow method sees of a frame; of a size and kind that is its own business.
+View = npt.NDArray[Any]
+
+
+class SegmentationNetwork(Protocol):
+    """Segments key frames."""
+
+    def probabilities(self, frame_bgr: UInt8Array) -> Float32Array:
+        """Class probabilities (h, w, 11) float32 of an (H, W, 3) uint8 BGR frame, void left out."""
+
+
+class FlowComparison(Protocol):
+    """A pair of frames that a flow method looks at, as far as it is asked."""
+
+    def estimate(self) -> FlowEstimate:
+        """Flow, and scale where the method has one; computed on first use."""
+
+
+@runtime_checkable
+class FeatureComparison(FlowComparison, Protocol):
+    """A pair of frames that a network looks at which the decision network builds on."""
+
+    @property
+    def feature(self) -> Float32Array:
+        """(4, 5, 384) float32, what the decision network reads; ``estimate`` reuses it."""
+
+
+class FlowNetwork(Protocol):
+    """Finds where the current frame's pixels were in the reference frame."""
+
+    def prepare(self, frame_bgr: UInt8Array) -> View:
+        """The method's view of an (H, W, 3) uint8 BGR frame."""
+
+    def compare(self, current: View, reference: View) -> FlowComparison:
+        """Look at two prepared frames; nothing is computed before it is asked for."""
+
+
+class FeatureFlowNetwork(FlowNetwork, Protocol):
+    """A flow network that the decision network builds on."""
+
+    def compare(self, current: View, reference: View) -> FeatureComparison:
+        """As :class:`FlowNetwork`, with a feature."""
+
+
+class DecisionNetwork(Protocol):
+    """Predicts how well a warp would do."""
+
+    def predicted_confidence(self, feature: Float32Array) -> float:
+        """Expected confidence score, 0-100, from the flow network's feature."""

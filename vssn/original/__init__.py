@@ -1,0 +1,1 @@
+"""The rules that repeat the original scripts, faults included."""

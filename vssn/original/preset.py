@@ -1,0 +1,121 @@
+"""Presets: ours, and the one that brings the original's results back.
+
+The original is wrong in several ways, and results in old papers came about with them. Each rule of
+it stands beside ours, in the module where it belongs; here is the list of them. What is open in the
+original's description was settled so:
+
+- Its segmentation input is resized with OpenCV, half-pixel centres and all; TensorFlow 1's resizing
+  is that of the flow input (nearest) and of class probabilities (bilinear).
+- Labels are picked at 208x304, and metrics are computed there, with the true label images resized
+  by OpenCV's nearest. Masks are painted there, and enlarged as pictures to 480x360.
+- The stream's first frame, as a key, is shown to the flow network in another colour order than all
+  later ones: in data sets RGB before BGR, and as the first column's first image; in videos BGR
+  before RGB.
+- The first frame is no segmentation step, and the decision network is asked at any target.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from vssn.data.dataset import DatasetFrame, dataset_frames, second_column_frames
+from vssn.data.lists import ListEntry
+from vssn.evaluation.metrics import ConfusionMatrix, OriginalConfusionMatrix
+from vssn.evaluation.statistics import OriginalStatistics, RunStatistics
+from vssn.flow.warp import warp_probabilities_coarse
+from vssn.media.images import read_image_bgr
+from vssn.preprocess import (
+    VSSN_CONVENTIONS,
+    Conventions,
+    original_flow_input_bgr,
+    original_flow_input_rgb,
+    segnet_input,
+)
+from vssn.scene.draw import colour_mask_bgr, original_mask_bgr
+from vssn.streaming.agreement import pixel_agreement
+from vssn.streaming.assemble import ScheduleMaker
+from vssn.streaming.labelling import labels_at_probability_size, labels_enlarged
+from vssn.streaming.schedule import DynamicSchedule, TargetSchedule
+from vssn.streaming.segmenter import VSSN_RULES, StreamRules
+from vssn.training.features import current_of, key_of
+from vssn.types import DVSNET_PROPAGATION, Propagation, UInt8Array
+
+if TYPE_CHECKING:
+    from vssn.training.features import FramePair
+
+
+@dataclass(frozen=True)
+class Preset:
+    """Every rule that the commands take from a preset.
+
+    Attributes:
+        conventions: what the networks are shown, and which channel of ``scale`` is whose.
+        rules: carrying scores, making labels, the first key frame.
+        propagation: all that there is; None leaves the choice to the user.
+        schedule: makes the schedule of what expects scores and a target.
+        frames: a list's stream of frames.
+        make_matrix: makes a confusion matrix.
+        make_statistics: makes the counts of steps and times.
+        paint: makes a mask's picture.
+        warped: of a pair for the decision network's training, the frame whose scores are warped.
+        splits_frames: whether frames may be split into regions.
+    """
+
+    conventions: Conventions = VSSN_CONVENTIONS
+    rules: StreamRules = VSSN_RULES
+    propagation: Propagation | None = None
+    schedule: ScheduleMaker = TargetSchedule
+    frames: Callable[[Path, Sequence[ListEntry]], list[DatasetFrame]] = dataset_frames
+    make_matrix: Callable[[], ConfusionMatrix] = ConfusionMatrix
+    make_statistics: Callable[[], RunStatistics] = RunStatistics
+    paint: Callable[[UInt8Array], UInt8Array] = colour_mask_bgr
+    warped: Callable[[FramePair], Path] = key_of
+    splits_frames: bool = True
+
+    def rules_for(self, first: DatasetFrame) -> StreamRules:
+        """The rules for a data set that begins with this frame.
+
+        Raises:
+            MediaError: the image to be shown as the first key can't be read.
+        """
+        if first.shown_as_key is None:
+            return self.rules
+        shown = self.rules.first_key(read_image_bgr(first.shown_as_key))
+        return replace(self.rules, first_key=lambda frame: shown)
+
+
+def _other_colour_order(image: UInt8Array) -> UInt8Array:
+    return image[..., ::-1]
+
+
+# By index, as they come: sky is multiplied by road's channel, and so on.
+ORIGINAL_SCALE_CHANNELS = (0, 1, 2, 4, 5, 6, 8, 10, 11, 13, 18)
+
+_VSSN = Preset()
+_ORIGINAL = Preset(
+    Conventions(segnet_input, original_flow_input_bgr, ORIGINAL_SCALE_CHANNELS),
+    StreamRules(
+        warp_probabilities_coarse, labels_at_probability_size, _other_colour_order, pixel_agreement
+    ),
+    DVSNET_PROPAGATION,
+    partial(DynamicSchedule, fall=0.0, rise=0.0),
+    second_column_frames,
+    OriginalConfusionMatrix,
+    OriginalStatistics,
+    original_mask_bgr,
+    current_of,
+    splits_frames=False,
+)
+_ORIGINAL_VIDEO = replace(
+    _ORIGINAL,
+    conventions=replace(_ORIGINAL.conventions, flow_input=original_flow_input_rgb),
+    rules=replace(_ORIGINAL.rules, labels=labels_enlarged),
+)
+
+# By the name that users give; for data sets, and for videos.
+PRESETS = {"vssn": _VSSN, "original": _ORIGINAL}
+VIDEO_PRESETS = {"vssn": _VSSN, "original": _ORIGINAL_VIDEO}

@@ -1,0 +1,77 @@
+"""How well FlowNetS carries class probabilities through a labelled video, while it is trained."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from vssn.errors import MediaError
+from vssn.evaluation.warp_evaluation import chained_iou, warped_iou
+from vssn.flow.warp import warp_probabilities
+from vssn.labels import SCALE_CHANNELS
+from vssn.preprocess import flow_input
+from vssn.training.probability_cache import FULL_SCORE
+from vssn.types import Float32Array, FlowEstimate, UInt8Array
+
+DISTANCES = (1, 3)  # frames back to the key frame
+INTERVALS = (5, 10)  # of key frames, where scores are carried from frame to frame
+
+
+class CarryingJudge:
+    """A video with labels and a segmentation network's scores, to judge on and not to learn from.
+
+    Args:
+        frames_bgr: (H, W, 3) uint8 BGR, consecutive.
+        labels: (H, W) uint8 each.
+        probabilities: (h, w, 11) uint8 each, 255 for 1.
+
+    Raises:
+        MediaError: there are too few frames to carry scores over.
+    """
+
+    def __init__(
+        self,
+        frames_bgr: Sequence[UInt8Array],
+        labels: Sequence[UInt8Array],
+        probabilities: Sequence[UInt8Array],
+    ) -> None:
+        if len(frames_bgr) <= max(DISTANCES):
+            raise MediaError(
+                f"validation video of {len(frames_bgr)} frames",
+                f"more than {max(DISTANCES)} consecutive ones, each labelled",
+                "pass the CamVid folder whose val/ is one",
+            )
+        self._views = [flow_input(frame) for frame in frames_bgr]
+        self._labels = labels
+        self._probabilities = [
+            each.astype(np.float32) / np.float32(FULL_SCORE) for each in probabilities
+        ]
+
+    def metrics(self, model: keras.Model) -> dict[str, float]:
+        """Mean IoU by distance and by interval, and the mean of those.
+
+        Args:
+            model: from :func:`vssn.models.flownets.build_flownets`.
+        """
+        run = tf.function(lambda pair: model(pair, training=False))
+        estimates: dict[tuple[int, int], FlowEstimate] = {}
+
+        def warp(probabilities: Float32Array, current: int, reference: int) -> Float32Array:
+            if (current, reference) not in estimates:
+                views = self._views[current], self._views[reference]
+                result = run(np.concatenate(views, axis=-1)[np.newaxis])
+                scale = result["scale"].numpy()[0][..., list(SCALE_CHANNELS)]
+                estimate = FlowEstimate(result["flow"].numpy()[0], scale)
+                estimates[current, reference] = estimate
+            return warp_probabilities(probabilities, estimates[current, reference])
+
+        counted = {
+            f"key_{k}": warped_iou(self._probabilities, self._labels, k, warp) for k in DISTANCES
+        }
+        for k in INTERVALS:
+            counted[f"chained_{k}"] = chained_iou(self._probabilities, self._labels, k, warp)
+        ious = {f"val_iou_{name}": counts.mean_iou() for name, counts in counted.items()}
+        return {**ious, "val_mean_iou": float(np.mean(list(ious.values())))}

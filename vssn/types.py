@@ -1,0 +1,178 @@
+"""The few types that everything here speaks; imports NumPy only."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+UInt8Array = npt.NDArray[np.uint8]
+Float32Array = npt.NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class VideoInfo:
+    """What is known of a video before it is read.
+
+    Attributes:
+        width_px, height_px: frame size.
+        fps: frames per second of the source, not rounded.
+        total_frames: as its header says, or None where it says nothing.
+    """
+
+    width_px: int
+    height_px: int
+    fps: float
+    total_frames: int | None
+
+
+@dataclass(frozen=True)
+class FlowEstimate:
+    """Where a frame's pixels were in its reference frame.
+
+    Attributes:
+        flow: (h, w, 2) float32, (dx, dy) in cells of this grid, from the current frame back to
+            the reference frame.
+        scale: (h, w, 11) float32, a factor for each CamVid class' warped score; None where the
+            method has no such factors.
+    """
+
+    flow: Float32Array
+    scale: Float32Array | None
+
+
+class FlowMethod(Enum):
+    """What finds the flow between two frames."""
+
+    DIS = "dis"
+    FLOWNETS = "flownets"
+
+
+class Propagate(Enum):
+    """The reference frame: which one scores are carried from."""
+
+    CHAIN = "chain"  # the frame before, whose scores may have been carried themselves
+    KEY = "key"  # the key frame
+
+
+@dataclass(frozen=True)
+class Propagation:
+    """How scores get from frame to frame.
+
+    Attributes:
+        flow: what they are carried by.
+        propagate: the frame that they are carried from.
+    """
+
+    flow: FlowMethod
+    propagate: Propagate
+
+    @property
+    def asks_decision_network(self) -> bool:
+        """Whether DVSNet's decision network decides; it was trained for nothing else."""
+        return self == DVSNET_PROPAGATION
+
+    @property
+    def name(self) -> str:
+        """Both in a word, such as ``dis-chain``."""
+        return f"{self.flow.value}-{self.propagate.value}"
+
+    def summary(self) -> dict[str, str]:
+        """Both by name, for reports."""
+        return {"flow": self.flow.value, "propagate": self.propagate.value}
+
+
+DEFAULT_PROPAGATION = Propagation(FlowMethod.DIS, Propagate.CHAIN)
+DVSNET_PROPAGATION = Propagation(FlowMethod.FLOWNETS, Propagate.KEY)
+
+
+@dataclass(frozen=True)
+class ReferenceFrame:
+    """A frame with its class probabilities, which they can be carried on from.
+
+    Attributes:
+        key_index: number of the key frame that the scores come from; its own for a key frame.
+        view: what the flow method sees of the frame; see
+            :class:`vssn.networks.FlowNetwork`.
+        probabilities: (h, w, 11) float32 class probabilities.
+    """
+
+    key_index: int
+    view: npt.NDArray[Any]
+    probabilities: Float32Array
+
+
+class FramePath(Enum):
+    """How a frame's labels came about."""
+
+    SEGMENT = "segment"
+    WARP = "warp"
+
+
+@dataclass(frozen=True)
+class FrameResult:
+    """One frame's segmentation.
+
+    Attributes:
+        index: its number in the stream, from 0.
+        labels: (H, W) uint8 CamVid classes 0-10, at the frame's own size; for data sets with the
+            preset ``original``, (208, 304).
+        path: segmented, or warped from an earlier frame. Of a frame in regions: segmented where any
+            of them was.
+        predicted_confidence: 0-100, agreement that the schedule predicted of a warp; None where it
+            did not ask. Of a frame in regions: the lowest.
+        key_distance: frames since the key frame; 0 for a key frame. Of a frame in regions: the
+            largest.
+        seconds: time spent per stage, by stage name.
+        region_paths: each region's path; empty for a frame processed as a whole.
+    """
+
+    index: int
+    labels: UInt8Array
+    path: FramePath
+    predicted_confidence: float | None
+    key_distance: int
+    seconds: dict[str, float] = field(default_factory=dict)
+    region_paths: tuple[FramePath, ...] = ()
+
+    @property
+    def segmentation_steps(self) -> int:
+        """How often the frame or a region of it was segmented."""
+        return (self.region_paths or (self.path,)).count(FramePath.SEGMENT)
+
+    @property
+    def flow_steps(self) -> int:
+        """How often the frame or a region of it was warped."""
+        return (self.region_paths or (self.path,)).count(FramePath.WARP)
+
+
+@dataclass(frozen=True)
+class Box:
+    """A rectangle in px; ``right`` and ``bottom`` lie just outside of it."""
+
+    left: int
+    top: int
+    right: int
+    bottom: int
+
+
+@dataclass(frozen=True)
+class SceneObject:
+    """A connected region of one class.
+
+    Attributes:
+        label: CamVid class index.
+        box: its bounding rectangle.
+        pixel_count: its area in px.
+        distance_m: metres from the camera along the ground, or None where it is not measured.
+        calibrated: whether the distance comes from a camera that the user described.
+    """
+
+    label: int
+    box: Box
+    pixel_count: int
+    distance_m: float | None = None
+    calibrated: bool = False
