@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 
 from vssn.errors import BadInputError
+from vssn.networks import RuntimeOptions
 from vssn.preprocess import VSSN_CONVENTIONS
-from vssn.runtime.load import Networks, RuntimeOptions, WeightPaths, load_networks
+from vssn.runtime.load import Networks, WeightPaths, load_networks
 from vssn.runtime.startup import start_tensorflow
 
 BASELINE = "Keras `tf.function` f32"

@@ -13,8 +13,9 @@ from measuring import markdown
 from vssn.cli.demo import demo_clip
 from vssn.cli.video import VideoJob, annotate
 from vssn.media.video import VideoSource
+from vssn.networks import RuntimeOptions
 from vssn.original.preset import VIDEO_PRESETS
-from vssn.runtime.load import RuntimeOptions, WeightPaths
+from vssn.runtime.load import WeightPaths
 from vssn.scene.annotate import Annotator
 from vssn.streaming.assemble import SegmenterPlan
 from vssn.types import DEFAULT_PROPAGATION

@@ -10,7 +10,7 @@ Example:
 
 from vssn.errors import VssnError
 from vssn.media.video import VideoSource
-from vssn.runtime.load import RuntimeOptions
+from vssn.networks import RuntimeOptions
 from vssn.streaming.assemble import load_segmenter
 from vssn.streaming.schedule import FixedInterval, TargetSchedule
 from vssn.streaming.segmenter import AdaptiveSegmenter

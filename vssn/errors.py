@@ -6,9 +6,40 @@ line and exit with code 2.
 
 from __future__ import annotations
 
+import re
+from collections.abc import Mapping
+
+# Arguments stand in an error's text between characters that no text holds: private use.
+_START, _VALUE, _END = "\ue000", "\ue001", "\ue002"
+_ARGUMENT = re.compile(f"{_START}([^{_VALUE}]*){_VALUE}([^{_VALUE}]*){_VALUE}([^{_END}]*){_END}")
+
+
+def argument(name: str, value: object = None) -> str:
+    """An argument in an error's text: Python users read its name, users of commands its flag.
+
+    Args:
+        name: of the Python argument, such as ``regions``.
+        value: what is, or should be, passed; None shows the name alone.
+    """
+    python, command = ("", "") if value is None else (f"={value!r}", f" {value}")
+    return f"{_START}{name}{_VALUE}{python}{_VALUE}{command}{_END}"
+
 
 class VssnError(Exception):
     """Base of everything this package raises on purpose."""
+
+    def __str__(self) -> str:
+        return _ARGUMENT.sub(r"\1\2", super().__str__())
+
+    def for_command(self, flags: Mapping[str, str]) -> str:
+        """The message as a command prints it.
+
+        Args:
+            flags: an argument's flag, where it isn't the name after two dashes.
+        """
+        return _ARGUMENT.sub(
+            lambda found: flags.get(found[1], f"--{found[1]}") + found[3], super().__str__()
+        )
 
 
 class BadInputError(VssnError):

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any, Protocol, runtime_checkable
+from dataclasses import dataclass
+from typing import Any, Literal, Protocol, runtime_checkable
 
 import numpy.typing as npt
 
 from vssn.types import Float32Array, FlowEstimate, UInt8Array
+
+Runtime = Literal["auto", "tensorflow", "openvino"]
+Precision = Literal["auto", "f32", "bf16", "int8"]
 
 # What a flow method sees of a frame; of a size and kind that is its own business.
 View = npt.NDArray[Any]
@@ -57,3 +61,31 @@ class DecisionNetwork(Protocol):
 
     def predicted_confidence(self, feature: Float32Array) -> float:
         """Expected confidence score, 0-100, from the flow network's feature."""
+
+
+@dataclass(frozen=True)
+class RuntimeOptions:
+    """What runs the networks.
+
+    Attributes:
+        runtime: OpenVINO is several times as fast on a CPU, and "auto" takes it wherever the
+            networks are shown what they were trained on; TensorFlow is the reference.
+        precision: see :func:`vssn.runtime.openvino_networks.choose_precision`; TensorFlow computes
+            in f32 only.
+        threads: how many the networks compute with; None for one per core.
+        graph_input, graph_output: names in a frozen graph, where they can't be told from it.
+    """
+
+    runtime: Runtime = "auto"
+    precision: Precision = "auto"
+    threads: int | None = None
+    graph_input: str | None = None
+    graph_output: str | None = None
+
+    @property
+    def names_graph(self) -> bool:
+        """Whether names in a frozen graph are given, which TensorFlow alone looks up."""
+        return (self.graph_input, self.graph_output) != (None, None)
+
+
+DEFAULT_OPTIONS = RuntimeOptions()

@@ -12,10 +12,12 @@ import cv2
 import numpy as np
 import pytest
 
-from vssn.data.dataset import DatasetEvaluation, dataset_frames, iter_frames, second_column_frames
+from vssn.data.dataset import dataset_frames, iter_frames
 from vssn.data.lists import ListEntry
 from vssn.errors import MediaError
+from vssn.evaluation.dataset_evaluation import DatasetEvaluation
 from vssn.labels import CLASS_NAMES
+from vssn.original.frames import second_column_frames
 from vssn.streaming.schedule import FixedInterval
 from vssn.streaming.segmenter import AdaptiveSegmenter
 from vssn.types import FramePath, FrameResult, UInt8Array

@@ -9,9 +9,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from vssn.data.dataset import DatasetEvaluation, DatasetFrame
+from vssn.data.dataset import DatasetFrame
 from vssn.errors import BadInputError, MediaError
 from vssn.evaluation import report as module
+from vssn.evaluation.dataset_evaluation import DatasetEvaluation
 from vssn.evaluation.metrics import ConfusionMatrix
 from vssn.evaluation.plots import EvaluatedFrame
 from vssn.evaluation.report import Report, TemporalConsistency

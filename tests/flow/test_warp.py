@@ -7,13 +7,8 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from vssn.flow.warp import (
-    pixel_grid,
-    resize_flow,
-    warp,
-    warp_probabilities,
-    warp_probabilities_coarse,
-)
+from vssn.flow.warp import pixel_grid, resize_flow, warp, warp_probabilities
+from vssn.original.warp import warp_probabilities_coarse
 from vssn.types import FlowEstimate
 
 

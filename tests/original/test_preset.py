@@ -11,19 +11,19 @@ import pytest
 import reference_original as reference
 
 from vssn.cli.main import main
-from vssn.evaluation.metrics import ConfusionMatrix, OriginalConfusionMatrix
-from vssn.evaluation.statistics import OriginalStatistics
-from vssn.flow.warp import warp_probabilities_coarse
-from vssn.original.preset import PRESETS, VIDEO_PRESETS
-from vssn.preprocess import (
+from vssn.evaluation.metrics import ConfusionMatrix
+from vssn.original.masks import original_mask_bgr
+from vssn.original.metrics import OriginalConfusionMatrix, OriginalStatistics
+from vssn.original.preprocess import (
     original_flow_input_bgr,
     original_flow_input_rgb,
     resize_bilinear_tf1,
     resize_nearest_tf1,
-    segnet_input,
 )
+from vssn.original.preset import PRESETS, VIDEO_PRESETS
+from vssn.original.warp import warp_probabilities_coarse
+from vssn.preprocess import segnet_input
 from vssn.runtime.load import Networks, WeightPaths
-from vssn.scene.draw import original_mask_bgr
 from vssn.streaming.assemble import SegmenterPlan, make_schedule
 from vssn.training.features import FramePair, PairEvaluator
 from vssn.types import FlowEstimate, FramePath, FrameResult

@@ -13,9 +13,10 @@ from vssn.checkpoints import locate
 from vssn.errors import BadInputError, CheckpointError
 from vssn.flow.dis import DISFlow
 from vssn.labels import NUM_CLASSES
+from vssn.networks import RuntimeOptions
 from vssn.preprocess import segnet_input
 from vssn.runtime import load
-from vssn.runtime.load import RuntimeOptions, WeightPaths, load_networks
+from vssn.runtime.load import WeightPaths, load_networks
 from vssn.types import FlowMethod, Propagate, Propagation
 
 if TYPE_CHECKING:

@@ -12,10 +12,11 @@ import pytest
 
 from vssn.errors import BadInputError, CheckpointError
 from vssn.labels import NUM_CLASSES
+from vssn.networks import Precision
 from vssn.preprocess import segnet_input
 from vssn.runtime import openvino_networks
 from vssn.runtime.int8_ranges import write_ranges
-from vssn.runtime.load import Networks, Precision, WeightPaths
+from vssn.runtime.load import Networks, WeightPaths
 from vssn.runtime.openvino_frozen import build_frozen_graph
 from vssn.runtime.openvino_networks import (
     OpenVINOLoader,
@@ -30,7 +31,8 @@ RUN = """
 import sys
 from pathlib import Path
 import numpy as np
-from vssn.runtime.load import RuntimeOptions, WeightPaths, load_networks
+from vssn.runtime.load import (WeightPaths, load_networks)
+from vssn.networks import (RuntimeOptions)
 
 folder = Path(sys.argv[1])
 paths = WeightPaths(folder / "made.h5", folder / "flow/model.ckpt", folder / "decision/model.ckpt")

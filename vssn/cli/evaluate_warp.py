@@ -66,7 +66,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Print the mean IoU for copying, FlowNetS and OpenCV's DIS."""
     from vssn.checkpoints.locate import FLOWNETS_FOLDER, locate_tf1
-    from vssn.data.dataset import finite_or_none
+    from vssn.evaluation.dataset_evaluation import finite_or_none
     from vssn.evaluation.warp_evaluation import chained_iou, propagation_table, warped_iou
     from vssn.runtime.load import load_flow
 

@@ -22,7 +22,8 @@ from vssn.cli.options import (
 from vssn.files import check_writable
 
 if TYPE_CHECKING:
-    from vssn.data.dataset import DatasetEvaluation, DatasetFrame
+    from vssn.data.dataset import DatasetFrame
+    from vssn.evaluation.dataset_evaluation import DatasetEvaluation
     from vssn.evaluation.report import Report
     from vssn.evaluation.statistics import RunStatistics
     from vssn.original.preset import Preset
@@ -120,7 +121,8 @@ def _stream(
     report: Report | None,
 ) -> tuple[RunStatistics, DatasetEvaluation]:
     """Read ahead, segment, score, and write behind."""
-    from vssn.data.dataset import DatasetEvaluation, iter_frames
+    from vssn.data.dataset import iter_frames
+    from vssn.evaluation.dataset_evaluation import DatasetEvaluation
     from vssn.media.pipeline import WriteBehind, read_ahead
     from vssn.media.sinks import MaskFolder
 

@@ -14,7 +14,7 @@ from tqdm import tqdm
 
 from vssn.errors import BadInputError, MediaError
 from vssn.files import atomic_path, check_writable, make_directory
-from vssn.runtime.load import RuntimeOptions
+from vssn.networks import RuntimeOptions
 from vssn.streaming.assemble import SegmenterPlan, choose_propagation
 from vssn.streaming.regions import DEFAULT_OVERLAP_PX, RegionGrid
 from vssn.streaming.schedule import DynamicSchedule

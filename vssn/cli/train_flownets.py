@@ -178,7 +178,8 @@ def _warp_task(args: argparse.Namespace) -> tuple[WarpTask, str]:
 def _probabilities(args: argparse.Namespace) -> tuple[CachedProbabilities, str]:
     """The segmentation network's scores, and the SHA-256 of its weights."""
     from vssn.checkpoints.locate import locate_segnet, sha256_of
-    from vssn.runtime.load import RuntimeOptions, load_segmentation
+    from vssn.networks import RuntimeOptions
+    from vssn.runtime.load import load_segmentation
     from vssn.training.probability_cache import CachedProbabilities
 
     path = locate_segnet(args.segnet_chkpt)

@@ -26,8 +26,9 @@ from vssn.files import check_writable
 if TYPE_CHECKING:
     from vssn.media.pipeline import WriteBehind
     from vssn.media.video import VideoSource
+    from vssn.networks import RuntimeOptions
     from vssn.original.preset import Preset
-    from vssn.runtime.load import RuntimeOptions, WeightPaths
+    from vssn.runtime.load import WeightPaths
     from vssn.scene.annotate import Annotator
     from vssn.scene.distance import Camera
     from vssn.streaming.assemble import SegmenterPlan

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from vssn.labels import NUM_CLASSES, VOID
+from vssn.labels import NUM_CLASSES
 from vssn.types import UInt8Array
 
 Float64Array = npt.NDArray[np.float64]
@@ -53,30 +53,3 @@ class ConfusionMatrix:
         if total == 0:
             return float("nan")
         return float(np.nansum(self.counts.sum(1) / total * self.class_iou()))
-
-
-class OriginalConfusionMatrix(ConfusionMatrix):
-    """Counts as the original does.
-
-    A prediction on a void pixel is wrong for the class predicted, and a class that nothing holds
-    has an IoU of 0, which lowers the mean.
-
-    Attributes:
-        counts_on_void: (11,) int64, predictions on void pixels.
-    """
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.counts_on_void = np.zeros(NUM_CLASSES, np.int64)
-
-    def add(self, truth: UInt8Array, predicted: UInt8Array) -> None:
-        """Count one image; see the base class, but for void."""
-        super().add(truth, predicted)
-        self.counts_on_void += np.bincount(predicted[truth == VOID], minlength=NUM_CLASSES)
-
-    def class_iou(self) -> Float64Array:
-        """(11,) IoU in 0-1."""
-        hits = np.diag(self.counts).astype(np.float64)
-        union = self.counts.sum(0) + self.counts_on_void + self.counts.sum(1) - hits
-        iou: Float64Array = hits / np.maximum(union, 1)
-        return iou

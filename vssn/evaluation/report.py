@@ -11,8 +11,9 @@ from typing import Any
 
 import numpy as np
 
-from vssn.data.dataset import DatasetEvaluation, DatasetFrame, finite_or_none
-from vssn.errors import BadInputError, MediaError
+from vssn.data.dataset import DatasetFrame
+from vssn.errors import BadInputError, MediaError, argument
+from vssn.evaluation.dataset_evaluation import DatasetEvaluation, finite_or_none
 from vssn.evaluation.metrics import ConfusionMatrix
 from vssn.evaluation.plots import EvaluatedFrame, plot_class_iou, plot_confusion, plot_worst
 from vssn.files import atomic_path, check_writable, make_directory
@@ -190,7 +191,7 @@ class Report:
 
 def _nothing_to_report(directory: Path, given: str) -> BadInputError:
     return BadInputError(
-        f"--report '{directory}' of {given}",
+        f"{argument('report', str(directory))} of {given}",
         "a labelled frame in the run",
-        "give a list with labels or more --num_steps, or leave --report out",
+        f"give a list with labels or more {argument('num_steps')}, or leave {argument('report')} out",
     )

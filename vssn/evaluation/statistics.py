@@ -82,31 +82,3 @@ class RunStatistics:
             f"Flow steps: {self.flow_steps}",
             f"Frame time in ms: {latency}",
         ]
-
-
-class OriginalStatistics(RunStatistics):
-    """Counts as the original does.
-
-    The first frame, always segmented, is no segmentation step, and the rate is the mean of 1/t
-    over the frames, t being the seconds in the segmenter.
-    """
-
-    def add(self, result: FrameResult) -> None:
-        """Count one frame."""
-        if not self.frames:
-            self.segmentation_steps -= result.segmentation_steps
-        super().add(result)
-
-    @property
-    def mean_fps(self) -> float:
-        """Mean of 1/t; a frame that took no time is left out."""
-        times = [seconds for seconds in self._frame_seconds if seconds > 0]
-        return float(np.mean([1 / seconds for seconds in times])) if times else 0.0
-
-    def summary(self) -> dict[str, Any]:
-        """The figures as they go into the summary file."""
-        return {**super().summary(), "fps_mean_of_rates": self.mean_fps}
-
-    def lines(self) -> list[str]:
-        """The figures as printed."""
-        return [f"Average fps: {self.mean_fps:.2f}", *super().lines()[1:]]

@@ -8,7 +8,7 @@ from typing import Any
 import cv2
 import numpy as np
 
-from vssn.preprocess import resize_bilinear, resize_bilinear_tf1, size_hw
+from vssn.preprocess import resize_bilinear, size_hw
 from vssn.types import Float32Array, FlowEstimate
 
 NO_ARRAY: Any = None  # OpenCV's types don't admit the None that its functions take
@@ -72,37 +72,3 @@ def warp_probabilities(probabilities: Float32Array, estimate: FlowEstimate) -> F
     if estimate.scale is None:
         return moved
     return moved * resize_bilinear(estimate.scale, hw)
-
-
-def warp_probabilities_coarse(probabilities: Float32Array, estimate: FlowEstimate) -> Float32Array:
-    """Warp the key frame's class probabilities as the original does: on the flow's own coarse grid.
-
-    Scores are brought to that grid, warped, multiplied by the scale and brought back, with
-    TensorFlow 1's resizing; at a quarter of the size, its way down reads every fourth pixel alone.
-
-    Args:
-        probabilities: (h, w, 11) float32 of the key frame.
-        estimate: from the flow network.
-
-    Returns:
-        (h, w, 11) float32.
-    """
-    grid_hw = size_hw(estimate.flow)
-    moved = _sample_exactly(resize_bilinear_tf1(probabilities, grid_hw), estimate.flow)
-    if estimate.scale is not None:
-        moved = moved * estimate.scale
-    return resize_bilinear_tf1(moved, size_hw(probabilities))
-
-
-def _sample_exactly(image: Float32Array, flow: Float32Array) -> Float32Array:
-    """As :func:`warp`, but to float32's precision: OpenCV rounds positions to 1/32 px."""
-    height, width = image.shape[:2]
-    where = pixel_grid((height, width)) + flow
-    where = np.clip(where, 0, np.array([width - 1, height - 1], np.float32))
-    x, y = np.moveaxis(np.floor(where).astype(np.intp), -1, 0)
-    right, below = np.minimum(x + 1, width - 1), np.minimum(y + 1, height - 1)
-    share_x, share_y = np.split(where - np.floor(where), 2, axis=-1)
-    above = image[y, x] * (1 - share_x) + image[y, right] * share_x
-    beneath = image[below, x] * (1 - share_x) + image[below, right] * share_x
-    moved: Float32Array = above * (1 - share_y) + beneath * share_y
-    return moved

@@ -22,23 +22,24 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from vssn.data.dataset import DatasetFrame, dataset_frames, second_column_frames
+from vssn.data.dataset import DatasetFrame, dataset_frames
 from vssn.data.lists import ListEntry
-from vssn.evaluation.metrics import ConfusionMatrix, OriginalConfusionMatrix
-from vssn.evaluation.statistics import OriginalStatistics, RunStatistics
-from vssn.flow.warp import warp_probabilities_coarse
+from vssn.evaluation.metrics import ConfusionMatrix
+from vssn.evaluation.statistics import RunStatistics
 from vssn.media.images import read_image_bgr
-from vssn.preprocess import (
-    VSSN_CONVENTIONS,
-    Conventions,
-    original_flow_input_bgr,
-    original_flow_input_rgb,
-    segnet_input,
+from vssn.original.frames import second_column_frames
+from vssn.original.masks import original_mask_bgr
+from vssn.original.metrics import OriginalConfusionMatrix, OriginalStatistics
+from vssn.original.preprocess import original_flow_input_bgr, original_flow_input_rgb
+from vssn.original.warp import (
+    labels_at_probability_size,
+    labels_enlarged,
+    warp_probabilities_coarse,
 )
-from vssn.scene.draw import colour_mask_bgr, original_mask_bgr
+from vssn.preprocess import VSSN_CONVENTIONS, Conventions, segnet_input
+from vssn.scene.draw import colour_mask_bgr
 from vssn.streaming.agreement import pixel_agreement
 from vssn.streaming.assemble import ScheduleMaker
-from vssn.streaming.labelling import labels_at_probability_size, labels_enlarged
 from vssn.streaming.schedule import DynamicSchedule, TargetSchedule
 from vssn.streaming.segmenter import VSSN_RULES, StreamRules
 from vssn.training.features import current_of, key_of

@@ -6,9 +6,7 @@ import logging
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Literal, Protocol
-
-import cv2
+from typing import Protocol
 
 from vssn.checkpoints.confidence_fit import ConfidenceFit, fits_path, read_fits
 from vssn.checkpoints.locate import (
@@ -19,20 +17,19 @@ from vssn.checkpoints.locate import (
     sha256_of,
     weights_files,
 )
-from vssn.errors import BadInputError, CheckpointError
+from vssn.errors import BadInputError, CheckpointError, argument
 from vssn.flow.dis import DISFlow
 from vssn.networks import (
+    DEFAULT_OPTIONS,
     DecisionNetwork,
     FeatureFlowNetwork,
     FlowNetwork,
+    RuntimeOptions,
     SegmentationNetwork,
 )
 from vssn.preprocess import VSSN_CONVENTIONS, Conventions
 from vssn.runtime.startup import start_tensorflow
 from vssn.types import DVSNET_PROPAGATION, FlowMethod, Propagation
-
-Runtime = Literal["auto", "tensorflow", "openvino"]
-Precision = Literal["auto", "f32", "bf16", "int8"]
 
 logger = logging.getLogger(__name__)
 
@@ -117,68 +114,42 @@ class Loader(Protocol):
         """Load the decision network."""
 
 
-@dataclass(frozen=True)
-class RuntimeOptions:
-    """What runs the networks.
+def make_loader(options: RuntimeOptions, conventions: Conventions) -> Loader:
+    """Start a runtime.
 
-    Attributes:
-        runtime: OpenVINO is several times as fast on a CPU, and "auto" takes it wherever the
-            networks are shown what they were trained on; TensorFlow is the reference.
-        precision: see :func:`vssn.runtime.openvino_networks.choose_precision`; TensorFlow computes
-            in f32 only.
-        threads: how many to compute with, OpenCV's too; None for one per core.
-        graph_input, graph_output: names in a frozen graph, where they can't be told from it.
+    Args:
+        options: which one.
+        conventions: what the networks are shown of a frame; OpenVINO's graphs have ours built in.
+
+    Raises:
+        BadInputError: the runtime can't do what is asked for.
     """
+    ours = conventions is VSSN_CONVENTIONS
+    openvino = argument("runtime", "openvino")
+    if options.runtime == "openvino" and not ours:
+        raise BadInputError(
+            f"{openvino} with {argument('preset', 'original')}",
+            "tensorflow, which runs it exactly",
+            f"leave {argument('runtime')} out",
+        )
+    if options.runtime == "openvino" and options.names_graph:
+        raise BadInputError(
+            f"names in a frozen graph with {openvino}", "tensorflow", "leave one out"
+        )
+    if options.runtime == "openvino" or (options.runtime == "auto" and ours):
+        from vssn.runtime.openvino_networks import OpenVINOLoader
 
-    runtime: Runtime = "auto"
-    precision: Precision = "auto"
-    threads: int | None = None
-    graph_input: str | None = None
-    graph_output: str | None = None
+        return OpenVINOLoader(options.precision, options.threads)
+    if options.precision not in ("auto", "f32"):
+        raise BadInputError(
+            f"{argument('precision', options.precision)} with runtime tensorflow",
+            "f32",
+            f"pass {argument('runtime', 'openvino')}",
+        )
+    start_tensorflow(options.threads)
+    from vssn.runtime.tensorflow import TensorFlowLoader
 
-    @property
-    def names_graph(self) -> bool:
-        """Whether names in a frozen graph are given, which TensorFlow alone looks up."""
-        return (self.graph_input, self.graph_output) != (None, None)
-
-    def loader(self, conventions: Conventions) -> Loader:
-        """Start the runtime.
-
-        Args:
-            conventions: what the networks are shown of a frame; OpenVINO's graphs have ours built
-                in.
-
-        Raises:
-            BadInputError: the runtime can't do what is asked for.
-        """
-        if self.threads is not None:
-            cv2.setNumThreads(self.threads)  # classical flow, warping and labels are OpenCV's
-        ours = conventions is VSSN_CONVENTIONS
-        if self.runtime == "openvino" and not ours:
-            raise BadInputError(
-                "runtime openvino with the original's preset",
-                "tensorflow, which runs it exactly",
-                "leave the runtime out",
-            )
-        if self.runtime == "openvino" and self.names_graph:
-            raise BadInputError(
-                "names in a frozen graph with runtime openvino", "tensorflow", "leave one out"
-            )
-        if self.runtime == "openvino" or (self.runtime == "auto" and ours):
-            from vssn.runtime.openvino_networks import OpenVINOLoader
-
-            return OpenVINOLoader(self.precision, self.threads)
-        if self.precision not in ("auto", "f32"):
-            raise BadInputError(
-                f"precision {self.precision} with runtime tensorflow", "f32", "use openvino"
-            )
-        start_tensorflow(self.threads)
-        from vssn.runtime.tensorflow import TensorFlowLoader
-
-        return TensorFlowLoader(conventions, self.graph_input, self.graph_output)
-
-
-DEFAULT_OPTIONS = RuntimeOptions()
+    return TensorFlowLoader(conventions, options.graph_input, options.graph_output)
 
 
 def load_networks(
@@ -197,7 +168,7 @@ def load_networks(
         CheckpointError: a file is damaged, or belongs to another network.
         BadInputError: the runtime can't do what is asked for.
     """
-    loader = options.loader(conventions)
+    loader = make_loader(options, conventions)
     # The small ones first: what is wrong with them is said before the large one's seconds.
     fits = _fits(paths) if conventions is VSSN_CONVENTIONS else {}
     decision = loader.decision(paths.decision) if paths.decision else None
@@ -225,14 +196,14 @@ def _segmentation(
     ours = conventions is VSSN_CONVENTIONS  # elsewhere "auto" is TensorFlow already
     may_fall_back = options.runtime == "auto" and ours and path.suffix == ".pb"
     if may_fall_back and path.with_suffix(".h5").is_file():
-        logger.info("hint: --segnet_chkpt %s is faster than the .pb", path.with_suffix(".h5"))
+        logger.info("hint: %s is faster than the .pb", path.with_suffix(".h5"))
     if not (may_fall_back and options.names_graph):
         try:
             return loader.segmentation(path), loader.name
         except CheckpointError:
             if not may_fall_back:
                 raise
-    reference = replace(options, runtime="tensorflow", precision="auto").loader(conventions)
+    reference = make_loader(replace(options, runtime="tensorflow", precision="auto"), conventions)
     return reference.segmentation(path), reference.name
 
 
@@ -242,7 +213,7 @@ def load_segmentation(
     options: RuntimeOptions = DEFAULT_OPTIONS,
 ) -> SegmentationNetwork:
     """Load ResNet50-SegNet alone; see :func:`load_networks`."""
-    return _segmentation(path, conventions, options, options.loader(conventions))[0]
+    return _segmentation(path, conventions, options, make_loader(options, conventions))[0]
 
 
 def load_flow(
@@ -251,4 +222,4 @@ def load_flow(
     options: RuntimeOptions = DEFAULT_OPTIONS,
 ) -> FeatureFlowNetwork:
     """Load thin FlowNetS alone; see :func:`load_networks`."""
-    return options.loader(conventions).flow(path)
+    return make_loader(options, conventions).flow(path)

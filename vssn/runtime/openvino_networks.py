@@ -14,9 +14,9 @@ from vssn.checkpoints.arrays import read_decision, read_flownets, read_segnet
 from vssn.checkpoints.locate import sha256_of, weights_files
 from vssn.checkpoints.segnet_weights import segnet_input_hw
 from vssn.errors import BadInputError
+from vssn.networks import Precision
 from vssn.preprocess import FLOW_INPUT_HW, SEGNET_INPUT_HW, flow_input
 from vssn.runtime.int8_ranges import read_ranges
-from vssn.runtime.load import Precision
 from vssn.runtime.model_cache import ModelCache, default_cache_dir
 from vssn.runtime.openvino_flow import (
     build_decision_graph,

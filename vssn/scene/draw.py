@@ -36,23 +36,6 @@ def colour_mask_bgr(labels: UInt8Array) -> UInt8Array:
     return np.asarray(cv2.applyColorMap(labels, _COLOUR_MAP_BGR), np.uint8)
 
 
-ORIGINAL_MASK_WH = (480, 360)
-
-
-def original_mask_bgr(labels: UInt8Array) -> UInt8Array:
-    """Paint as the original does: at 480x360, the palette's colours blended along the edges.
-
-    Args:
-        labels: (h, w) uint8 class indices, of any size.
-
-    Returns:
-        (360, 480, 3) uint8 BGR.
-    """
-    # Shares of 255, resized and cut off: rounding would give other colours.
-    shares = cv2.resize(PALETTE_RGB[labels][..., ::-1] / 255.0, ORIGINAL_MASK_WH)
-    return np.asarray(np.multiply(shares, 255), np.uint8)
-
-
 @dataclass(frozen=True)
 class _Style:
     """Sizes in px that follow the frame's height."""

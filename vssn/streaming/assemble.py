@@ -10,7 +10,8 @@ from typing import Literal, TypeVar
 
 from vssn.checkpoints.confidence_fit import UNFITTED
 from vssn.errors import BadInputError
-from vssn.runtime.load import DEFAULT_OPTIONS, Networks, RuntimeOptions, WeightPaths, load_networks
+from vssn.networks import DEFAULT_OPTIONS, RuntimeOptions
+from vssn.runtime.load import Networks, WeightPaths, load_networks
 from vssn.streaming.confidence import ConfidenceEstimator, MotionConfidence, NetworkConfidence
 from vssn.streaming.regions import DEFAULT_OVERLAP_PX, RegionGrid, RegionSegmenter
 from vssn.streaming.schedule import DynamicSchedule, Schedule, TargetSchedule

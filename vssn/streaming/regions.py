@@ -10,7 +10,7 @@ from itertools import pairwise
 
 import numpy as np
 
-from vssn.errors import BadInputError
+from vssn.errors import BadInputError, argument
 from vssn.preprocess import resize_bilinear, size_hw
 from vssn.streaming.segmenter import AdaptiveSegmenter, FrameProbabilities, Segmenter, StageClock
 from vssn.types import Box, Float32Array, FramePath, FrameResult, UInt8Array
@@ -39,13 +39,15 @@ class RegionGrid:
     def __post_init__(self) -> None:
         if min(self.rows, self.columns) < 1:
             raise BadInputError(
-                f"--regions {self.rows}x{self.columns}", "1x1 or more", "pass --regions 2x2"
+                f"{argument('regions', f'{self.rows}x{self.columns}')}",
+                "1x1 or more",
+                f"pass {argument('regions', '2x2')}",
             )
         if self.overlap_px < 0 or self.overlap_px % OVERLAP_UNIT_PX:
             raise BadInputError(
-                f"--overlap {self.overlap_px}",
+                argument("overlap", self.overlap_px),
                 f"0 or a multiple of {OVERLAP_UNIT_PX} px",
-                f"pass --overlap {DEFAULT_OVERLAP_PX}",
+                f"pass {argument('overlap', DEFAULT_OVERLAP_PX)}",
             )
 
     @classmethod
@@ -57,7 +59,9 @@ class RegionGrid:
         """
         sides = re.fullmatch(r"([0-9]{1,4})x([0-9]{1,4})", text.strip().lower())
         if sides is None:
-            raise BadInputError(f"--regions {text!r}", "ROWSxCOLUMNS", "pass --regions 2x2")
+            raise BadInputError(
+                argument("regions", text), "ROWSxCOLUMNS", f"pass {argument('regions', '2x2')}"
+            )
         return cls(int(sides[1]), int(sides[2]), overlap_px)
 
     def boxes(self, hw: tuple[int, int]) -> list[Box]:
@@ -68,7 +72,7 @@ class RegionGrid:
         """
         if hw[0] < self.rows or hw[1] < self.columns:
             raise BadInputError(
-                f"--regions {self.rows}x{self.columns} for a frame of {hw[1]}x{hw[0]} px",
+                f"{argument('regions', f'{self.rows}x{self.columns}')} for a frame of {hw[1]}x{hw[0]} px",
                 "no more rows and columns than the frame has px",
                 "pass fewer regions",
             )

@@ -1,0 +1,140 @@
+"""The one configuration of a segmenter: which weights, which runtime, when frames are segmented."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, fields, replace
+from pathlib import Path
+from typing import Any, Literal, TypeVar
+
+from vssn.errors import BadInputError, argument
+from vssn.networks import Precision, Runtime, RuntimeOptions
+from vssn.streaming.regions import DEFAULT_OVERLAP_PX, RegionGrid
+from vssn.streaming.schedule import Schedule
+from vssn.types import FlowMethod, Propagate, Propagation
+
+DEFAULT_TARGET = 78.0
+PRESET_NAMES = ("vssn", "original")
+
+Choice = TypeVar("Choice", FlowMethod, Propagate)
+
+
+@dataclass(frozen=True)
+class SegmenterConfig:
+    """Everything that decides how a stream is segmented.
+
+    Attributes:
+        target: predicted confidence, 0-100, below which a frame is segmented: near 100 is slow, 50
+            fast. 100 segments every frame, 0 only the first.
+        segnet: ResNet50-SegNet's weights, .h5, .keras or .pb, or their folder.
+        flownets: FlowNetS' TF1 checkpoint, its prefix or folder.
+        decision: the decision network's TF1 checkpoint, likewise. Weights that are None and needed
+            are looked for in their default folder.
+        flow: what finds the motion: OpenCV's DIS optical flow, or FlowNetS. None is DIS, or
+            FlowNetS where weights of it or of the decision network are named.
+        propagate: the frame that results are warped from: ``chain``, the one before, or ``key``,
+            the key frame. None is ``chain`` with DIS and ``key`` with FlowNetS.
+        schedule: decides instead of the target: a schedule, or a function that makes one, which
+            regions need. None compares the predicted confidence with the target.
+        dynamic: lower the target by 1 when a frame or region is segmented and raise it by 0.1 when
+            one is warped.
+        regions: rows x columns, such as ``"2x2"``, that are segmented or warped each on its own.
+        overlap: px that a region reaches beyond its part of the frame, a multiple of 8.
+        preset: ``original`` repeats the original scripts, faults included.
+        runtime, precision, threads, graph_input, graph_output: see
+            :class:`vssn.networks.RuntimeOptions`.
+    """
+
+    target: float = DEFAULT_TARGET
+    segnet: str | Path | None = None
+    flownets: str | Path | None = None
+    decision: str | Path | None = None
+    flow: Literal["dis", "flownets"] | None = None
+    propagate: Literal["chain", "key"] | None = None
+    schedule: Schedule | Callable[[], Schedule] | None = None
+    dynamic: bool = False
+    regions: str | None = None
+    overlap: int = DEFAULT_OVERLAP_PX
+    preset: str = "vssn"
+    runtime: Runtime = "auto"
+    precision: Precision = "auto"
+    threads: int | None = None
+    graph_input: str | None = None
+    graph_output: str | None = None
+
+    def __post_init__(self) -> None:
+        if self.preset not in PRESET_NAMES:
+            raise BadInputError(
+                argument("preset", self.preset),
+                " or ".join(PRESET_NAMES),
+                f"pass {argument('preset', PRESET_NAMES[0])}",
+            )
+        if not 0 <= self.target <= 100:  # NaN is refused too
+            raise BadInputError(
+                argument("target", self.target), "0 to 100", f"pass {argument('target', 80)}"
+            )
+
+    def changed(self, changes: dict[str, Any]) -> SegmenterConfig:
+        """This configuration with other values.
+
+        Args:
+            changes: by name.
+
+        Raises:
+            BadInputError: there is no such name or value.
+        """
+        names = [field.name for field in fields(self)]
+        unknown = [name for name in changes if name not in names]
+        if unknown:
+            raise BadInputError(
+                f"argument {unknown[0]!r}", f"one of {', '.join(names)}", "correct the name"
+            )
+        return replace(self, **changes)
+
+    @property
+    def runtime_options(self) -> RuntimeOptions:
+        """What runs the networks."""
+        return RuntimeOptions(
+            self.runtime, self.precision, self.threads, self.graph_input, self.graph_output
+        )
+
+    @property
+    def grid(self) -> RegionGrid | None:
+        """How frames are split; None where they are processed as a whole."""
+        return RegionGrid.parse(self.regions, self.overlap) if self.regions else None
+
+    def propagation(self, only: Propagation | None = None) -> Propagation:
+        """Flow and reference frame, with what is None filled in.
+
+        Args:
+            only: all that the preset admits, where it isn't everything.
+
+        Raises:
+            BadInputError: there is no such flow or reference, or the preset has no such.
+        """
+        named = (self.flownets, self.decision) != (None, None)
+        default = FlowMethod.FLOWNETS if named or only else FlowMethod.DIS
+        method = default if self.flow is None else _chosen(FlowMethod, "flow", self.flow)
+        reference = Propagate.KEY if method is FlowMethod.FLOWNETS else Propagate.CHAIN
+        if self.propagate is not None:
+            reference = _chosen(Propagate, "propagate", self.propagate)
+        chosen = Propagation(method, reference)
+        if only not in (None, chosen):
+            flow = argument("flow", method.value)
+            raise BadInputError(
+                f"{flow} and {argument('propagate', reference.value)} with "
+                f"{argument('preset', self.preset)}",
+                "flownets and key, as that preset's scripts have nothing else",
+                f"leave {argument('flow')} and {argument('propagate')} out",
+            )
+        return chosen
+
+
+def _chosen(kind: type[Choice], name: str, given: str) -> Choice:
+    try:
+        return kind(given)
+    except ValueError:
+        names = [choice.value for choice in kind]
+        raise BadInputError(
+            argument(name, given), " or ".join(names), f"pass {argument(name, names[0])}"
+        ) from None
