@@ -17,7 +17,8 @@ import pytest
 from vssn.cli.main import main
 from vssn.labels import PALETTE_RGB
 from vssn.media.avi import AviWriter
-from vssn.media.video import VideoSink, VideoSource
+from vssn.media.sink import VideoSink
+from vssn.media.video import VideoSource
 from vssn.types import UInt8Array, VideoInfo
 
 if TYPE_CHECKING:

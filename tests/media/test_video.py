@@ -17,7 +17,8 @@ import pytest
 
 from vssn.errors import MediaError
 from vssn.media.avi import AviWriter
-from vssn.media.video import VideoSink, VideoSource
+from vssn.media.sink import VideoSink
+from vssn.media.video import VideoSource
 from vssn.types import UInt8Array, VideoInfo
 
 

@@ -154,7 +154,7 @@ def annotate(job: VideoJob, weights: WeightPaths) -> dict[str, Any]:
 def _writer(job: VideoJob, stack: ExitStack) -> WriteBehind[tuple[UInt8Array, FrameResult]] | None:
     """Start drawing and encoding, each in a thread of its own; the stack ends them."""
     from vssn.media.pipeline import WriteBehind
-    from vssn.media.video import VideoSink
+    from vssn.media.sink import VideoSink
     from vssn.scene.annotate import DrawingSink
 
     if job.output is None:
