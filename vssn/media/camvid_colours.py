@@ -9,8 +9,8 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from vssn.types import UInt8Array
 from vssn.labels import LABELS, VOID
+from vssn.types import UInt8Array
 
 _GROUPS: dict[str, tuple[tuple[int, int, int], ...]] = {
     "sky": ((128, 128, 128),),

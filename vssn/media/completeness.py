@@ -60,7 +60,7 @@ def _boxes_cut(file: BinaryIO, size: int) -> bool:
             return False
         at += length
         if at >= size:
-            return at > size
+            return bool(at > size)
     return False
 
 
@@ -107,7 +107,7 @@ def _riff_cut(file: BinaryIO, size: int) -> bool:
             return True
         at += 8 + length + length % 2
         if at >= size:
-            return at - length % 2 > size
+            return bool(at - length % 2 > size)
     return False
 
 

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from fractions import Fraction
+from typing import Any
 
 import av
 from av.container import InputContainer
 from av.packet import Packet
 from av.video.frame import VideoFrame
 
-from vssn.types import UInt8Array, VideoInfo
 from vssn.media.containers import MAX_PIXELS, refuse, video_stream
 from vssn.media.picture import oddities, orientation, pixel_aspect, to_bgr
+from vssn.types import UInt8Array, VideoInfo
 
 logger = logging.getLogger(__name__)
 
@@ -34,6 +35,7 @@ class Decoder:
         info: size as seen, rate, and the frame count that the container states.
         lost: how many packets could not be decoded so far.
         packets: how many packets of the stream were read.
+        error: what ended the reading before the end, or None.
     """
 
     def __init__(self, container: InputContainer, name: str, fps: Fraction | None = None) -> None:
@@ -49,6 +51,7 @@ class Decoder:
         """
         self.lost = 0
         self.packets = 0
+        self.error: Exception | None = None
         self._name = name
         self._container = container
         self._stream = video_stream(container, name)
@@ -151,7 +154,7 @@ class Decoder:
         for frame in self._frames:
             yield self._time(frame), self._picture(frame)
 
-    def _iter_decoded(self) -> Iterator[VideoFrame]:
+    def _iter_decoded(self) -> Generator[VideoFrame, None, None]:
         packets = self._container.demux(self._stream)
         while (packet := self._next_packet(packets)) is not None:
             self.packets += bool(packet.size)
@@ -162,11 +165,11 @@ class Decoder:
                 continue
             yield from frames
 
-    def _next_packet(self, packets: Iterator[Packet]) -> Packet | None:
+    def _next_packet(self, packets: Iterator[Packet[Any]]) -> Packet[Any] | None:
         try:
             return next(packets, None)
-        except av.error.InvalidDataError:  # the container itself is damaged from here on
-            self.lost += 1
+        except (av.FFmpegError, OSError) as error:  # damaged from here on, or a stream broke off
+            self.error = error
             return None
 
     def _time(self, frame: VideoFrame) -> Fraction:

@@ -7,6 +7,7 @@ import struct
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from fractions import Fraction
+from typing import Any, cast
 
 import av
 import cv2
@@ -14,13 +15,14 @@ import numpy as np
 from av.container import OutputContainer
 from av.packet import Packet
 from av.video.frame import VideoFrame
-from av.video.reformatter import Colorspace, ColorPrimaries, ColorRange, ColorTrc
+from av.video.reformatter import ColorPrimaries, ColorRange, Colorspace, ColorTrc
 from av.video.stream import VideoStream
 
 from vssn.types import UInt8Array, VideoInfo
 
 MAX_ENCODER_THREADS = 4  # more would hold back more frames than a kill may lose
 JFIF_DENSITY = slice(13, 18)
+MAX_KEY_FRAMES = 250
 KEY_FRAME_S = 2  # how far apart a player can jump
 # Full colour resolution and few artefacts, so that the palette survives in segmented videos.
 JPEG_OPTIONS = (
@@ -108,18 +110,18 @@ class Encoder(ABC):
     def __init__(
         self, container: OutputContainer, info: VideoInfo, time_base: Fraction, codec: str
     ) -> None:
-        self._stream: VideoStream = container.add_stream(codec, rate=_rate(info))
+        self._stream = cast(VideoStream, container.add_stream(codec, rate=_rate(info)))
         self._context = self._stream.codec_context
         self._context.time_base = time_base
         self._time_base = time_base
         self._context.sample_aspect_ratio = info.pixel_aspect
 
     @abstractmethod
-    def encode(self, frame_bgr: UInt8Array, stamp: int) -> list[Packet]:
+    def encode(self, frame_bgr: UInt8Array, stamp: int) -> list[Packet[Any]]:
         """Return the packets that a frame at ``stamp`` time units completes."""
 
     @abstractmethod
-    def flush(self) -> list[Packet]:
+    def flush(self) -> list[Packet[Any]]:
         """Return the packets that were held back."""
 
 
@@ -139,7 +141,7 @@ class JpegEncoder(Encoder):
         self._context.colorspace = Colorspace.ITU601
         self._aspect = info.pixel_aspect.limit_denominator(1000)
 
-    def encode(self, frame_bgr: UInt8Array, stamp: int) -> list[Packet]:
+    def encode(self, frame_bgr: UInt8Array, stamp: int) -> list[Packet[Any]]:
         """Return the frame as one packet."""
         jpeg = cv2.imencode(".jpg", frame_bgr, JPEG_OPTIONS)[1]
         if self._aspect != 1:  # said in the JFIF header: no unit, but a ratio
@@ -152,7 +154,7 @@ class JpegEncoder(Encoder):
         packet.is_keyframe = True
         return [packet]
 
-    def flush(self) -> list[Packet]:
+    def flush(self) -> list[Packet[Any]]:
         """Return nothing: nothing is held back."""
         return []
 
@@ -184,11 +186,11 @@ class YuvEncoder(Encoder):
         context.colorspace = Colorspace.ITU709
         context.color_primaries = ColorPrimaries.BT709
         context.color_trc = ColorTrc.BT709
-        context.gop_size = int(min(250, max(1, KEY_FRAME_S * _rate(info))))
+        context.gop_size = min(MAX_KEY_FRAMES, max(1, round(KEY_FRAME_S * info.fps)))
         context.thread_count = min(MAX_ENCODER_THREADS, os.cpu_count() or 1)
         context.options = output.options
 
-    def encode(self, frame_bgr: UInt8Array, stamp: int) -> list[Packet]:
+    def encode(self, frame_bgr: UInt8Array, stamp: int) -> list[Packet[Any]]:
         """Return the packets that are complete."""
         if self._scaled:
             size_wh = (self._width, self._height)
@@ -207,7 +209,7 @@ class YuvEncoder(Encoder):
         frame.pts, frame.time_base = stamp, self._time_base
         return self._stream.encode(frame)
 
-    def flush(self) -> list[Packet]:
+    def flush(self) -> list[Packet[Any]]:
         """Return what the encoder held back."""
         try:
             return self._stream.encode(None)

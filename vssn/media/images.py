@@ -49,7 +49,8 @@ def _read(path: Path, kind: str) -> bytes:
         return path.read_bytes()
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or str(error)
-        raise MediaError(f"{kind} '{path}' ({reason})", "a readable file", "check the path") from error
+        given = f"{kind} '{path}' ({reason})"
+        raise MediaError(given, "a readable file", "check the path") from error
 
 
 def _no_image(path: Path, kind: str, what: str = "") -> MediaError:
@@ -80,9 +81,7 @@ def _opened(path: Path, data: bytes, kind: str) -> Iterator[Image.Image]:
 
 
 def _too_large(path: Path, kind: str, size: str) -> MediaError:
-    return MediaError(
-        f"{kind} '{path}' of {size}", f"at most {MAX_PIXELS} pixels", "scale it down"
-    )
+    return MediaError(f"{kind} '{path}' of {size}", f"at most {MAX_PIXELS} pixels", "scale it down")
 
 
 def read_image_bgr(path: Path) -> UInt8Array:

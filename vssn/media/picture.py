@@ -5,11 +5,12 @@ from __future__ import annotations
 import struct
 from dataclasses import dataclass
 from fractions import Fraction
+from typing import Any
 
 import cv2
 import numpy as np
 from av.video.frame import VideoFrame
-from av.video.reformatter import Colorspace, ColorRange, ColorTrc
+from av.video.reformatter import ColorRange, Colorspace, ColorTrc
 
 from vssn.types import UInt8Array
 
@@ -17,6 +18,7 @@ UNSPECIFIED_MATRIX = 2  # AVCOL_SPC_UNSPECIFIED
 HD_WIDTH_PX, HD_HEIGHT_PX = 1280, 576
 HDR_CURVES = {ColorTrc.SMPTE2084: "PQ", ColorTrc.ARIB_STD_B67: "HLG"}
 MAX_PIXEL_ASPECT = 8
+MATRIX = struct.Struct("=9i")
 
 # What turns a picture by so many degrees counter-clockwise.
 ROTATIONS = {
@@ -52,10 +54,12 @@ class Orientation:
 
 def orientation(frame: VideoFrame) -> Orientation:
     """Read a frame's display matrix (ISO 14496-12, 6.2.2), rounded to right angles."""
-    data = next((s for s in frame.side_data if s.type.name == "DISPLAYMATRIX"), None)
-    if data is None or len(bytes(data)) < 36:
+    # The stubs take the side data for a mapping of strings.
+    sides: Any = frame.side_data
+    matrix = next((bytes(side) for side in sides if side.type.name == "DISPLAYMATRIX"), b"")
+    if len(matrix) < MATRIX.size:
         return Orientation()
-    a, b, _, c, d, *_ = struct.unpack("=9i", bytes(data)[:36])
+    a, b, _, c, d, *_ = MATRIX.unpack_from(matrix)
     mirrored = a * d - b * c < 0
     if mirrored:  # x is negated after the rotation
         a, c = -a, -c

@@ -10,12 +10,12 @@ from pathlib import Path
 
 from av.container import InputContainer
 
-from vssn.types import UInt8Array, VideoInfo
 from vssn.errors import MediaError
 from vssn.media.completeness import is_cut_short
 from vssn.media.containers import open_file, open_pipe
 from vssn.media.decoding import Decoder
 from vssn.media.images import read_image_bgr
+from vssn.types import UInt8Array, VideoInfo
 
 logger = logging.getLogger(__name__)
 
@@ -44,8 +44,12 @@ class Reader(ABC):
     def frames(self, start: Fraction) -> Iterator[Timed]:
         """Yield times in s and (H, W, 3) uint8 BGR frames, from ``start`` or a little earlier."""
 
+    @abstractmethod
     def finish(self) -> None:
         """Judge, after the last frame, whether the source was whole; log what was not."""
+
+    def stop(self) -> None:  # noqa: B027 - few have something to wait for
+        """Make an iteration that waits in another thread end soon."""
 
     @abstractmethod
     def close(self) -> None:
@@ -128,16 +132,18 @@ class FileReader(ContainerReader):
 
     def _is_cut(self) -> bool:
         size = self._path.stat().st_size
+        if self._decoder.error is not None:
+            return True
         if is_cut_short(self._path, self._container.format.name, size):
             return True
         end = self._decoder.stated_end
         if end is None:
             return False
         # The end is mostly rounded, and with a rate that varies the last frame may last long.
-        tolerance = max(COUNT_TOLERANCE * end, 2 / Fraction(self.info.fps))
+        tolerance = max(Fraction(COUNT_TOLERANCE) * end, 2 / Fraction(self.info.fps))
         # No container holds a frame in less than a byte: a larger count is a guess or a lie.
         stated = self._decoder.stated_packets
-        if stated > size or self._from_start and 0 < stated <= self._decoder.packets:
+        if stated > size or (self._from_start and 0 < stated <= self._decoder.packets):
             return False
         return self._last < end - tolerance
 
@@ -200,6 +206,9 @@ class ImagesReader(Reader):
                 f"{self.info.width_px}x{self.info.height_px} px as the first of '{self._name}'",
                 "give the images one size",
             )
+
+    def finish(self) -> None:
+        """Nothing is left to tell: each image that was left out was logged."""
 
     def close(self) -> None:
         """End an iteration that is under way."""

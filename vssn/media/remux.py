@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
+from typing import Any, cast
 
 import av
+from av.audio.frame import AudioFrame
 from av.audio.stream import AudioStream
 from av.container import InputContainer, OutputContainer
 from av.packet import Packet
@@ -70,8 +72,7 @@ def remux(
         ) as finished,
     ):
         finished.metadata["comment"] = comment
-        count = _Copier(pictures, finished, grid).copy(_sound(finished, output, sound))
-    return count
+        return _Copier(pictures, finished, grid).copy(_sound(finished, output, sound))
 
 
 class _Copier:
@@ -89,7 +90,7 @@ class _Copier:
         if grid is not None:
             self._stream.time_base = grid
 
-    def copy(self, sound: Iterator[Packet]) -> int:
+    def copy(self, sound: Iterator[Packet[Any]]) -> int:
         count = 0
         waiting = next(sound, None)
         for packet in self._pictures.demux(self._source):
@@ -107,7 +108,7 @@ class _Copier:
             waiting = next(sound, None)
         return count
 
-    def _snap(self, packet: Packet) -> None:
+    def _snap(self, packet: Packet[Any]) -> None:
         """Put a packet on the grid, each frame in a slot of its own."""
         if self._grid is None or packet.pts is None or not packet.time_base:
             return
@@ -118,14 +119,14 @@ class _Copier:
         packet.duration = 1
 
 
-def _seconds(packet: Packet) -> Fraction:
+def _seconds(packet: Packet[Any]) -> Fraction:
     stamp = packet.dts if packet.dts is not None else packet.pts or 0
     return stamp * (packet.time_base or Fraction(1))
 
 
 def _sound(
     finished: OutputContainer, output: OutputFormat, sound: Sound | None
-) -> Iterator[Packet]:
+) -> Iterator[Packet[Any]]:
     if sound is None:
         return iter(())
     try:
@@ -147,28 +148,26 @@ def _sound_packets(
     finished: OutputContainer,
     output: OutputFormat,
     sound: Sound,
-) -> Iterator[Packet]:
+) -> Iterator[Packet[Any]]:
     zero = _zero(source) + sound.start
     codec = stream.codec_context.name
     if output.copied_sound is None or codec in output.copied_sound:
-        target = finished.add_stream_from_template(stream, opaque=True)
-        packets: Callable[[], Iterator[Packet]] = lambda: _copied(source, stream, target, zero)
-    else:
-        logger.info("sound: %s is encoded again as %s", codec, output.sound_codec)
-        rate = stream.codec_context.sample_rate
-        rate = rate if rate in output.sound_rates else output.sound_rates[0]
-        encoder = finished.add_stream(output.sound_codec, rate=rate)
-        encoder.codec_context.layout = "mono" if stream.codec_context.channels == 1 else "stereo"
-        packets = lambda: _encoded(source, stream, encoder, zero)  # noqa: E731
-    return _within(source, packets, sound)
+        copy = finished.add_stream_from_template(stream, opaque=True)
+        return _within(source, _copied(source, stream, copy, zero), sound)
+    logger.info("sound: %s is encoded again as %s", codec, output.sound_codec)
+    rate = stream.codec_context.sample_rate
+    rate = rate if rate in output.sound_rates else output.sound_rates[0]
+    encoder = cast(AudioStream, finished.add_stream(output.sound_codec, rate=rate))
+    encoder.codec_context.layout = "mono" if stream.codec_context.channels == 1 else "stereo"
+    return _within(source, _encoded(source, stream, encoder, zero), sound)
 
 
 def _within(
-    source: InputContainer, packets: Callable[[], Iterator[Packet]], sound: Sound
-) -> Iterator[Packet]:
+    source: InputContainer, packets: Iterator[Packet[Any]], sound: Sound
+) -> Iterator[Packet[Any]]:
     length = None if sound.end is None else sound.end - sound.start
     with source:
-        for packet in packets():
+        for packet in packets:
             time = _seconds(packet)
             if length is not None and time >= length:
                 return
@@ -185,7 +184,7 @@ def _zero(source: InputContainer) -> Fraction:
     return Fraction(0)
 
 
-def _demux(source: InputContainer, stream: AudioStream) -> Iterator[Packet]:
+def _demux(source: InputContainer, stream: AudioStream) -> Iterator[Packet[Any]]:
     packets = source.demux(stream)
     while True:
         try:
@@ -199,7 +198,7 @@ def _demux(source: InputContainer, stream: AudioStream) -> Iterator[Packet]:
 
 def _copied(
     source: InputContainer, stream: AudioStream, target: AudioStream, zero: Fraction
-) -> Iterator[Packet]:
+) -> Iterator[Packet[Any]]:
     shift = round(zero / Fraction(stream.time_base or 1))
     for number, packet in enumerate(_demux(source, stream)):
         if not packet.size or packet.dts is None:
@@ -214,7 +213,7 @@ def _copied(
 
 def _encoded(
     source: InputContainer, stream: AudioStream, target: AudioStream, zero: Fraction
-) -> Iterator[Packet]:
+) -> Iterator[Packet[Any]]:
     for packet in _demux(source, stream):
         try:
             frames = packet.decode()
@@ -223,5 +222,5 @@ def _encoded(
         for frame in frames:
             if frame.pts is not None and frame.time_base:
                 frame.pts -= round(zero / frame.time_base)
-            yield from target.encode(frame)
+            yield from target.encode(cast(AudioFrame, frame))
     yield from target.encode(None)

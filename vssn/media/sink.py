@@ -3,7 +3,8 @@
 While it is made, a video is a part (see :mod:`vssn.media.parts`). When it is complete, its pictures
 are copied into their final container, with the source's sound, and that file takes the final name.
 When the making is interrupted, the frames so far do the same, unless an older file has that name:
-then they go to ``NAME.partial.SUFFIX``. When finishing fails, the part stays and the error names it.
+then they go to ``NAME.partial.SUFFIX``. When finishing fails, the part stays, and the error names
+it.
 """
 
 from __future__ import annotations
@@ -18,13 +19,13 @@ from typing import TYPE_CHECKING
 import av
 import numpy as np
 
-from vssn.types import UInt8Array, VideoInfo
 from vssn.errors import MediaError
 from vssn.files import make_directory
 from vssn.media.containers import open_file, reason
 from vssn.media.encoding import FORMATS, make_encoder
 from vssn.media.parts import abandoned_parts, create_exclusively, create_part, free_name
 from vssn.media.remux import Sound, remux
+from vssn.types import UInt8Array, VideoInfo
 
 if TYPE_CHECKING:
     from vssn.media.video import VideoSource
@@ -262,7 +263,7 @@ class VideoSink:
     def _check_finished(self, finished: Path, count: int) -> None:
         with open_file(finished) as container:
             stated = container.streams.video[0].frames
-        if not self._failed and count != self._written or stated and stated < count:
+        if (not self._failed and count != self._written) or (stated and stated < count):
             raise MediaError(
                 f"'{finished}' with {stated or count} frames",
                 f"{self._written} frames",

@@ -10,13 +10,13 @@ from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 
-from vssn.types import TimedFrame, UInt8Array, VideoInfo
 from vssn.errors import MediaError
 from vssn.files import natural_key
 from vssn.media.containers import check_regular, printable_url
 from vssn.media.images import IMAGE_SUFFIXES
 from vssn.media.pipeline import STOP_TIMEOUT_S
 from vssn.media.readers import FileReader, ImagesReader, PipeReader, Reader
+from vssn.types import TimedFrame, UInt8Array, VideoInfo
 
 IMAGE_FPS = 25.0
 URL = re.compile(r"(https?|rtsps?|rtmps?|rtp|udp|tcp|srt|ftp)://", re.IGNORECASE)
@@ -52,8 +52,8 @@ class VideoSource:
         Args:
             source: a video file, a directory or glob of images (in natural order), a ``.txt`` list
                 of images, a camera's number, a URL, or ``-`` for a video on the standard input.
-            start, end: seconds since the source's start; frames from ``start`` on and before
-                ``end`` are given.
+            start: seconds since the source's start from which on frames are given.
+            end: seconds since the source's start before which they end.
             stride: give each ``stride``-th of them.
             max_frames: give at most so many.
             image_fps: frames per second of images.
@@ -173,6 +173,7 @@ class VideoSource:
     def close(self) -> None:
         """Close the source; an iteration that is under way ends."""
         self._closed = True
+        self._reader.stop()
         # A source that does not answer is left behind rather than waited for.
         if self._lock.acquire(timeout=STOP_TIMEOUT_S):
             try:
@@ -183,7 +184,7 @@ class VideoSource:
 
 def _open(source: str | Path | int, image_fps: float) -> Reader:
     text = str(source)
-    if isinstance(source, int) or text.isdecimal() and not Path(text).exists():
+    if isinstance(source, int) or (text.isdecimal() and not Path(text).exists()):
         return _open_camera(text)
     if URL.match(text):
         return _open_url(text)
@@ -223,10 +224,15 @@ def _listed(path: Path) -> list[Path]:
     if check_regular(path) > MAX_LIST_BYTES:
         raise MediaError(f"list '{path}'", f"at most {MAX_LIST_BYTES} bytes", "split it")
     text = path.read_text(encoding="utf-8-sig", errors="surrogateescape")
-    lines = [line.strip() for line in text.splitlines()]
-    if not all(line.isprintable() and Path(line).suffix.lower() in IMAGE_SUFFIXES + ("",) for line in lines):
-        raise MediaError(f"list '{path}'", "the path of an image in each line", "correct its lines")
-    return [path.parent / line for line in lines if line]
+    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    for line in lines:
+        if not line.isprintable() or Path(line).suffix.lower() not in IMAGE_SUFFIXES:
+            raise MediaError(
+                f"list '{path}'", "the path of an image in each line", "correct its lines"
+            )
+    if not lines:
+        raise MediaError(f"list '{path}', which is empty", "paths of images", "add some")
+    return [path.parent / line for line in lines]
 
 
 def _natural(paths: list[Path], what: str) -> list[Path]:
