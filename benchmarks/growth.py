@@ -14,7 +14,7 @@ from measuring import markdown, median_seconds
 
 from vssn.flow.warp import warp_probabilities
 from vssn.media.pipeline import WriteBehind, read_ahead
-from vssn.media.video import VideoSink
+from vssn.media.sink import VideoSink
 from vssn.runtime.load import Networks, WeightPaths, load_networks
 from vssn.scene.annotate import Annotator, DrawingSink
 from vssn.scene.distance import Camera

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 from measuring import markdown, median_seconds
 
-from vssn.media.video import VideoSink
+from vssn.media.sink import VideoSink
 from vssn.types import VideoInfo
 
 ROUNDS = 5

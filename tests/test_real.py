@@ -14,7 +14,8 @@ from vssn.cli.demo import CLIP_PACKAGE, demo_clip
 from vssn.cli.main import main
 from vssn.errors import CheckpointError, MediaError
 from vssn.labels import CLASS_NAMES
-from vssn.media.video import VideoSink, VideoSource
+from vssn.media.sink import VideoSink
+from vssn.media.video import VideoSource
 from vssn.runtime.load import WeightPaths
 
 # Minutes where other work shares the processor.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -58,3 +59,9 @@ def atomic_path(path: Path) -> Iterator[Path]:
         os.replace(temporary, path)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def natural_key(path: Path) -> list[tuple[int, str]]:
+    """Sort frame_9 before frame_10, as counted frames are meant."""
+    parts = re.findall(r"(\d+)|(\D+)", path.as_posix())
+    return [(int(digits or 0), text) for digits, text in parts]

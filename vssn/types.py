@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from enum import Enum
+from fractions import Fraction
 from typing import Any
 
 import numpy as np
@@ -21,12 +22,36 @@ class VideoInfo:
         width_px, height_px: frame size.
         fps: frames per second of the source, not rounded.
         total_frames: as its header says, or None where it says nothing.
+        pixel_aspect: width through height of a pixel; not 1 in anamorphic videos.
+        time_base: the unit of its time stamps in seconds, or None where it has none.
     """
 
     width_px: int
     height_px: int
     fps: float
     total_frames: int | None
+    pixel_aspect: Fraction = Fraction(1)
+    time_base: Fraction | None = None
+
+
+@dataclass(frozen=True)
+class TimedFrame:
+    """A video's frame with its place in time.
+
+    Attributes:
+        index: its number among the frames that were asked for, from 0.
+        time: seconds since the video's start, exact.
+        frame_bgr: (H, W, 3) uint8 BGR, in memory of its own.
+    """
+
+    index: int
+    time: Fraction
+    frame_bgr: UInt8Array
+
+    @property
+    def time_s(self) -> float:
+        """Seconds since the video's start."""
+        return float(self.time)
 
 
 @dataclass(frozen=True)

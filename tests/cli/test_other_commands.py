@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from vssn.cli.main import main
-from vssn.media.video import VideoSink
+from vssn.media.sink import VideoSink
 from vssn.types import UInt8Array, VideoInfo
 
 if TYPE_CHECKING:

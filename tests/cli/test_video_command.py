@@ -13,11 +13,12 @@ from typing import TYPE_CHECKING
 import cv2
 import numpy as np
 import pytest
+from vssn.media.avi import AviWriter
 
 from vssn.cli.main import main
 from vssn.labels import PALETTE_RGB
-from vssn.media.avi import AviWriter
-from vssn.media.video import VideoSink, VideoSource
+from vssn.media.sink import VideoSink
+from vssn.media.video import VideoSource
 from vssn.types import UInt8Array, VideoInfo
 
 if TYPE_CHECKING:

@@ -15,7 +15,8 @@ import pytest
 
 from vssn.media import pipeline
 from vssn.media.pipeline import WriteBehind, read_ahead
-from vssn.media.video import VideoSink, VideoSource
+from vssn.media.sink import VideoSink
+from vssn.media.video import VideoSource
 from vssn.types import VideoInfo
 
 pytestmark = pytest.mark.timeout(20)
@@ -203,7 +204,7 @@ from pathlib import Path
 import numpy as np
 from vssn.types import VideoInfo
 from vssn.media.pipeline import WriteBehind, read_ahead
-from vssn.media.video import VideoSink
+from vssn.media.sink import VideoSink
 
 # Ignored, and inherited so, where the tests run in a shell's background.
 signal.signal(signal.SIGINT, signal.default_int_handler)

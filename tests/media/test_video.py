@@ -14,10 +14,11 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+from vssn.media.avi import AviWriter
 
 from vssn.errors import MediaError
-from vssn.media.avi import AviWriter
-from vssn.media.video import VideoSink, VideoSource
+from vssn.media.sink import VideoSink
+from vssn.media.video import VideoSource
 from vssn.types import UInt8Array, VideoInfo
 
 

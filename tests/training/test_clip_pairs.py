@@ -10,7 +10,7 @@ import pytest
 
 from vssn.data.clips import iter_clip
 from vssn.errors import MediaError
-from vssn.media.video import VideoSink
+from vssn.media.sink import VideoSink
 from vssn.training.clip_pairs import PseudoLabelledClip
 from vssn.types import VideoInfo
 

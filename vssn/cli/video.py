@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from vssn.scene.annotate import Annotator
     from vssn.scene.distance import Camera
     from vssn.streaming.assemble import SegmenterPlan
-    from vssn.types import FrameResult, UInt8Array, VideoInfo
+    from vssn.types import FrameResult, TimedFrame, VideoInfo
 
 EXIT_TRUNCATED = 2
 OUTPUT_NAMES = {True: "output-video-original.avi", False: "output-video-segmented.avi"}
@@ -140,28 +140,28 @@ def annotate(job: VideoJob, weights: WeightPaths) -> dict[str, Any]:
     with ExitStack() as stack:
         writer = _writer(job, stack)
         statistics = job.preset.make_statistics()
-        frames = read_ahead(iter(job.source))
+        frames = read_ahead(job.source.iter_timed())
         for frame in progress(frames, info.total_frames, job.quiet):
-            result = segmenter.step(frame)
+            result = segmenter.step(frame.frame_bgr)
             statistics.add(result)
             if writer is not None:
-                writer.write((frame, result))
+                writer.write(frame, result)
     statistics.stop()
     print("\n".join(statistics.lines()))
     provenance = {"runtime": networks.runtime, "weights": weights.sha256()}
     return {**statistics.summary(), **job.plan.propagation.summary(), **provenance}
 
 
-def _writer(job: VideoJob, stack: ExitStack) -> WriteBehind[tuple[UInt8Array, FrameResult]] | None:
+def _writer(job: VideoJob, stack: ExitStack) -> WriteBehind[[TimedFrame, FrameResult]] | None:
     """Start drawing and encoding, each in a thread of its own; the stack ends them."""
     from vssn.media.pipeline import WriteBehind
-    from vssn.media.video import VideoSink
+    from vssn.media.sink import VideoSink
     from vssn.scene.annotate import DrawingSink
 
     if job.output is None:
         return None
-    sink = VideoSink(job.output, job.source.info)
+    sink = VideoSink(job.output, job.source.info, audio_from=job.source)
     # Runs also on Ctrl-C or an error: the video is then closed and holds what was written.
-    stack.callback(lambda: sink.frames and print(f"{job.output}: {sink.frames} frames"))
+    stack.callback(lambda: sink.frames and print(f"{sink.path}: {sink.frames} frames"))
     encoder = stack.enter_context(WriteBehind(sink))
     return stack.enter_context(WriteBehind(DrawingSink(job.annotator, encoder)))

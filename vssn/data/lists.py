@@ -7,13 +7,12 @@ frame is scored where the first two are the same file. This is the original's fo
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from vssn.errors import BadInputError, MediaError
-from vssn.files import atomic_path, make_directory
+from vssn.files import atomic_path, make_directory, natural_key
 from vssn.media.images import IMAGE_SUFFIXES
 
 _FIELDS = "three paths with a space between them: frame, labelled frame, label"
@@ -223,7 +222,7 @@ def entries_for_sparse_video(data_dir: Path, frames: str, labels: str) -> list[L
     root = data_dir.resolve()
     frames_dir, labels_dir = _folder(data_dir, frames), _folder(data_dir, labels)
     videos: dict[Path, list[Path]] = {}
-    for image in sorted(frames_dir.rglob("*"), key=_natural_key):
+    for image in sorted(frames_dir.rglob("*"), key=natural_key):
         if image.suffix.lower() in IMAGE_SUFFIXES:
             videos.setdefault(image.parent, []).append(image)
     entries = [
@@ -257,7 +256,7 @@ def entries_for_pairs(
     folder = _folder(data_dir, frames)
     names = [
         image.relative_to(data_dir.resolve()).as_posix()
-        for image in sorted(folder.iterdir(), key=_natural_key)
+        for image in sorted(folder.iterdir(), key=natural_key)
         if image.suffix.lower() in IMAGE_SUFFIXES
     ]
     entries = [
@@ -292,9 +291,3 @@ def _folder(data_dir: Path, relative: str) -> Path:
     if not folder.is_dir():
         raise MediaError(f"'{folder}'", "a folder", "check it and --data_dir")
     return folder
-
-
-def _natural_key(path: Path) -> list[tuple[int, str]]:
-    """Sort frame_9 before frame_10, as counted frames are meant."""
-    parts = re.findall(r"(\d+)|(\D+)", path.as_posix())
-    return [(int(digits or 0), text) for digits, text in parts]

@@ -10,25 +10,29 @@ import logging
 import queue
 import threading
 from collections.abc import Generator, Iterable
-from typing import Generic, Protocol, TypeVar
+from typing import Any, Generic, ParamSpec, Protocol, TypeVar
 
 logger = logging.getLogger(__name__)
 
 Item = TypeVar("Item")
-Consumed = TypeVar("Consumed", contravariant=True)
+Given = ParamSpec("Given")
 
 # A source that hangs, such as a camera without signal, must not hang its consumer on closing.
 STOP_TIMEOUT_S = 5.0
 
 
-class Sink(Protocol[Consumed]):
-    """Takes items one by one until it is closed."""
+class Sink(Protocol[Given]):
+    """Takes items, each of one or several values, one by one until it is closed."""
 
-    def write(self, item: Consumed, /) -> None:
+    def write(self, *item: Given.args, **named: Given.kwargs) -> None:
         """Take an item."""
 
-    def close(self) -> None:
-        """Finish; called again, it does nothing."""
+    def close(self, complete: bool = True) -> None:
+        """Finish; called again, it does nothing.
+
+        Args:
+            complete: whether all items were written.
+        """
 
 
 class _End:
@@ -128,14 +132,14 @@ def read_ahead(iterable: Iterable[Item], depth: int = 4) -> Generator[Item, None
         raise item.error
 
 
-class WriteBehind(Generic[Item]):
+class WriteBehind(Generic[Given]):
     """Hands items to a sink in a thread of its own; use it in a ``with`` statement.
 
     Leaving the statement, by an exception too, writes what is queued and closes the sink. Items
     must not be changed once they are handed over.
     """
 
-    def __init__(self, sink: Sink[Item], depth: int = 4) -> None:
+    def __init__(self, sink: Sink[Given], depth: int = 4) -> None:
         """Start the thread.
 
         Args:
@@ -143,18 +147,19 @@ class WriteBehind(Generic[Item]):
             depth: how many items may wait, 1 or more; then `write` waits.
         """
         self._sink = sink
-        self._items: _Bounded[Item] = _Bounded(depth)
+        self._items: _Bounded[tuple[tuple[Any, ...], dict[str, Any]]] = _Bounded(depth)
         self._error: BaseException | None = None
+        self._failed = False
         self._thread = threading.Thread(target=self._drain, name="write-behind", daemon=True)
         self._thread.start()
 
-    def __enter__(self) -> WriteBehind[Item]:
+    def __enter__(self) -> WriteBehind[Given]:
         return self
 
-    def __exit__(self, *_: object) -> None:
-        self.close()
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        self.close(complete=kind is None)
 
-    def write(self, item: Item) -> None:
+    def write(self, *item: Given.args, **named: Given.kwargs) -> None:
         """Queue an item.
 
         Raises:
@@ -164,10 +169,13 @@ class WriteBehind(Generic[Item]):
         self._raise_error()
         if not self._thread.is_alive():
             raise ValueError("write to a closed WriteBehind")
-        self._items.put(item)
+        self._items.put((item, named))
 
-    def close(self) -> None:
+    def close(self, complete: bool = True) -> None:
         """Write what is queued and close the sink; called again, it does nothing.
+
+        Args:
+            complete: whether all items were written; the sink is told.
 
         Raises:
             Exception: what the sink raised at an item, unless `write` did already, or on closing.
@@ -176,7 +184,7 @@ class WriteBehind(Generic[Item]):
             self._items.end(_End())
             self._thread.join()
         try:
-            self._sink.close()
+            self._sink.close(complete=complete and not self._failed)
         finally:
             self._raise_error()
 
@@ -186,12 +194,12 @@ class WriteBehind(Generic[Item]):
             raise error
 
     def _drain(self) -> None:
-        failed = False
         while not isinstance(item := self._items.get(), _End):
             # After an error items are only taken out, so that the producer never waits in vain.
-            if failed:
+            if self._failed:
                 continue
+            values, named = item
             try:
-                self._sink.write(item)
+                self._sink.write(*values, **named)
             except BaseException as error:  # noqa: BLE001 - it is raised again in the producer
-                self._error, failed = error, True
+                self._error, self._failed = error, True

@@ -40,5 +40,5 @@ class MaskFolder:
         write_mask(self._directory / f"mask{self._step}.png", labels, self._paint)
         self._step += 1
 
-    def close(self) -> None:
+    def close(self, complete: bool = True) -> None:
         """Nothing is left to do: each file is complete as it is written."""

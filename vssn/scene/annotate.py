@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from fractions import Fraction
+
 from vssn.media.pipeline import Sink
 from vssn.scene.distance import Camera, measure
 from vssn.scene.draw import colour_mask_bgr, draw_objects
 from vssn.scene.objects import find_objects
-from vssn.types import FrameResult, UInt8Array, VideoInfo
+from vssn.types import FrameResult, TimedFrame, UInt8Array, VideoInfo
 
 
 class Annotator:
@@ -38,7 +40,7 @@ class Annotator:
         return canvas
 
 
-class DrawingSink(Sink[tuple[UInt8Array, FrameResult]]):
+class DrawingSink(Sink[[TimedFrame, FrameResult]]):
     """Draws each frame's objects and hands the picture on.
 
     Args:
@@ -46,14 +48,14 @@ class DrawingSink(Sink[tuple[UInt8Array, FrameResult]]):
         sink: takes the pictures; closed with this.
     """
 
-    def __init__(self, annotator: Annotator, sink: Sink[UInt8Array]) -> None:
+    def __init__(self, annotator: Annotator, sink: Sink[[UInt8Array, Fraction]]) -> None:
         self._annotator = annotator
         self._sink = sink
 
-    def write(self, item: tuple[UInt8Array, FrameResult], /) -> None:
-        """Draw a frame, (H, W, 3) uint8 BGR, with its result."""
-        self._sink.write(self._annotator.draw(*item))
+    def write(self, frame: TimedFrame, result: FrameResult) -> None:
+        """Draw a frame with its result."""
+        self._sink.write(self._annotator.draw(frame.frame_bgr, result), frame.time)
 
-    def close(self) -> None:
+    def close(self, complete: bool = True) -> None:
         """Close the sink."""
-        self._sink.close()
+        self._sink.close(complete=complete)

@@ -1,0 +1,159 @@
+"""Opening videos through PyAV: what may be opened, how long it may take, and how failures read."""
+
+from __future__ import annotations
+
+import os
+import stat
+from pathlib import Path
+
+import av
+from av.container import InputContainer
+from av.video.stream import VideoStream
+
+from vssn.errors import MediaError
+
+# FFmpeg's demuxers that read nothing but the file they are given: no playlists, no concat scripts,
+# no text that is drawn as a terminal.
+FORMATS = (
+    *("mov", "matroska", "avi", "mpegts", "mpeg", "mpegvideo", "flv", "asf", "ogg", "mxf", "gxf"),
+    *("gif", "apng", "h264", "hevc", "m4v", "obu", "ivf", "av1", "dv", "yuv4mpegpipe"),
+    *("mjpeg", "mpjpeg", "nut", "rm", "wtv", "3gp", "vc1", "swf"),
+)
+# A URL may also lead to a stream that is announced in pieces.
+LIVE_FORMATS = (*FORMATS, "rtsp", "rtp", "sdp", "hls", "live_flv", "mpegtsraw")
+LIVE_PROTOCOLS = "http,https,tcp,tls,crypto,data,rtsp,rtp,udp,srt,rtmp,rtmps,httpproxy,ftp"
+
+MAX_PIXELS = 1 << 27  # 134 million: larger than any camera, and 400 MB as BGR
+OPEN_TIMEOUT_S = 10.0
+READ_TIMEOUT_S = 10.0
+
+EXPECTED = "a video file that FFmpeg can read"
+
+
+def refuse(name: str, what: str, remedy: str) -> MediaError:
+    """The error for a source that can't be used."""
+    return MediaError(f"video '{name}' ({what})", EXPECTED, remedy)
+
+
+def check_regular(path: Path) -> int:
+    """Return a file's size in bytes.
+
+    Raises:
+        MediaError: missing, empty, unreadable, or not a regular file.
+    """
+    name = str(path)
+    try:
+        status = path.stat()
+        if not stat.S_ISREG(status.st_mode):
+            what = "a directory" if stat.S_ISDIR(status.st_mode) else "not a regular file"
+            raise refuse(name, what, "pass a video file")
+        # What may not be read is told here, by its own name.
+        os.close(os.open(path, os.O_RDONLY))
+    except FileNotFoundError as error:
+        raise refuse(name, "no such file", "check the path") from error
+    except PermissionError as error:
+        raise refuse(name, "no permission to read it", "change its permissions") from error
+    except (OSError, ValueError) as error:
+        reason = error.strerror if isinstance(error, OSError) else str(error)
+        raise refuse(name, str(reason), "check the path") from error
+    if not status.st_size:
+        raise refuse(name, "an empty file", "copy or download it again")
+    return status.st_size
+
+
+def open_file(path: Path) -> InputContainer:
+    """Open a video file; nothing else is opened, whatever the file says.
+
+    Raises:
+        MediaError: missing, unreadable, or no video.
+    """
+    check_regular(path)
+    options = {
+        "protocol_whitelist": "file",
+        "format_whitelist": ",".join(FORMATS),
+        "max_pixels": str(MAX_PIXELS),
+    }
+    try:
+        # With its protocol named, the path can't be taken for a URL such as "concat:...".
+        return av.open(f"file:{path.absolute()}", "r", options=options, metadata_errors="replace")
+    except (OSError, av.FFmpegError, ValueError) as error:
+        raise refuse(
+            str(path), f"damaged or no video: {reason(error)}", "check that another player opens it"
+        ) from error
+
+
+def open_pipe(descriptor: int = 0) -> InputContainer:
+    """Open a video that arrives through a pipe.
+
+    Raises:
+        MediaError: it holds no video.
+    """
+    options = {"protocol_whitelist": "pipe", "format_whitelist": ",".join(FORMATS)}
+    try:
+        return av.open(f"pipe:{descriptor}", "r", options=options, metadata_errors="replace")
+    except (OSError, av.FFmpegError, ValueError) as error:
+        raise refuse(
+            "-", f"no video on the standard input: {reason(error)}", "pipe a video file or Y4M"
+        ) from error
+
+
+def open_url(url: str) -> InputContainer:
+    """Open a network stream; gives up after some seconds.
+
+    Raises:
+        MediaError: nobody answers, or there is no video.
+    """
+    options = {
+        "protocol_whitelist": LIVE_PROTOCOLS,
+        "format_whitelist": ",".join(LIVE_FORMATS),
+        "rtsp_transport": "tcp",
+        "max_pixels": str(MAX_PIXELS),
+    }
+    try:
+        return av.open(
+            url,
+            "r",
+            options=options,
+            metadata_errors="replace",
+            timeout=(OPEN_TIMEOUT_S, READ_TIMEOUT_S),
+        )
+    except (OSError, av.FFmpegError, ValueError) as error:
+        raise MediaError(
+            f"stream '{printable_url(url)}' ({reason(error)})",
+            "a video stream that answers",
+            "check the address and the network",
+        ) from error
+
+
+def printable_url(url: str) -> str:
+    """The URL without the user's name and password."""
+    scheme, separator, rest = url.partition("://")
+    host, slash, path = rest.partition("/")
+    return f"{scheme}{separator}{host.rpartition('@')[2]}{slash}{path}"
+
+
+def reason(error: Exception) -> str:
+    """What went wrong, without the file's name and FFmpeg's numbers."""
+    if isinstance(error, av.error.ExitError):
+        return f"no answer within {OPEN_TIMEOUT_S:g} s"
+    text = getattr(error, "strerror", None) or str(error)
+    return str(text)[:200]
+
+
+def video_stream(container: InputContainer, name: str) -> VideoStream:
+    """The stream to decode: the first that is not a cover picture.
+
+    Raises:
+        MediaError: there is none, or this FFmpeg has no decoder for it.
+    """
+    streams = [s for s in container.streams.video if "attached_pic" not in str(s.disposition)]
+    if not streams:
+        raise refuse(name, "it holds no video", "check that another player shows a picture")
+    stream: VideoStream = streams[0]
+    if stream.codec_context is None:
+        raise refuse(
+            name,
+            "its codec can't be decoded here",
+            "re-encode it: ffmpeg -i INPUT -c:v libx264 OUTPUT.mp4",
+        )
+    return stream

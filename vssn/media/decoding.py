@@ -1,0 +1,201 @@
+"""Decoding a container's video, frame by frame, past what is damaged."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Generator, Iterator
+from fractions import Fraction
+from typing import Any
+
+import av
+from av.container import InputContainer
+from av.packet import Packet
+from av.video.frame import VideoFrame
+
+from vssn.media.containers import MAX_PIXELS, refuse, video_stream
+from vssn.media.picture import oddities, orientation, pixel_aspect, to_bgr
+from vssn.types import UInt8Array, VideoInfo
+
+logger = logging.getLogger(__name__)
+
+FALLBACK_FPS = Fraction(25)
+MIN_FPS, MAX_FPS = Fraction(1, 1000), Fraction(1000)
+USUAL_MAX_FPS = 240
+# Above this, a frame is decoded by several threads; below, one keeps up, and each packet's
+# failure is told with that packet.
+THREADED_PIXELS = 1280 * 720
+# A jump back by more is a clock that began anew, as in joined transport streams.
+RESTART_S = 1
+
+
+class Decoder:
+    """A container's video stream as upright BGR frames with their times.
+
+    Attributes:
+        info: size as seen, rate, and the frame count that the container states.
+        lost: how many packets could not be decoded so far.
+        packets: how many packets of the stream were read.
+        error: what ended the reading before the end, or None.
+    """
+
+    def __init__(self, container: InputContainer, name: str, fps: Fraction | None = None) -> None:
+        """Decode the first frame.
+
+        Args:
+            container: open; closed by the caller.
+            name: of the source, for messages.
+            fps: frames per second, where the container is known not to tell.
+
+        Raises:
+            MediaError: no video, or not one frame can be decoded.
+        """
+        self.lost = 0
+        self.packets = 0
+        self.error: Exception | None = None
+        self._name = name
+        self._container = container
+        self._stream = video_stream(container, name)
+        self._prepare_threads()
+        self._rate = fps or self._stated_rate()
+        self._period = 1 / self._rate
+        self._zero: Fraction | None = None
+        self._last: Fraction | None = None
+        self._told: set[str] = set()
+        self._frames = self._iter_decoded()
+        self._first = next(self._frames, None)
+        if self._first is None:
+            raise refuse(name, "not one frame can be decoded", "copy or download it again")
+        self._orientation = orientation(self._first)
+        self._stored_wh = (self._first.width, self._first.height)
+        self.info = self._describe()
+
+    def _prepare_threads(self) -> None:
+        context = self._stream.codec_context
+        if context.width * context.height > THREADED_PIXELS:
+            context.thread_type = "AUTO"
+        context.options = {"max_pixels": str(MAX_PIXELS)}
+        for stream in self._container.streams:
+            if stream.index != self._stream.index:
+                stream.discard = av.stream.Discard.all
+
+    def _stated_rate(self) -> Fraction:
+        stream = self._stream
+        stated = [stream.average_rate, stream.guessed_rate, stream.base_rate]
+        rates = [Fraction(rate) for rate in stated if rate and MIN_FPS <= rate <= MAX_FPS]
+        # Some encoders state the unit of their time stamps instead of the rate.
+        for rate in [rate for rate in rates if rate <= USUAL_MAX_FPS] or rates:
+            return rate
+        logger.warning(
+            "video '%s' states no usable frame rate; taking %g", self._name, FALLBACK_FPS
+        )
+        return FALLBACK_FPS
+
+    @property
+    def stated_packets(self) -> int:
+        """How many packets the container's index names; 0 where it has none."""
+        return int(self._stream.frames)
+
+    @property
+    def stated_end(self) -> Fraction | None:
+        """Where the stream ends, in s since its start, if the container tells it."""
+        if self.stated_packets and self._stream.duration and self._stream.time_base:
+            return self._stream.duration * Fraction(self._stream.time_base)
+        hours, _, rest = self._stream.metadata.get("DURATION", "").partition(":")  # Matroska
+        minutes, _, seconds = rest.partition(":")
+        try:
+            end = Fraction(int(hours) * 3600 + int(minutes) * 60) + Fraction(seconds)
+        except (ValueError, ZeroDivisionError):
+            return None
+        return end - self._start()
+
+    def _frame_count(self) -> int | None:
+        stated = self.stated_packets
+        duration, base = self._stream.duration, self._stream.time_base
+        if not stated or not duration or not base:
+            return stated or None
+        # An edit list hides packets that the index counts.
+        return min(stated, round(duration * base * self._rate) or stated)
+
+    def _describe(self) -> VideoInfo:
+        width, height = self._stored_wh
+        aspect = pixel_aspect(self._stream.sample_aspect_ratio)
+        if self._orientation.swaps_sides:
+            width, height, aspect = height, width, 1 / aspect
+        base = self._stream.time_base
+        return VideoInfo(
+            width, height, float(self._rate), self._frame_count(), aspect, base and Fraction(base)
+        )
+
+    def seek(self, time: Fraction) -> None:
+        """Go to the key frame at or before a time; stay where the container can't seek."""
+        base = self._stream.time_base
+        if not base:
+            return
+        try:
+            self._container.seek(
+                int((time + self._start()) / base), stream=self._stream, backward=True
+            )
+        except (OSError, av.FFmpegError):
+            return
+        self._frames.close()
+        self._first = self._last = None
+        self._frames = self._iter_decoded()
+
+    def _start(self) -> Fraction:
+        """The stream's own zero, in seconds."""
+        base, start = self._stream.time_base, self._stream.start_time
+        return Fraction(base) * start if base and start is not None else Fraction(0)
+
+    def __iter__(self) -> Iterator[tuple[Fraction, UInt8Array]]:
+        """Yield times, in s since the stream's start, and (H, W, 3) uint8 BGR frames."""
+        first, self._first = self._first, None
+        if first is not None:
+            yield self._time(first), self._picture(first)
+        for frame in self._frames:
+            yield self._time(frame), self._picture(frame)
+
+    def _iter_decoded(self) -> Generator[VideoFrame, None, None]:
+        packets = self._container.demux(self._stream)
+        while (packet := self._next_packet(packets)) is not None:
+            self.packets += bool(packet.size)
+            try:
+                frames = packet.decode()
+            except (av.FFmpegError, OSError):
+                self.lost += bool(packet.size)
+                continue
+            yield from frames
+
+    def _next_packet(self, packets: Iterator[Packet[Any]]) -> Packet[Any] | None:
+        try:
+            return next(packets, None)
+        except (av.FFmpegError, OSError) as error:  # damaged from here on, or a stream broke off
+            self.error = error
+            return None
+
+    def _time(self, frame: VideoFrame) -> Fraction:
+        stamp = frame.pts if frame.pts is not None else frame.dts
+        after = Fraction(0) if self._last is None else self._last + self._period
+        if stamp is None or not frame.time_base:
+            time = after
+        else:
+            if self._zero is None:
+                self._zero = self._start()
+            time = stamp * Fraction(frame.time_base) - self._zero
+            if self._last is not None and time <= self._last:
+                if time < self._last - RESTART_S:
+                    self._zero += time - after
+                time = after
+        self._last = time
+        return time
+
+    def _picture(self, frame: VideoFrame) -> UInt8Array:
+        for oddity in oddities(frame):
+            self._warn_once(f"is {oddity}")
+        if (frame.width, frame.height) != self._stored_wh:
+            self._warn_once("changes its size; its frames are scaled to the first one's")
+        return self._orientation.apply(to_bgr(frame, self._stored_wh))
+
+    def _warn_once(self, what: str) -> None:
+        if what not in self._told:
+            self._told.add(what)
+            logger.warning("video '%s' %s", self._name, what)

@@ -1,0 +1,98 @@
+"""The file that a video has while it is made, and what a killed run leaves of it.
+
+A video is written as ``NAME.partial-XXXXXXXX.mp4`` beside its final name: fragmented MP4, which
+plays as it is at any moment. It is locked while its writer lives, so that a later run can tell
+what a killed one left.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import secrets
+import time
+from pathlib import Path
+
+try:
+    import fcntl
+except ImportError:  # Windows: a file that is open there can't be removed anyway
+    fcntl = None  # type: ignore[assignment]
+
+logger = logging.getLogger(__name__)
+
+PART = ".partial-"
+SUFFIX = ".mp4"
+TOKEN_BYTES = 4
+TRIES = 100
+# A part just made is not locked for a moment.
+SETTLED_S = 2.0
+
+
+def create_exclusively(path: Path) -> int:
+    """Create a file that was not there, following no link; return its descriptor.
+
+    Raises:
+        OSError: it can't be created, or a file or link of that name is there.
+    """
+    flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | getattr(os, "O_NOFOLLOW", 0)
+    return os.open(path, flags | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0), 0o666)
+
+
+def create_part(final: Path, suffix: str = SUFFIX) -> tuple[Path, int]:
+    """Create and lock a new part of a video, under a name that nobody can foresee.
+
+    Returns:
+        Its path and its descriptor, which holds the lock.
+
+    Raises:
+        OSError: it can't be created.
+    """
+    for _ in range(TRIES):
+        path = final.with_name(f"{final.stem}{PART}{secrets.token_hex(TOKEN_BYTES)}{suffix}")
+        try:
+            descriptor = create_exclusively(path)
+        except FileExistsError:
+            continue
+        _lock(descriptor)
+        return path, descriptor
+    raise FileExistsError(f"{TRIES} random names are taken")
+
+
+def _lock(descriptor: int) -> bool:
+    if fcntl is None:
+        return True
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:  # another has it, or the file system knows no locks
+        return False
+    return True
+
+
+def abandoned_parts(final: Path) -> list[Path]:
+    """Parts of a video whose writer is gone."""
+    found = final.parent.glob("*" + PART + "*")
+    prefix = final.stem + PART
+    return [p for p in sorted(found) if p.name.startswith(prefix) and _is_abandoned(p)]
+
+
+def _is_abandoned(path: Path) -> bool:
+    try:
+        if path.is_symlink() or time.time() - path.stat().st_mtime < SETTLED_S:
+            return False
+        descriptor = os.open(path, os.O_RDWR | getattr(os, "O_NOFOLLOW", 0))
+    except OSError:
+        return False
+    try:
+        return _lock(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def free_name(final: Path) -> Path:
+    """``NAME.partial.SUFFIX``, or with the first free number: where an interrupted video goes."""
+    candidate = final.with_name(f"{final.stem}.partial{final.suffix}")
+    number = 2
+    while candidate.exists() or candidate.is_symlink():
+        candidate = final.with_name(f"{final.stem}.partial-{number}{final.suffix}")
+        number += 1
+    return candidate

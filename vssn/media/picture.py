@@ -1,0 +1,112 @@
+"""From a decoded frame to the picture as it is meant to be seen: colours, size, orientation."""
+
+from __future__ import annotations
+
+import struct
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import Any
+
+import cv2
+import numpy as np
+from av.video.frame import VideoFrame
+from av.video.reformatter import ColorRange, Colorspace, ColorTrc
+
+from vssn.types import UInt8Array
+
+UNSPECIFIED_MATRIX = 2  # AVCOL_SPC_UNSPECIFIED
+HD_WIDTH_PX, HD_HEIGHT_PX = 1280, 576
+HDR_CURVES = {ColorTrc.SMPTE2084: "PQ", ColorTrc.ARIB_STD_B67: "HLG"}
+MAX_PIXEL_ASPECT = 8
+MATRIX = struct.Struct("=9i")
+
+# What turns a picture by so many degrees counter-clockwise.
+ROTATIONS = {
+    90: cv2.ROTATE_90_COUNTERCLOCKWISE,
+    180: cv2.ROTATE_180,
+    270: cv2.ROTATE_90_CLOCKWISE,
+}
+
+
+@dataclass(frozen=True)
+class Orientation:
+    """How a stored frame is turned to be seen.
+
+    Attributes:
+        rotation: 0, 90, 180 or 270 degrees counter-clockwise.
+        mirrored: whether it is mirrored left to right, after the rotation.
+    """
+
+    rotation: int = 0
+    mirrored: bool = False
+
+    @property
+    def swaps_sides(self) -> bool:
+        """Whether width and height change places."""
+        return self.rotation in (90, 270)
+
+    def apply(self, frame_bgr: UInt8Array) -> UInt8Array:
+        """Turn an (H, W, 3) uint8 frame."""
+        if self.rotation:
+            frame_bgr = np.asarray(cv2.rotate(frame_bgr, ROTATIONS[self.rotation]), np.uint8)
+        return np.asarray(cv2.flip(frame_bgr, 1), np.uint8) if self.mirrored else frame_bgr
+
+
+def orientation(frame: VideoFrame) -> Orientation:
+    """Read a frame's display matrix (ISO 14496-12, 6.2.2), rounded to right angles."""
+    # The stubs take the side data for a mapping of strings.
+    sides: Any = frame.side_data
+    matrix = next((bytes(side) for side in sides if side.type.name == "DISPLAYMATRIX"), b"")
+    if len(matrix) < MATRIX.size:
+        return Orientation()
+    a, b, _, c, d, *_ = MATRIX.unpack_from(matrix)
+    mirrored = a * d - b * c < 0
+    if mirrored:  # x is negated after the rotation
+        a, c = -a, -c
+    # (a, b) is where the stored picture's x axis points, with y downwards.
+    angle = np.degrees(np.arctan2(-b, a))
+    return Orientation(round(float(angle) / 90) * 90 % 360, mirrored)
+
+
+def pixel_aspect(stated: Fraction | None) -> Fraction:
+    """Width through height of a pixel; 1 where nothing or nonsense is stated."""
+    if not stated or not Fraction(1, MAX_PIXEL_ASPECT) <= stated <= MAX_PIXEL_ASPECT:
+        return Fraction(1)
+    return stated
+
+
+def to_bgr(frame: VideoFrame, size_wh: tuple[int, int]) -> UInt8Array:
+    """Convert a decoded frame to (H, W, 3) uint8 BGR, full range.
+
+    Matrix and range are the frame's own. Where no matrix is stated, it is BT.709 from 1280 px of
+    width or more than 576 lines on and BT.601 below, as players guess.
+
+    Args:
+        frame: as decoded.
+        size_wh: the size in px that the result has.
+    """
+    matrix = None
+    if frame.colorspace == UNSPECIFIED_MATRIX:
+        is_hd = frame.width >= HD_WIDTH_PX or frame.height > HD_HEIGHT_PX
+        matrix = Colorspace.ITU709 if is_hd else Colorspace.ITU601
+    width, height = size_wh
+    array = frame.to_ndarray(
+        format="bgr24",
+        width=width,
+        height=height,
+        src_colorspace=matrix,
+        dst_color_range=ColorRange.JPEG,
+        threads=1,
+    )
+    return np.ascontiguousarray(array, np.uint8)
+
+
+def oddities(frame: VideoFrame) -> list[str]:
+    """What a frame has that is not corrected here, in words."""
+    found = []
+    if frame.color_trc in list(HDR_CURVES):
+        curve = HDR_CURVES[ColorTrc(frame.color_trc)]
+        found.append(f"HDR ({curve}), which is not tone-mapped: colours look pale")
+    if frame.interlaced_frame:
+        found.append("interlaced: moving edges are combed; deinterlace it for better results")
+    return found

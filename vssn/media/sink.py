@@ -1,0 +1,313 @@
+"""Writing videos that survive whatever ends the writing.
+
+While it is made, a video is a part (see :mod:`vssn.media.parts`). When it is complete, its pictures
+are copied into their final container, with the source's sound, and that file takes the final name.
+When the making is interrupted, the frames so far do the same, unless an older file has that name:
+then they go to ``NAME.partial.SUFFIX``. When finishing fails, the part stays, and the error names
+it.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+from fractions import Fraction
+from math import gcd
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import av
+import numpy as np
+
+from vssn.errors import MediaError
+from vssn.files import make_directory
+from vssn.media.containers import open_file, reason
+from vssn.media.encoding import FORMATS, make_encoder
+from vssn.media.parts import abandoned_parts, create_exclusively, create_part, free_name
+from vssn.media.remux import Sound, remux
+from vssn.types import UInt8Array, VideoInfo
+
+if TYPE_CHECKING:
+    from vssn.media.video import VideoSource
+
+logger = logging.getLogger(__name__)
+
+MIN_FPS, MAX_FPS = 0.001, 1000.0
+MAX_SIDE_PX = 16_384
+MAX_GRID_FPS = 240  # finer, and players of .avi files stumble over empty frames
+FRAGMENT_US = 200_000
+# Each fragment plays without those after it, and reaches the file as it is made.
+PART_OPTIONS = {
+    "movflags": "empty_moov+default_base_moof+delay_moov",
+    "frag_duration": str(FRAGMENT_US),
+    "flush_packets": "1",
+}
+COMMENT = "made with vssn from "
+
+
+class VideoSink:
+    """Writes a video; use it in a ``with`` statement.
+
+    The suffix names the kind: ``.avi`` (Motion JPEG), ``.mp4`` and ``.mkv`` (H.264), ``.webm``
+    (VP9). H.264 needs even sides: odd ones grow by one pixel.
+    """
+
+    def __init__(self, path: Path, info: VideoInfo, audio_from: VideoSource | None = None) -> None:
+        """Create the file's part and its directory.
+
+        Args:
+            path: the video to write; one that exists is replaced by a complete one only.
+            info: frame size, frame rate (0.001 to 1000), shape of the pixels and unit of time;
+                the frame count is not used.
+            audio_from: the source, whose sound is added and whose name is kept in the metadata.
+
+        Raises:
+            MediaError: suffix, size or rate can't be had, or the file can't be written.
+        """
+        self._path = path
+        self._info = info
+        self._source = audio_from
+        self._check()
+        self._output = FORMATS[path.suffix.lower()]
+        self._rate = Fraction(info.fps).limit_denominator(100_000)
+        self._base = info.time_base or 1 / self._rate
+        self._origin: Fraction | None = audio_from.origin if audio_from else None
+        self._stamps = 0  # greatest common divisor of all
+        self._last = -1
+        self._written = 0
+        self._failed = False
+        self._closed = False
+        make_directory(path.parent)
+        try:
+            self._part, self._descriptor = create_part(path)
+        except (OSError, ValueError) as error:
+            raise self._error(reason(error), "a writable disk with room") from error
+        self._whole_bytes = 0
+        self._open_encoder()
+        self._abandoned = abandoned_parts(path)
+        for left in self._abandoned:
+            logger.warning("'%s' is what an interrupted run left; it can be played", left)
+
+    def _check(self) -> None:
+        if self._path.suffix.lower() not in FORMATS:
+            raise self._error(f"suffix '{self._path.suffix}'", "one of " + ", ".join(FORMATS))
+        width, height = self._info.width_px, self._info.height_px
+        if not (1 <= width <= MAX_SIDE_PX and 1 <= height <= MAX_SIDE_PX):
+            raise self._error(f"{width}x{height} px", f"sides of 1 to {MAX_SIDE_PX} px")
+        if not MIN_FPS <= self._info.fps <= MAX_FPS:
+            raise self._error(
+                f"{self._info.fps:g} frames per second", f"{MIN_FPS:g} to {MAX_FPS:g}"
+            )
+        if self._path.is_dir():
+            raise self._error("a directory of that name is there", "a free file name")
+
+    def _open_encoder(self) -> None:
+        try:
+            self._container = av.open(
+                f"file:{self._part.absolute()}", "w", format="mp4", container_options=PART_OPTIONS
+            )
+            self._container.metadata["comment"] = self._comment()
+            self._encoder = make_encoder(self._container, self._info, self._base, self._output)
+        except BaseException as error:
+            os.close(self._descriptor)
+            self._part.unlink(missing_ok=True)
+            if isinstance(error, (OSError, av.FFmpegError, ValueError)):
+                raise self._error(reason(error), "what this encoder can make") from error
+            raise
+
+    def _comment(self) -> str:
+        return COMMENT + (Path(self._source.name).name if self._source else "frames")
+
+    @property
+    def frames(self) -> int:
+        """How many frames were written so far; after `close`, how many the file holds."""
+        return self._written
+
+    @property
+    def path(self) -> Path:
+        """Where the video is: after `close`, the name that it got."""
+        return self._path
+
+    def __enter__(self) -> VideoSink:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        self.close(complete=kind is None)
+
+    def write(self, frame_bgr: UInt8Array, time_s: Fraction | float | None = None) -> None:
+        """Encode and append a frame.
+
+        Args:
+            frame_bgr: (H, W, 3) uint8 BGR of the size given at the start.
+            time_s: its time in the source, in s; by default one frame after the last.
+
+        Raises:
+            MediaError: another size or type, or the disk is full; `close` then keeps the frames
+                before.
+        """
+        expected = (self._info.height_px, self._info.width_px, 3)
+        if frame_bgr.shape != expected or frame_bgr.dtype != np.uint8:
+            raise self._error(
+                f"a frame of shape {frame_bgr.shape}, {frame_bgr.dtype}", f"{expected}, uint8"
+            )
+        if self._failed or self._closed:
+            raise self._error("closed or failed before", "an open video")
+        stamp = self._stamp(time_s)
+        try:
+            self._container.mux(self._encoder.encode(np.ascontiguousarray(frame_bgr), stamp))
+        except (OSError, av.FFmpegError) as error:
+            self._failed = True
+            raise self._error(
+                f"{reason(error)} after {self._written} frames", "room for the whole video"
+            ) from error
+        self._whole_bytes = os.fstat(self._descriptor).st_size
+        self._stamps, self._last = gcd(self._stamps, stamp), stamp
+        self._written += 1
+
+    def _stamp(self, time_s: Fraction | float | None) -> int:
+        """A frame's time in units of the time base, later than the one before."""
+        step = max(1, round(1 / (self._rate * self._base)))
+        if time_s is None:
+            return self._last + step if self._written else 0
+        time = Fraction(time_s)
+        if self._origin is None:
+            self._origin = time
+        return max(self._last + 1, round((time - self._origin) / self._base))
+
+    def close(self, complete: bool = True) -> None:
+        """Complete the file, check it and give it its name; again, nothing.
+
+        Args:
+            complete: whether all frames were written; otherwise an older file keeps its name.
+
+        Raises:
+            MediaError: it can't be completed, or does not hold what was written. The error names
+                the file that holds the frames.
+        """
+        if self._closed:
+            return
+        self._closed = True
+        try:
+            self._end_part()
+            if not self._written:
+                self._part.unlink(missing_ok=True)
+                return
+            self._finish(complete and not self._failed)
+        except (OSError, av.FFmpegError, ValueError, MediaError) as error:
+            raise self._kept(error) from error
+        except BaseException:  # another Ctrl-C
+            logger.warning("the frames so far are in '%s', which can be played", self._part)
+            raise
+        finally:
+            os.close(self._descriptor)
+
+    def _end_part(self) -> None:
+        """Write what the encoder holds back; after a failure, cut off what is half written."""
+        try:
+            if not self._failed:
+                self._container.mux(self._encoder.flush())
+            self._container.close()
+        except (OSError, av.FFmpegError) as error:
+            if not self._failed:
+                logger.warning("output video '%s': %s", self._path, reason(error))
+            self._failed = True
+        if self._failed:
+            os.ftruncate(self._descriptor, self._whole_bytes)
+        os.fsync(self._descriptor)
+
+    def _finish(self, complete: bool) -> None:
+        finished = self._part.with_name(
+            self._part.stem.replace(".partial-", ".finishing-") + self._path.suffix
+        )
+        os.close(create_exclusively(finished))
+        try:
+            count = remux(
+                *(self._part, finished, self._output, self._grid()),
+                *(self._sound(complete), self._comment()),
+            )
+            self._check_finished(finished, count)
+            self._written = count
+            self._path = self._take_name(finished, complete)
+        except BaseException:
+            finished.unlink(missing_ok=True)
+            raise
+        self._part.unlink(missing_ok=True)
+        if complete:
+            self._remove_abandoned()
+
+    def _grid(self) -> Fraction | None:
+        """The unit of time of an .avi: the frame rate's where all times fit, else a finer one."""
+        if self._output.container != "avi":
+            return None
+        nominal = 1 / self._rate
+        finest = self._stamps * self._base or nominal
+        if (finest / nominal).denominator == 1:
+            return nominal
+        if 1 / finest <= MAX_GRID_FPS:
+            return finest
+        logger.warning(
+            "output video '%s': .avi has one frame rate only; times are rounded to 1/%g s, "
+            "choose .mp4 or .mkv for exact ones",
+            *(self._path, float(self._rate)),
+        )
+        return nominal
+
+    def _sound(self, complete: bool) -> Sound | None:
+        if self._source is None or self._source.sound is None:
+            return None
+        start = self._source.origin
+        whole = complete and self._source.whole
+        length = self._last * self._base + 1 / self._rate
+        return Sound(self._source.sound, start, None if whole else start + length)
+
+    def _check_finished(self, finished: Path, count: int) -> None:
+        with open_file(finished) as container:
+            stated = container.streams.video[0].frames
+        if (not self._failed and count != self._written) or (stated and stated < count):
+            raise MediaError(
+                f"'{finished}' with {stated or count} frames",
+                f"{self._written} frames",
+                "check the disk",
+            )
+        with finished.open("rb") as file:
+            os.fsync(file.fileno())
+
+    def _take_name(self, finished: Path, complete: bool) -> Path:
+        if complete:
+            self._warn_of_another_source()
+            os.replace(finished, self._path)
+            return self._path
+        target = free_name(self._path) if os.path.lexists(self._path) else self._path
+        os.replace(finished, target)
+        return target
+
+    def _warn_of_another_source(self) -> None:
+        try:
+            with open_file(self._path) as older:
+                comment = older.metadata.get("comment", older.metadata.get("COMMENT", ""))
+        except MediaError:
+            return
+        if comment.startswith(COMMENT) and comment != self._comment():
+            logger.warning(
+                "'%s', which was made from '%s', is replaced",
+                *(self._path, comment[len(COMMENT) :]),
+            )
+
+    def _remove_abandoned(self) -> None:
+        """Remove what killed runs left of this video, now that it is there."""
+        for left in self._abandoned:
+            try:
+                with open_file(left) as container:
+                    same = container.metadata.get("comment") == self._comment()
+            except MediaError:  # nothing in it can be played
+                same = True
+            if same:
+                left.unlink(missing_ok=True)
+
+    def _kept(self, error: Exception) -> MediaError:
+        kept = f"; the {self._written} frames are in '{self._part}', which can be played"
+        return self._error(f"{reason(error)}{kept}", "a disk that works, with room")
+
+    def _error(self, what: str, expected: str) -> MediaError:
+        remedy = "choose another output directory or video, or free disk space"
+        return MediaError(f"output video '{self._path}' ({what})", expected, remedy)
