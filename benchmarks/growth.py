@@ -12,18 +12,18 @@ import cv2
 import numpy as np
 from measuring import markdown, median_seconds
 
+from vssn.api import load_networks, load_segmenter
 from vssn.flow.warp import warp_probabilities
 from vssn.media.pipeline import WriteBehind, read_ahead
 from vssn.media.sink import VideoSink
-from vssn.runtime.load import Networks, WeightPaths, load_networks
+from vssn.runtime.load import Networks
 from vssn.scene.annotate import Annotator, DrawingSink
 from vssn.scene.distance import Camera
 from vssn.scene.distance import measure as measure_distances
 from vssn.scene.draw import draw_objects
 from vssn.scene.objects import find_objects
-from vssn.streaming.assemble import SegmenterPlan
 from vssn.streaming.labelling import labels_from_probabilities
-from vssn.types import DEFAULT_PROPAGATION, FlowEstimate, VideoInfo
+from vssn.types import FlowEstimate, VideoInfo
 
 SIZES = ((180, 320), (360, 640), (720, 1280), (1080, 1920), (2160, 3840))
 LENGTH, PART = 10_000, 1_000
@@ -51,7 +51,7 @@ def by_size(frames: Sequence[np.ndarray], networks: Networks) -> list[Row]:
         large = [cv2.resize(frame, (width, height)) for frame in frames[:REPEATS]]
         row: Row = {"width": width, "height": height}
         for name, target in (("segmented_ms", 100.0), ("carried_ms", 0.0)):
-            segmenter, following = SegmenterPlan(target).build(networks), cycle(large)
+            segmenter, following = load_segmenter(target=target, networks=networks), cycle(large)
             segmenter.step(next(following))
             row[name] = _ms(lambda: segmenter.step(next(following)))  # noqa: B023
         result = segmenter.step(large[0])
@@ -68,7 +68,7 @@ def by_length(frames: Sequence[np.ndarray], networks: Networks) -> list[Row]:
     """
     small = [cv2.resize(frame, LENGTH_HW[::-1]) for frame in frames]
     info = VideoInfo(LENGTH_HW[1], LENGTH_HW[0], 25.0, LENGTH)
-    segmenter = SegmenterPlan(0.0).build(networks)
+    segmenter = load_segmenter(target=0, networks=networks)
     rows: list[Row] = []
     with tempfile.TemporaryDirectory() as folder:
         sink = VideoSink(Path(folder, "long.avi"), info)
@@ -120,7 +120,7 @@ def by_objects() -> list[Row]:
 
 
 def measure(frames: Sequence[np.ndarray]) -> dict[str, list[Row]]:
-    networks = load_networks(WeightPaths.locate(propagation=DEFAULT_PROPAGATION))
+    networks = load_networks()
     return {
         "size": by_size(frames, networks),
         "classes": by_classes(),

@@ -22,8 +22,8 @@ import startup
 import targets
 import video
 
-from vssn.cli.demo import demo_clip
 from vssn.data.clips import iter_clip
+from vssn.data.demo import demo_clip
 from vssn.data.stills import list_stills
 
 PARTS = {

@@ -14,9 +14,9 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, NullLocator
 from measuring import markdown
 
+from vssn.api import load_segmenter
 from vssn.evaluation.metrics import ConfusionMatrix
 from vssn.runtime.load import Networks, WeightPaths
-from vssn.streaming.assemble import SegmenterPlan
 from vssn.types import DEFAULT_PROPAGATION
 
 EVERY_FRAME = 100.0
@@ -59,7 +59,7 @@ class Run:
 
 
 def _adaptive(name: str, networks: Networks, target: float) -> Run:
-    segmenter = SegmenterPlan(target).build(networks)
+    segmenter = load_segmenter(target=target, networks=networks)
 
     def step(frame_bgr: np.ndarray) -> np.ndarray:
         result = segmenter.step(frame_bgr)

@@ -2,23 +2,14 @@
 
 from __future__ import annotations
 
-import contextlib
-import io
 import tempfile
 from pathlib import Path
 
 import numpy as np
 from measuring import markdown
 
-from vssn.cli.demo import demo_clip
-from vssn.cli.video import VideoJob, annotate
-from vssn.media.video import VideoSource
-from vssn.networks import RuntimeOptions
-from vssn.original.preset import VIDEO_PRESETS
-from vssn.runtime.load import WeightPaths
-from vssn.scene.annotate import Annotator
-from vssn.streaming.assemble import SegmenterPlan
-from vssn.types import DEFAULT_PROPAGATION
+from vssn.api import annotate_video
+from vssn.data.demo import demo_clip
 
 TARGETS = (50.0, 80.0)
 ROUNDS = 2
@@ -26,13 +17,8 @@ ROUNDS = 2
 
 def _run(target: float, output: Path | None) -> dict[str, float]:
     """Seconds per frame: from end to end, and in the segmenter."""
-    weights = WeightPaths.locate(propagation=DEFAULT_PROPAGATION)
-    with VideoSource(demo_clip()) as source, contextlib.redirect_stdout(io.StringIO()):
-        annotator = Annotator(source.info, on_original=True)
-        plan = SegmenterPlan(target, DEFAULT_PROPAGATION)
-        preset = VIDEO_PRESETS["vssn"]
-        job = VideoJob(source, output, annotator, preset, plan, RuntimeOptions(), quiet=True)
-        figures = annotate(job, weights)
+    run = annotate_video(demo_clip(), output, target=target)
+    figures = run.statistics.summary()
     return {
         "end_to_end": 1 / figures["fps_end_to_end"],
         "networks": 1 / figures["fps_model"],

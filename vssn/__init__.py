@@ -2,33 +2,69 @@
 
 Example:
     >>> import vssn
-    >>> segmenter = vssn.load_segmenter(target=80)
-    >>> with vssn.VideoSource("street.mp4") as frames_bgr:
-    ...     for result in segmenter.stream(frames_bgr):
-    ...         print(result.index, result.path.value, result.labels.shape)
+    >>> run = vssn.annotate_video("street.mp4", "annotated.mp4", target=80)
+    >>> print(f"{run.statistics.fps_end_to_end:.1f} frames per second")
+    >>> for frame_bgr, result in vssn.stream("street.mp4"):
+    ...     road_share = (result.labels == vssn.CLASS_NAMES.index("road")).mean()
+    ...     nearest = vssn.find_objects(result.labels)[:1]
+    ...     print(result.time_s, result.path.value, f"{road_share:.0%}", nearest)
+    >>> result = vssn.segment("street.png")
+    >>> print(result.labels.shape)
 """
 
-from vssn.errors import VssnError
+from vssn.api import (
+    annotate_video,
+    dataset_frames,
+    load_networks,
+    load_segmenter,
+    segment,
+    segment_dataset,
+    stream,
+)
+from vssn.config import SegmenterConfig
+from vssn.errors import BadInputError, CheckpointError, MediaError, VssnError
+from vssn.evaluation.metrics import ConfusionMatrix
+from vssn.labels import CLASS_NAMES, LABELS
+from vssn.media.sink import VideoSink
 from vssn.media.video import VideoSource
-from vssn.networks import RuntimeOptions
-from vssn.streaming.assemble import load_segmenter
-from vssn.streaming.schedule import FixedInterval, TargetSchedule
+from vssn.scene.annotate import Annotator
+from vssn.scene.distance import Camera
+from vssn.scene.objects import find_objects
+from vssn.streaming.schedule import DynamicSchedule, FixedInterval, TargetSchedule
 from vssn.streaming.segmenter import AdaptiveSegmenter
-from vssn.types import FramePath, FrameResult, Propagate, SceneObject, VideoInfo
+from vssn.types import FramePath, FrameResult, Propagate, SceneObject, TimedFrame, VideoInfo
 from vssn.version import __version__
 
 __all__ = [
+    "CLASS_NAMES",
+    "LABELS",
     "AdaptiveSegmenter",
+    "Annotator",
+    "BadInputError",
+    "Camera",
+    "CheckpointError",
+    "ConfusionMatrix",
+    "DynamicSchedule",
     "FixedInterval",
     "FramePath",
     "FrameResult",
+    "MediaError",
     "Propagate",
-    "RuntimeOptions",
     "SceneObject",
+    "SegmenterConfig",
     "TargetSchedule",
+    "TimedFrame",
     "VideoInfo",
+    "VideoSink",
     "VideoSource",
     "VssnError",
     "__version__",
+    "annotate_video",
+    "dataset_frames",
+    "find_objects",
+    "load_networks",
     "load_segmenter",
+    "segment",
+    "segment_dataset",
+    "stream",
 ]

@@ -11,7 +11,7 @@ from vssn.errors import BadInputError, argument
 from vssn.networks import Precision, Runtime, RuntimeOptions
 from vssn.streaming.regions import DEFAULT_OVERLAP_PX, RegionGrid
 from vssn.streaming.schedule import Schedule
-from vssn.types import FlowMethod, Propagate, Propagation
+from vssn.types import DVSNET_PROPAGATION, FlowMethod, Propagate, Propagation
 
 DEFAULT_TARGET = 78.0
 PRESET_NAMES = ("vssn", "original")
@@ -43,6 +43,9 @@ class SegmenterConfig:
         preset: ``original`` repeats the original scripts, faults included.
         runtime, precision, threads, graph_input, graph_output: see
             :class:`vssn.networks.RuntimeOptions`.
+
+    Raises:
+        BadInputError: a value is not one of those, or goes with another one not at all.
     """
 
     target: float = DEFAULT_TARGET
@@ -73,6 +76,13 @@ class SegmenterConfig:
             raise BadInputError(
                 argument("target", self.target), "0 to 100", f"pass {argument('target', 80)}"
             )
+        if self.regions and self.preset == "original":
+            raise BadInputError(
+                f"{argument('regions', self.regions)} with {argument('preset', self.preset)}",
+                "one of them, as that preset's scripts have no regions",
+                "leave one out",
+            )
+        _ = self.grid, self.propagation  # which refuse what there is not
 
     def changed(self, changes: dict[str, Any]) -> SegmenterConfig:
         """This configuration with other values.
@@ -103,23 +113,18 @@ class SegmenterConfig:
         """How frames are split; None where they are processed as a whole."""
         return RegionGrid.parse(self.regions, self.overlap) if self.regions else None
 
-    def propagation(self, only: Propagation | None = None) -> Propagation:
-        """Flow and reference frame, with what is None filled in.
-
-        Args:
-            only: all that the preset admits, where it isn't everything.
-
-        Raises:
-            BadInputError: there is no such flow or reference, or the preset has no such.
-        """
+    @property
+    def propagation(self) -> Propagation:
+        """Flow and reference frame, with what is None filled in."""
+        original = self.preset == "original"
         named = (self.flownets, self.decision) != (None, None)
-        default = FlowMethod.FLOWNETS if named or only else FlowMethod.DIS
+        default = FlowMethod.FLOWNETS if named or original else FlowMethod.DIS
         method = default if self.flow is None else _chosen(FlowMethod, "flow", self.flow)
         reference = Propagate.KEY if method is FlowMethod.FLOWNETS else Propagate.CHAIN
         if self.propagate is not None:
             reference = _chosen(Propagate, "propagate", self.propagate)
         chosen = Propagation(method, reference)
-        if only not in (None, chosen):
+        if original and chosen != DVSNET_PROPAGATION:
             flow = argument("flow", method.value)
             raise BadInputError(
                 f"{flow} and {argument('propagate', reference.value)} with "

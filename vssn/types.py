@@ -42,11 +42,13 @@ class TimedFrame:
         index: its number among the frames that were asked for, from 0.
         time: seconds since the video's start, exact.
         frame_bgr: (H, W, 3) uint8 BGR, in memory of its own.
+        truth: (H, W) uint8 true labels, 11 void, where the source has any.
     """
 
     index: int
     time: Fraction
     frame_bgr: UInt8Array
+    truth: UInt8Array | None = None
 
     @property
     def time_s(self) -> float:
@@ -152,6 +154,7 @@ class FrameResult:
         key_distance: frames since the key frame; 0 for a key frame. Of a frame in regions: the
             largest.
         seconds: time spent per stage, by stage name.
+        time_s: seconds since the start of the source; None where no source is read.
         region_paths: each region's path; empty for a frame processed as a whole.
     """
 
@@ -162,6 +165,7 @@ class FrameResult:
     key_distance: int
     seconds: dict[str, float] = field(default_factory=dict)
     region_paths: tuple[FramePath, ...] = ()
+    time_s: float | None = None
 
     @property
     def segmentation_steps(self) -> int:

@@ -361,8 +361,7 @@ def test_the_demo_annotates_its_clip_with_the_figures_beside_it(
 def test_the_demo_names_the_package_that_is_missing(
     refuses: Refuses, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from vssn.cli import demo
 
-    monkeypatch.setattr(demo, "CLIP_PACKAGE", "no-such-package")
+    monkeypatch.setattr("vssn.data.demo.CLIP_PACKAGE", "no-such-package")
     monkeypatch.chdir(tmp_path)
     refuses(["demo"], "demo clip", "pip install")

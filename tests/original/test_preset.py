@@ -24,9 +24,9 @@ from vssn.original.preset import PRESETS, VIDEO_PRESETS
 from vssn.original.warp import warp_probabilities_coarse
 from vssn.preprocess import segnet_input
 from vssn.runtime.load import Networks, WeightPaths
-from vssn.streaming.assemble import SegmenterPlan, make_schedule
+from vssn.streaming.assemble import Plan, build_estimator, build_segmenter
 from vssn.training.features import FramePair, PairEvaluator
-from vssn.types import FlowEstimate, FramePath, FrameResult
+from vssn.types import DVSNET_PROPAGATION, FlowEstimate, FramePath, FrameResult
 
 ORIGINAL = PRESETS["original"]
 TARGET = 80.0
@@ -251,8 +251,9 @@ def test_our_preset_gives_something_else(data_set, made_networks):
 def test_a_video_is_fed_rgb_but_for_the_first_key():
     preset = VIDEO_PRESETS["original"]
     frames = [_frame(number) for number in (0, 3, 4, 6)]
-    plan = SegmenterPlan(TARGET, preset.propagation, preset.schedule, rules=preset.rules)
-    results = list(plan.build(_networks(None, preset.conventions)).stream(frames))
+    plan = Plan(DVSNET_PROPAGATION, lambda each: preset.schedule(each, TARGET), rules=preset.rules)
+    segmenter = build_segmenter(_networks(None, preset.conventions), plan)
+    results = list(segmenter.stream(frames))
     expected = reference.run_video(frames, REFERENCE, TARGET)
     assert min(expected.segmentation_steps, expected.flow_steps) > 0
     for result, labels in zip(results, expected.labels, strict=True):
@@ -274,9 +275,9 @@ def test_features_compare_the_current_frame_with_itself(data_set):
 
 
 def test_the_original_asks_the_decision_network_at_any_target():
-    plan = SegmenterPlan(100.0, ORIGINAL.propagation, ORIGINAL.schedule)
     decision_network = SimpleNamespace(predicted_confidence=lambda feature: 100.5)
-    schedule = make_schedule(plan, Networks(None, None, decision_network, "made"))
+    networks = Networks(None, None, decision_network, "made")
+    schedule = ORIGINAL.schedule(build_estimator(networks, DVSNET_PROPAGATION), 100.0)
     comparison = SimpleNamespace(feature=None, estimate=lambda: None)
     decision = schedule.decide(comparison, 1)
     assert decision.predicted_confidence == 100.5

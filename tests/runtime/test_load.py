@@ -87,7 +87,7 @@ def test_only_networks_with_weights_are_loaded_and_dis_needs_none(
         return path
 
     loader = SimpleNamespace(segmentation=note, flow=note, decision=note, name="noting")
-    monkeypatch.setattr(RuntimeOptions, "loader", lambda *_: loader)
+    monkeypatch.setattr(load, "make_loader", lambda *_: loader)
     networks = load_networks(WeightPaths(Path("segnet.h5"), flownets, decision))
     assert loaded == [path for path in (decision, flownets, Path("segnet.h5")) if path]
     assert networks.decision == decision
@@ -162,11 +162,13 @@ def test_a_segmenter_loads_in_one_call(
     fake_networks: object, weights_dir: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     import vssn
-    from vssn.streaming import assemble
 
-    monkeypatch.setattr(assemble, "load_networks", lambda *_, **__: fake_networks)
+    monkeypatch.setattr(load, "load_networks", lambda *_, **__: fake_networks)
     segmenter = vssn.load_segmenter(
-        100, weights_dir / "segnet.h5", weights_dir / "flow", weights_dir / "decision"
+        target=100,
+        segnet=weights_dir / "segnet.h5",
+        flownets=weights_dir / "flow",
+        decision=weights_dir / "decision",
     )
     results = list(segmenter.stream([np.zeros((48, 64, 3), np.uint8)] * 2))
     assert [result.path for result in results] == [vssn.FramePath.SEGMENT] * 2

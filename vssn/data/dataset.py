@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from fractions import Fraction
 from pathlib import Path
 
 from vssn.data.lists import ListEntry, resolve
 from vssn.errors import MediaError, argument
 from vssn.media.images import read_image_bgr, read_label
 from vssn.preprocess import size_hw
-from vssn.types import UInt8Array
+from vssn.types import TimedFrame, UInt8Array
 
 
 @dataclass(frozen=True)
@@ -70,8 +71,8 @@ def existing(data_dir: Path, relative: str) -> Path:
     return path
 
 
-def iter_frames(
-    frames: Sequence[DatasetFrame],
-) -> Iterator[tuple[UInt8Array, UInt8Array | None]]:
-    """Read the frames one by one; see :meth:`DatasetFrame.read`."""
-    return (frame.read() for frame in frames)
+def iter_frames(frames: Sequence[DatasetFrame]) -> Iterator[TimedFrame]:
+    """Read the frames one by one; see :meth:`DatasetFrame.read`. A step counts as a second."""
+    for index, frame in enumerate(frames):
+        image, truth = frame.read()
+        yield TimedFrame(index, Fraction(index), image, truth)

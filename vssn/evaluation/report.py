@@ -19,7 +19,7 @@ from vssn.evaluation.plots import EvaluatedFrame, plot_class_iou, plot_confusion
 from vssn.files import atomic_path, check_writable, make_directory
 from vssn.labels import CLASS_NAMES
 from vssn.preprocess import resize_bilinear, resize_nearest, size_hw
-from vssn.types import UInt8Array
+from vssn.types import FrameResult, TimedFrame, UInt8Array
 
 WORST_FRAMES = 6
 
@@ -98,18 +98,15 @@ class Report:
         self._directory, self._frames, self._keep = directory, frames, keep
         self._worst: dict[str, EvaluatedFrame] = {}
 
-    def add(
-        self, index: int, image_bgr: UInt8Array, truth: UInt8Array | None, labels: UInt8Array
-    ) -> None:
-        """Take a frame, labelled or not.
+    def write(self, frame: TimedFrame, result: FrameResult) -> None:
+        """Take a frame, labelled or not; neither is to be changed afterwards.
 
         Args:
-            index: its number in the run.
-            image_bgr: (H, W, 3) uint8 BGR; like ``labels``, not to be changed afterwards.
-            truth: (H, W) uint8 labels, if it has any.
-            labels: (h, w) uint8 result, of any size; the others are brought to it.
+            frame: the picture and the true labels are brought to the size of the result's labels.
+            result: its segmentation.
         """
-        name = self._frames[index].name
+        name = self._frames[frame.index].name
+        labels, truth = result.labels, frame.truth
         self.temporal_consistency.add(name, labels)
         if truth is None:
             return
@@ -118,7 +115,7 @@ class Report:
         mean_iou = confusion.mean_iou()
         if name not in self.frame_mean_iou or mean_iou < self.frame_mean_iou[name]:
             self.frame_mean_iou[name] = mean_iou
-            image_bgr = resize_bilinear(image_bgr, size_hw(labels))
+            image_bgr = resize_bilinear(frame.frame_bgr, size_hw(labels))
             self._show(EvaluatedFrame(name, mean_iou, image_bgr, truth, labels))
 
     def _show(self, frame: EvaluatedFrame) -> None:
@@ -130,11 +127,14 @@ class Report:
             best = max(self._worst.values(), key=lambda kept: kept.mean_iou)
             del self._worst[best.name]
 
-    def write(self, probabilities: DatasetEvaluation) -> None:
+    def close(self, complete: bool = True) -> None:
+        """Nothing is open."""
+
+    def save(self, evaluation: DatasetEvaluation) -> None:
         """Write the pictures and ``report.json``, each atomically.
 
         Args:
-            probabilities: of the same run.
+            evaluation: of the same run.
 
         Raises:
             BadInputError: every label was void.
@@ -144,7 +144,7 @@ class Report:
             raise _nothing_to_report(self._directory, "labels that are void everywhere")
         make_directory(self._directory)
         try:
-            self._write_files(probabilities)
+            self._write_files(evaluation)
         except OSError as error:
             raise MediaError(
                 f"report '{self._directory}' ({error.strerror})",
@@ -152,26 +152,26 @@ class Report:
                 "check the disk's space and what is in there",
             ) from error
 
-    def _write_files(self, probabilities: DatasetEvaluation) -> None:
-        total = probabilities.total
+    def _write_files(self, evaluation: DatasetEvaluation) -> None:
+        total = evaluation.total
         plot_confusion(total, self._directory / "confusion.png")
         plot_class_iou(total.class_iou(), total.mean_iou(), self._directory / "class_iou.png")
         worst = sorted(self._worst.values(), key=lambda frame: frame.mean_iou)
         plot_worst(worst, self._directory / "worst.png")
         with atomic_path(self._directory / "report.json") as temporary:
             temporary.write_text(
-                json.dumps(self._summary(probabilities), indent=2, allow_nan=False) + "\n"
+                json.dumps(self._summary(evaluation), indent=2, allow_nan=False) + "\n"
             )
 
-    def _summary(self, probabilities: DatasetEvaluation) -> dict[str, Any]:
+    def _summary(self, evaluation: DatasetEvaluation) -> dict[str, Any]:
         """The figures as they go into ``report.json``; None where there is nothing to tell."""
         return {
-            **probabilities.summary(),
+            **evaluation.summary(),
             "confusion": {
                 "rows": "truth",
                 "columns": "prediction",
                 "classes": CLASS_NAMES,
-                "pixels": probabilities.total.counts.tolist(),
+                "pixels": evaluation.total.counts.tolist(),
             },
             "unchanged_labels_percent": finite_or_none(self.temporal_consistency.percent),
             "unchanged_labels_pairs": self.temporal_consistency.pairs,
@@ -193,5 +193,6 @@ def _nothing_to_report(directory: Path, given: str) -> BadInputError:
     return BadInputError(
         f"{argument('report', str(directory))} of {given}",
         "a labelled frame in the run",
-        f"give a list with labels or more {argument('num_steps')}, or leave {argument('report')} out",
+        f"give a list with labels or more {argument('num_steps')}, "
+        f"or leave {argument('report')} out",
     )

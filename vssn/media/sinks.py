@@ -8,7 +8,7 @@ from pathlib import Path
 from vssn.files import make_directory
 from vssn.media.images import write_mask
 from vssn.scene.draw import colour_mask_bgr
-from vssn.types import UInt8Array
+from vssn.types import FrameResult, TimedFrame, UInt8Array
 
 
 class MaskFolder:
@@ -31,13 +31,14 @@ class MaskFolder:
         self._paint = paint
         self._step = 0
 
-    def write(self, labels: UInt8Array) -> None:
-        """Write the next step's (h, w) uint8 labels.
+    def write(self, frame: TimedFrame, result: FrameResult) -> None:
+        """Write the next frame's labels.
 
         Raises:
             MediaError: the file can't be written.
         """
-        write_mask(self._directory / f"mask{self._step}.png", labels, self._paint)
+        path = self._directory / f"mask{self._step}.png"
+        write_mask(path, result.labels, self._paint)
         self._step += 1
 
     def close(self, complete: bool = True) -> None:

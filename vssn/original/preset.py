@@ -39,11 +39,11 @@ from vssn.original.warp import (
 from vssn.preprocess import VSSN_CONVENTIONS, Conventions, segnet_input
 from vssn.scene.draw import colour_mask_bgr
 from vssn.streaming.agreement import pixel_agreement
-from vssn.streaming.assemble import ScheduleMaker
-from vssn.streaming.schedule import DynamicSchedule, TargetSchedule
+from vssn.streaming.confidence import ConfidenceEstimator
+from vssn.streaming.schedule import DynamicSchedule, Schedule, TargetSchedule
 from vssn.streaming.segmenter import VSSN_RULES, StreamRules
 from vssn.training.features import current_of, key_of
-from vssn.types import DVSNET_PROPAGATION, Propagation, UInt8Array
+from vssn.types import UInt8Array
 
 if TYPE_CHECKING:
     from vssn.training.features import FramePair
@@ -56,26 +56,22 @@ class Preset:
     Attributes:
         conventions: what the networks are shown, and which channel of ``scale`` is whose.
         rules: carrying scores, making labels, the first key frame.
-        propagation: all that there is; None leaves the choice to the user.
         schedule: makes the schedule of what expects scores and a target.
         frames: a list's stream of frames.
         make_matrix: makes a confusion matrix.
         make_statistics: makes the counts of steps and times.
         paint: makes a mask's picture.
         warped: of a pair for the decision network's training, the frame whose scores are warped.
-        splits_frames: whether frames may be split into regions.
     """
 
     conventions: Conventions = VSSN_CONVENTIONS
     rules: StreamRules = VSSN_RULES
-    propagation: Propagation | None = None
-    schedule: ScheduleMaker = TargetSchedule
+    schedule: Callable[[ConfidenceEstimator, float], Schedule] = TargetSchedule
     frames: Callable[[Path, Sequence[ListEntry]], list[DatasetFrame]] = dataset_frames
     make_matrix: Callable[[], ConfusionMatrix] = ConfusionMatrix
     make_statistics: Callable[[], RunStatistics] = RunStatistics
     paint: Callable[[UInt8Array], UInt8Array] = colour_mask_bgr
     warped: Callable[[FramePair], Path] = key_of
-    splits_frames: bool = True
 
     def rules_for(self, first: DatasetFrame) -> StreamRules:
         """The rules for a data set that begins with this frame.
@@ -102,14 +98,12 @@ _ORIGINAL = Preset(
     StreamRules(
         warp_probabilities_coarse, labels_at_probability_size, _other_colour_order, pixel_agreement
     ),
-    DVSNET_PROPAGATION,
     partial(DynamicSchedule, fall=0.0, rise=0.0),
     second_column_frames,
     OriginalConfusionMatrix,
     OriginalStatistics,
     original_mask_bgr,
     current_of,
-    splits_frames=False,
 )
 _ORIGINAL_VIDEO = replace(
     _ORIGINAL,

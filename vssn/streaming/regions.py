@@ -72,7 +72,8 @@ class RegionGrid:
         """
         if hw[0] < self.rows or hw[1] < self.columns:
             raise BadInputError(
-                f"{argument('regions', f'{self.rows}x{self.columns}')} for a frame of {hw[1]}x{hw[0]} px",
+                f"{argument('regions', f'{self.rows}x{self.columns}')} for a frame of "
+                f"{hw[1]}x{hw[0]} px",
                 "no more rows and columns than the frame has px",
                 "pass fewer regions",
             )

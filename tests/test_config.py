@@ -1,0 +1,101 @@
+"""What a configuration refuses, and what it fills in."""
+
+from __future__ import annotations
+
+import itertools
+import math
+from typing import Any
+
+import pytest
+
+import vssn
+from vssn.cli.options import FLAGS
+from vssn.config import SegmenterConfig
+from vssn.errors import BadInputError
+from vssn.types import DVSNET_PROPAGATION, FlowMethod, Propagate, Propagation
+
+DIS, FLOWNETS = FlowMethod.DIS, FlowMethod.FLOWNETS
+CHAIN, KEY = Propagate.CHAIN, Propagate.KEY
+
+
+@pytest.mark.parametrize(
+    ("flow", "propagate", "names_checkpoint", "expected"),
+    [
+        (None, None, False, (DIS, CHAIN)),
+        (None, None, True, (FLOWNETS, KEY)),
+        (None, "key", False, (DIS, KEY)),
+        (None, "chain", True, (FLOWNETS, CHAIN)),
+        ("flownets", None, False, (FLOWNETS, KEY)),
+        ("flownets", "chain", False, (FLOWNETS, CHAIN)),
+        ("dis", None, False, (DIS, CHAIN)),
+        ("dis", None, True, (DIS, CHAIN)),
+        ("dis", "key", True, (DIS, KEY)),
+    ],
+)
+def test_what_is_left_open_is_filled_in(
+    flow: str | None,
+    propagate: str | None,
+    names_checkpoint: bool,
+    expected: tuple[FlowMethod, Propagate],
+) -> None:
+    decision = "decision" if names_checkpoint else None
+    config = SegmenterConfig(flow=flow, propagate=propagate, decision=decision)
+    assert config.propagation == Propagation(*expected)
+
+
+def test_a_preset_may_admit_one_propagation_only() -> None:
+    for flow, propagate in itertools.product((None, "flownets"), (None, "key")):
+        config = SegmenterConfig(flow=flow, propagate=propagate, preset="original")
+        assert config.propagation == DVSNET_PROPAGATION
+    for flow, propagate in [("dis", None), (None, "chain"), ("dis", "key"), ("flownets", "chain")]:
+        with pytest.raises(BadInputError, match="with preset='original': expected flownets and"):
+            SegmenterConfig(flow=flow, propagate=propagate, preset="original")
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ({"flow": "farneback"}, "flow='farneback': expected dis or flownets; pass flow='dis'"),
+        ({"propagate": ""}, "propagate='': expected chain or key; pass propagate='chain'"),
+    ],
+)
+def test_names_of_nothing_are_refused(given: dict[str, str], message: str) -> None:
+    with pytest.raises(BadInputError, match=message):
+        vssn.load_segmenter(**given)
+
+
+@pytest.mark.parametrize(
+    ("given", "python", "command"),
+    [
+        ({"target": math.nan}, "target=nan: expected 0 to 100", "--target nan: expected 0 to 100"),
+        ({"target": 1000}, "target=1000: expected 0 to 100", "--target 1000: expected 0 to 100"),
+        ({"preset": "mine"}, "preset='mine': expected vssn or", "--preset mine: expected vssn or"),
+        (
+            {"regions": "2x2", "preset": "original"},
+            "regions='2x2' with preset='original': expected one of them",
+            "--regions 2x2 with --preset original: expected one of them",
+        ),
+        (
+            {"regions": "two"},
+            "regions='two': expected ROWSxCOLUMNS",
+            "--regions two: expected ROWS",
+        ),
+        (
+            {"overlap": 9, "regions": "2x2"},
+            "overlap=9: expected 0 or",
+            "--overlap 9: expected 0 or",
+        ),
+    ],
+)
+def test_errors_name_arguments_and_those_of_commands_flags(
+    given: dict[str, Any], python: str, command: str
+) -> None:
+    with pytest.raises(BadInputError) as caught:
+        SegmenterConfig(**given)
+    assert str(caught.value).startswith(python)
+    assert caught.value.for_command(FLAGS).startswith(command)
+
+
+def test_an_unknown_argument_is_refused() -> None:
+    with pytest.raises(BadInputError, match="argument 'tagret': expected one of target, segnet"):
+        vssn.load_segmenter(tagret=80)

@@ -1,0 +1,344 @@
+"""The whole job in one call: load a segmenter, annotate a video, segment a data set."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, closing
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from vssn.config import SegmenterConfig
+from vssn.data.dataset import DatasetFrame, iter_frames
+from vssn.data.lists import default_list, read_list
+from vssn.evaluation.dataset_evaluation import DatasetEvaluation
+from vssn.evaluation.runs import DatasetRun, VideoRun
+from vssn.media.images import read_image_bgr
+from vssn.media.pipeline import Sink, WriteBehind, read_ahead
+from vssn.media.sink import VideoSink
+from vssn.media.sinks import MaskFolder
+from vssn.media.video import VideoSource
+from vssn.original.preset import PRESETS, VIDEO_PRESETS, Preset
+from vssn.runtime import load
+from vssn.scene.annotate import Annotator, DrawingSink
+from vssn.streaming.assemble import Plan, build_segmenter
+from vssn.streaming.confidence import ConfidenceEstimator
+from vssn.streaming.schedule import DynamicSchedule, Schedule
+from vssn.streaming.segmenter import Segmenter
+from vssn.types import FrameResult, TimedFrame, UInt8Array
+
+logger = logging.getLogger(__name__)
+
+FrameSink = Sink[[TimedFrame, FrameResult]]
+OnResult = Callable[[FrameResult], None]
+
+
+@dataclass(frozen=True)
+class Assembly:
+    """A segmenter with all that belongs to it.
+
+    Attributes:
+        segmenter: of the configuration.
+        preset: its rules.
+        provenance: flow, reference frame, runtime, and the weights' SHA-256 by path.
+    """
+
+    segmenter: Segmenter
+    preset: Preset
+    provenance: dict[str, Any]
+
+
+def load_segmenter(
+    config: SegmenterConfig | None = None,
+    *,
+    networks: load.Networks | None = None,
+    **changes: Any,
+) -> Segmenter:
+    """Load the networks and make a segmenter of them.
+
+    Args:
+        config: what to load; None for the defaults.
+        networks: use these, of the same configuration but for the target and the schedule.
+        changes: attributes of :class:`vssn.SegmenterConfig` that differ from ``config``.
+
+    Raises:
+        BadInputError: there is no such flow, reference frame, split into regions or argument.
+        CheckpointError: weights are missing, damaged, or of another network.
+
+    Example:
+        >>> segmenter = vssn.load_segmenter(target=80, precision="f32")
+    """
+    return assemble(_config(config, changes), PRESETS, networks=networks).segmenter
+
+
+def load_networks(config: SegmenterConfig | None = None, **changes: Any) -> load.Networks:
+    """Load the networks alone; see :func:`load_segmenter`."""
+    wanted = _config(config, changes)
+    preset = PRESETS[wanted.preset]
+    return load.load_networks(locate_weights(wanted), preset.conventions, wanted.runtime_options)
+
+
+def segment(
+    image: str | Path | UInt8Array, config: SegmenterConfig | None = None, **changes: Any
+) -> FrameResult:
+    """Segment one picture.
+
+    Args:
+        image: its file, or (H, W, 3) uint8 BGR.
+        config: see :func:`load_segmenter`.
+        changes: likewise.
+
+    Returns:
+        Its labels at (H, W), and how long each stage took.
+
+    Raises:
+        MediaError: the file can't be read.
+    """
+    frame_bgr = image if not isinstance(image, str | Path) else read_image_bgr(Path(image))
+    return load_segmenter(config, **changes).step(frame_bgr)
+
+
+def assemble(
+    config: SegmenterConfig,
+    presets: Mapping[str, Preset] = PRESETS,
+    first: DatasetFrame | None = None,
+    networks: load.Networks | None = None,
+) -> Assembly:
+    """Load the networks and make the segmenter of a configuration.
+
+    Args:
+        config: what to load.
+        presets: by name: those for data sets, or for videos.
+        first: the first frame of a data set, which some presets treat in their own way.
+        networks: use these.
+
+    Raises:
+        BadInputError, CheckpointError: see :func:`load_segmenter`.
+    """
+    preset = presets[config.preset]
+    plan = Plan(
+        config.propagation,
+        lambda estimator: _schedule(config, preset, estimator),
+        config.grid,
+        preset.rules_for(first) if first else preset.rules,
+    )
+    provenance = {"preset": config.preset, **plan.propagation.summary()}
+    if networks is None:
+        weights = locate_weights(config)
+        networks = load.load_networks(weights, preset.conventions, config.runtime_options)
+        provenance |= {"runtime": networks.runtime, "weights": weights.sha256()}
+    return Assembly(build_segmenter(networks, plan), preset, provenance)
+
+
+def _config(config: SegmenterConfig | None, changes: dict[str, Any]) -> SegmenterConfig:
+    return (config or SegmenterConfig()).changed(changes)
+
+
+def locate_weights(config: SegmenterConfig) -> load.WeightPaths:
+    """Find the files of the weights that a configuration needs.
+
+    Raises:
+        CheckpointError: one is missing.
+    """
+    return load.WeightPaths.locate(
+        config.segnet, config.flownets, config.decision, config.propagation
+    )
+
+
+def _schedule(config: SegmenterConfig, preset: Preset, estimator: ConfidenceEstimator) -> Schedule:
+    if callable(config.schedule):
+        return config.schedule()
+    if config.schedule is not None:
+        return config.schedule
+    maker = DynamicSchedule if config.dynamic else preset.schedule
+    return maker(estimator, config.target)
+
+
+def process(
+    frames: Iterable[TimedFrame], segmenter: Segmenter, sinks: Sequence[FrameSink] = ()
+) -> Iterator[tuple[TimedFrame, FrameResult]]:
+    """Segment frames in order: the one loop. Reading runs ahead in a thread of its own.
+
+    Args:
+        frames: in order.
+        segmenter: segments them.
+        sinks: take each frame with its result.
+
+    Yields:
+        Each frame and its result, which the sinks have taken.
+    """
+    with closing(read_ahead(frames)) as ahead:
+        for frame in ahead:
+            result = replace(segmenter.step(frame.frame_bgr), time_s=frame.time_s)
+            for sink in sinks:
+                sink.write(frame, result)
+            yield frame, result
+
+
+def stream(
+    source: str | Path | int | VideoSource,
+    config: SegmenterConfig | None = None,
+    *,
+    segmenter: Segmenter | None = None,
+    **changes: Any,
+) -> Generator[tuple[UInt8Array, FrameResult], None, None]:
+    """Segment a source frame by frame.
+
+    Args:
+        source: see :class:`vssn.VideoSource`; one that is already open stays open.
+        config: see :func:`load_segmenter`.
+        changes: likewise.
+        segmenter: use this one, reset, instead of loading one.
+
+    Yields:
+        Each frame, (H, W, 3) uint8 BGR, and its result. Closing the generator closes the source.
+
+    Example:
+        >>> for frame_bgr, result in vssn.stream("street.mp4"):
+        ...     print(result.time_s, result.path.value, result.labels.shape)
+    """
+    with ExitStack() as stack:
+        opened = _opened(source, stack)
+        assembly = _assembly(segmenter, _config(config, changes))
+        for frame, result in process(opened.iter_timed(), assembly.segmenter):
+            yield frame.frame_bgr, result
+
+
+def _opened(source: str | Path | int | VideoSource, stack: ExitStack) -> VideoSource:
+    if isinstance(source, VideoSource):
+        return source
+    return stack.enter_context(VideoSource(source))
+
+
+def annotate_video(
+    source: str | Path | int | VideoSource,
+    output: str | Path | None = None,
+    config: SegmenterConfig | None = None,
+    *,
+    segmenter: Segmenter | None = None,
+    annotator: Annotator | None = None,
+    sinks: Sequence[FrameSink] = (),
+    on_result: OnResult = lambda result: None,
+    **changes: Any,
+) -> VideoRun:
+    """Segment a video and write it annotated. Reading, computing, drawing and encoding overlap.
+
+    Args:
+        source: see :class:`vssn.VideoSource`; one that is already open stays open.
+        output: the video to write, whose suffix names its kind; None writes none.
+        config: see :func:`load_segmenter`.
+        changes: likewise.
+        segmenter: use this one, reset, instead of loading one.
+        annotator: draws the frames; by default boxes and distances on the frame.
+        sinks: take each frame with its result, and are closed at the end.
+        on_result: called after each frame.
+
+    Raises:
+        BadInputError: see :func:`load_segmenter`, :class:`vssn.VideoSource` and
+            :class:`vssn.VideoSink`. What was written by then is kept.
+
+    Example:
+        >>> run = vssn.annotate_video("street.mp4", "annotated.mp4", target=80)
+        >>> print(run.statistics.fps_end_to_end)
+    """
+    with ExitStack() as stack:
+        opened = _opened(source, stack)
+        assembly = _assembly(segmenter, _config(config, changes))
+        taking = [stack.enter_context(WriteBehind(sink)) for sink in sinks]
+        writer = None
+        if output is not None:
+            writer = VideoSink(Path(output), opened.info, audio_from=opened)
+            encoder = stack.enter_context(WriteBehind(writer))
+            drawing = DrawingSink(annotator or Annotator(opened.info, on_original=True), encoder)
+            taking.append(stack.enter_context(WriteBehind(drawing)))
+        statistics = assembly.preset.make_statistics()
+        for _, result in process(opened.iter_timed(), assembly.segmenter, taking):
+            statistics.add(result)
+            on_result(result)
+    statistics.stop()
+    return VideoRun(
+        statistics,
+        assembly.provenance,
+        writer.path if writer else None,
+        writer.frames if writer else 0,
+        opened.truncated,
+        opened.lost_frames,
+    )
+
+
+def _assembly(segmenter: Segmenter | None, config: SegmenterConfig) -> Assembly:
+    """Of a segmenter that was passed in, reset, or else of the configuration."""
+    if segmenter is None:
+        return assemble(config, VIDEO_PRESETS)
+    segmenter.reset()
+    return Assembly(segmenter, VIDEO_PRESETS["vssn"], {})
+
+
+def dataset_frames(
+    data_dir: str | Path,
+    data_list: str | Path | None = None,
+    num_steps: int | None = None,
+    preset: str = "vssn",
+) -> list[DatasetFrame]:
+    """The frames of a list file, in the order in which a preset streams them.
+
+    Args:
+        data_dir: the folder that the list's paths start from.
+        data_list: the list file; None for CamVid's test list.
+        num_steps: how many of them; None for all.
+        preset: ``vssn``, the first column, or ``original``, the second.
+
+    Raises:
+        MediaError: the list or a file that it names is missing.
+    """
+    path = Path(data_list) if data_list else default_list("test")
+    entries = read_list(path)
+    if num_steps and num_steps > len(entries):
+        logger.warning(
+            "note: %d steps wanted, but '%s' ends after %d frames", num_steps, path, len(entries)
+        )
+    return PRESETS[preset].frames(Path(data_dir), entries[:num_steps])
+
+
+def segment_dataset(
+    frames: Sequence[DatasetFrame],
+    masks_dir: str | Path | None = None,
+    config: SegmenterConfig | None = None,
+    *,
+    sinks: Sequence[FrameSink] = (),
+    on_result: OnResult = lambda result: None,
+    **changes: Any,
+) -> DatasetRun:
+    """Segment a data set as one stream and evaluate its labelled frames.
+
+    Args:
+        frames: see :func:`dataset_frames`.
+        masks_dir: where masks go, ``mask<step>.png`` in the palette's colours; None saves none.
+        config: see :func:`load_segmenter`.
+        changes: likewise.
+        sinks: take each frame with its result, and are closed at the end.
+        on_result: called after each frame.
+
+    Raises:
+        BadInputError: see :func:`load_segmenter`; or a file can't be read or written.
+
+    Example:
+        >>> frames = vssn.dataset_frames("CamVid", "val_list.txt")
+        >>> print(vssn.segment_dataset(frames, target=80).evaluation.total.mean_iou())
+    """
+    assembly = assemble(_config(config, changes), PRESETS, frames[0])
+    evaluation = DatasetEvaluation(assembly.preset.make_matrix)
+    with ExitStack() as stack:
+        taking = [*sinks]
+        if masks_dir is not None:
+            masks = MaskFolder(Path(masks_dir), assembly.preset.paint)
+            taking.append(stack.enter_context(WriteBehind(masks)))
+        statistics = assembly.preset.make_statistics()
+        for frame, result in process(iter_frames(frames), assembly.segmenter, taking):
+            statistics.add(result)
+            if frame.truth is not None:
+                evaluation.add(result, frame.truth)
+            on_result(result)
+    statistics.stop()
+    return DatasetRun(statistics, evaluation, assembly.provenance)
