@@ -7,7 +7,6 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import cv2
 import pytest
 
 from vssn.cli.demo import CLIP_PACKAGE, demo_clip
@@ -109,11 +108,8 @@ def test_the_demo_clip_becomes_an_annotated_video(tmp_path: Path) -> None:
     summary = tmp_path / "out/summary.json"
     argv = ["video", "--video_file", str(short), "--save_dir", str(tmp_path / "out")]
     assert main([*argv, "--summary", str(summary)]) == 0
-    capture = cv2.VideoCapture(str(tmp_path / "out/output-video-original.avi"))
-    frames = []
-    while (read := capture.read())[0]:
-        frames.append(read[1])
-    capture.release()
+    with VideoSource(tmp_path / "out/output-video-original.avi") as made:
+        frames = list(made)
     assert len(frames) == DEMO_FRAMES
     assert {frame.shape for frame in frames} == {(272, 640, 3)}
     figures = json.loads(summary.read_text())

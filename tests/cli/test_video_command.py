@@ -10,10 +10,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import cv2
+import av
 import numpy as np
 import pytest
-from vssn.media.avi import AviWriter
 
 from vssn.cli.main import main
 from vssn.labels import PALETTE_RGB
@@ -74,9 +73,8 @@ def test_the_video_has_the_sources_size_rate_and_frames(
     assert (info.width_px, info.height_px) == SIZE_WH
     assert info.fps == pytest.approx(FPS)
     assert len(frames) == 8
-    capture = cv2.VideoCapture(str(output))
-    assert capture.get(cv2.CAP_PROP_FOURCC) == cv2.VideoWriter.fourcc(*"MJPG")
-    capture.release()
+    with av.open(str(output)) as container:
+        assert container.streams.video[0].codec_context.name == "mjpeg"
     out = capsys.readouterr().out
     assert f"{output}: 8 frames" in out.splitlines()
     assert "Segmentation steps: 8" in out.splitlines()
@@ -249,8 +247,9 @@ sys.exit(main({argv!r}))
 """
 
 
-def test_ctrl_c_leaves_a_playable_video(
-    argv: list[str], tmp_path: Path, repo_root: Path, paint: Paint
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_a_signal_leaves_a_playable_video(
+    argv: list[str], tmp_path: Path, repo_root: Path, paint: Paint, number: signal.Signals
 ) -> None:
     with VideoSink(tmp_path / "long.avi", VideoInfo(64, 48, 25, None)) as sink:
         for _ in range(400):
@@ -267,7 +266,7 @@ def test_ctrl_c_leaves_a_playable_video(
         try:
             assert process.stdout is not None
             assert process.stdout.readline() == "four frames\n"
-            process.send_signal(signal.SIGINT)
+            process.send_signal(number)
             out, error = process.communicate(timeout=60)
         finally:
             process.kill()
@@ -281,11 +280,6 @@ def test_ctrl_c_leaves_a_playable_video(
     assert [path.name for path in output.parent.iterdir()] == [output.name]
 
 
-def without_frames(path: Path) -> None:
-    with path.open("wb", buffering=0) as file:
-        AviWriter(file, (64, 48), 25).close()
-
-
 def become_directory(path: Path) -> None:
     path.unlink()
     path.mkdir()
@@ -297,8 +291,7 @@ BAD_VIDEOS: dict[str, tuple[Callable[[Path], object], str]] = {
     "text": (lambda p: p.write_text("no video\n" * 99), "damaged or no video"),
     "random": (lambda p: p.write_bytes(np.random.default_rng(0).bytes(9000)), "damaged"),
     "header only": (lambda p: p.write_bytes(p.read_bytes()[:200]), "street.avi"),
-    "zero frames": (without_frames, "street.avi"),
-    "directory": (become_directory, "a directory"),
+    "directory": (become_directory, "directory"),
 }
 
 

@@ -6,7 +6,9 @@ import argparse
 import importlib
 import logging
 import os
+import signal
 import sys
+import threading
 from collections.abc import Sequence
 from typing import NoReturn, Protocol
 
@@ -79,6 +81,18 @@ def _parser(argv: Sequence[str]) -> argparse.ArgumentParser:
     return parser
 
 
+def _treat_as_ctrl_c(*names: str) -> None:
+    """Let these signals end the command as Ctrl-C does, so that what was made is kept.
+
+    One that is ignored, as ``nohup`` has it, stays so.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        return
+    for number in (getattr(signal, name) for name in names if hasattr(signal, name)):
+        if signal.getsignal(number) == signal.SIG_DFL:
+            signal.signal(number, signal.default_int_handler)
+
+
 def main(argv: Sequence[str] | None = None) -> int:
     """Run a command; return its exit code: 0, 2 for bad input, 130 when interrupted."""
     given = list(sys.argv[1:] if argv is None else argv)
@@ -90,6 +104,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         stream=sys.stderr,
     )
     logging.getLogger("tensorflow").setLevel(logging.ERROR)
+    _treat_as_ctrl_c("SIGTERM", "SIGHUP")
     try:
         code: int = args.run(args)
     except VssnError as error:

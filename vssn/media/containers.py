@@ -136,6 +136,8 @@ def reason(error: Exception) -> str:
     """What went wrong, without the file's name and FFmpeg's numbers."""
     if isinstance(error, av.error.ExitError):
         return f"no answer within {OPEN_TIMEOUT_S:g} s"
+    if isinstance(error, av.error.ArgumentError):  # its demuxer is not among those allowed
+        return "a kind of file that is not opened here"
     text = getattr(error, "strerror", None) or str(error)
     return str(text)[:200]
 

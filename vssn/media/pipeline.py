@@ -182,7 +182,12 @@ class WriteBehind(Generic[Given]):
         """
         if self._thread.is_alive():
             self._items.end(_End())
-            self._thread.join()
+            try:
+                self._thread.join()
+            except BaseException:  # a second Ctrl-C: what is queued is still written
+                self._thread.join(STOP_TIMEOUT_S)
+                self._sink.close(complete=False)
+                raise
         try:
             self._sink.close(complete=complete and not self._failed)
         finally:

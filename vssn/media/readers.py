@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 
@@ -109,6 +110,9 @@ class FileReader(ContainerReader):
         super().__init__(open_file(path), str(path))
         self._path = path
         self._from_start = True
+        # No container holds a frame in less than a byte: a larger count is a guess or a lie.
+        if (self.info.total_frames or 0) > path.stat().st_size:
+            self.info = replace(self.info, total_frames=None)
         self.sound = path if self._container.streams.audio else None
 
     def frames(self, start: Fraction) -> Iterator[Timed]:
@@ -141,7 +145,6 @@ class FileReader(ContainerReader):
             return False
         # The end is mostly rounded, and with a rate that varies the last frame may last long.
         tolerance = max(Fraction(COUNT_TOLERANCE) * end, 2 / Fraction(self.info.fps))
-        # No container holds a frame in less than a byte: a larger count is a guess or a lie.
         stated = self._decoder.stated_packets
         if stated > size or (self._from_start and 0 < stated <= self._decoder.packets):
             return False

@@ -150,7 +150,7 @@ def _sound_packets(
     sound: Sound,
 ) -> Iterator[Packet[Any]]:
     zero = _zero(source) + sound.start
-    codec = stream.codec_context.name
+    codec = stream.codec_context.codec.canonical_name
     if output.copied_sound is None or codec in output.copied_sound:
         copy = finished.add_stream_from_template(stream, opaque=True)
         return _within(source, _copied(source, stream, copy, zero), sound)

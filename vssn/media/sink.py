@@ -98,7 +98,7 @@ class VideoSink:
             raise self._error(
                 f"{self._info.fps:g} frames per second", f"{MIN_FPS:g} to {MAX_FPS:g}"
             )
-        if self._path.is_dir():
+        if os.path.isdir(self._path):
             raise self._error("a directory of that name is there", "a free file name")
 
     def _open_encoder(self) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import glob
+import os
 import re
 import threading
 from collections.abc import Iterator
@@ -184,7 +185,7 @@ class VideoSource:
 
 def _open(source: str | Path | int, image_fps: float) -> Reader:
     text = str(source)
-    if isinstance(source, int) or (text.isdecimal() and not Path(text).exists()):
+    if isinstance(source, int) or (text.isdecimal() and not os.path.exists(text)):
         return _open_camera(text)
     if URL.match(text):
         return _open_url(text)
@@ -209,12 +210,12 @@ def _open_url(url: str) -> Reader:
 
 def _images(path: Path) -> list[Path] | None:
     """The images that a directory, a glob or a list file names; None for anything else."""
-    if path.is_dir():
+    if os.path.isdir(path):
         found = [p for p in path.iterdir() if p.suffix.lower() in IMAGE_SUFFIXES]
         return _natural(found, f"directory '{path}'")
-    if glob.has_magic(str(path)) and not path.exists():
+    if glob.has_magic(str(path)) and not os.path.exists(path):
         return _natural([Path(p) for p in glob.glob(str(path))], f"pattern '{path}'")
-    if path.suffix.lower() == ".txt" and path.is_file():
+    if path.suffix.lower() == ".txt" and os.path.isfile(path):
         return _listed(path)
     return None
 
