@@ -41,12 +41,25 @@ class Assembly:
     Attributes:
         segmenter: of the configuration.
         preset: its rules.
-        provenance: flow, reference frame, runtime, and the weights' SHA-256 by path.
+        config: the configuration.
+        runtime: what runs the networks.
+        weights: their files; None for networks that were passed in.
     """
 
     segmenter: Segmenter
     preset: Preset
-    provenance: dict[str, Any]
+    config: SegmenterConfig
+    runtime: str
+    weights: load.WeightPaths | None
+
+    def provenance(self) -> dict[str, Any]:
+        """Preset, flow, reference frame, runtime, and the weights' SHA-256 by path."""
+        return {
+            "preset": self.config.preset,
+            **self.config.propagation.summary(),
+            "runtime": self.runtime,
+            "weights": self.weights.sha256() if self.weights else {},
+        }
 
 
 def load_segmenter(
@@ -123,12 +136,11 @@ def assemble(
         config.grid,
         preset.rules_for(first) if first else preset.rules,
     )
-    provenance = {"preset": config.preset, **plan.propagation.summary()}
+    weights = None
     if networks is None:
         weights = locate_weights(config)
         networks = load.load_networks(weights, preset.conventions, config.runtime_options)
-        provenance |= {"runtime": networks.runtime, "weights": weights.sha256()}
-    return Assembly(build_segmenter(networks, plan), preset, provenance)
+    return Assembly(build_segmenter(networks, plan), preset, config, networks.runtime, weights)
 
 
 def _config(config: SegmenterConfig | None, changes: dict[str, Any]) -> SegmenterConfig:
@@ -259,7 +271,7 @@ def annotate_video(
     statistics.stop()
     return VideoRun(
         statistics,
-        assembly.provenance,
+        {} if segmenter else assembly.provenance(),
         writer.path if writer else None,
         writer.frames if writer else 0,
         opened.truncated,
@@ -272,7 +284,7 @@ def _assembly(segmenter: Segmenter | None, config: SegmenterConfig) -> Assembly:
     if segmenter is None:
         return assemble(config, VIDEO_PRESETS)
     segmenter.reset()
-    return Assembly(segmenter, VIDEO_PRESETS["vssn"], {})
+    return Assembly(segmenter, VIDEO_PRESETS["vssn"], config, "", None)
 
 
 def dataset_frames(
@@ -341,4 +353,4 @@ def segment_dataset(
                 evaluation.add(result, frame.truth)
             on_result(result)
     statistics.stop()
-    return DatasetRun(statistics, evaluation, assembly.provenance)
+    return DatasetRun(statistics, evaluation, assembly.provenance())

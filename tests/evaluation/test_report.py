@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ from vssn.evaluation.dataset_evaluation import DatasetEvaluation
 from vssn.evaluation.metrics import ConfusionMatrix
 from vssn.evaluation.plots import EvaluatedFrame
 from vssn.evaluation.report import Report, TemporalConsistency
-from vssn.types import FramePath, FrameResult, UInt8Array
+from vssn.types import FramePath, FrameResult, TimedFrame, UInt8Array
 
 HW = (10, 10)
 FILES = {"confusion.png", "class_iou.png", "worst.png", "report.json"}
@@ -38,14 +39,13 @@ class Run:
     """A report and scores that are given the same frames."""
 
     def __init__(self, directory: Path, *names: str, keep: int = 6) -> None:
-        self.report, self.probabilities = (
-            Report(directory, frames(*names), keep),
-            DatasetEvaluation(),
-        )
+        self.report = Report(directory, frames(*names), keep)
+        self.evaluation = DatasetEvaluation()
 
     def add(self, index: int, truth: UInt8Array, labels: UInt8Array) -> None:
-        self.report.add(index, IMAGE, truth, labels)
-        self.probabilities.add(FrameResult(index, labels, FramePath.WARP, None, 0), truth)
+        result = FrameResult(index, labels, FramePath.WARP, None, 0)
+        self.report.write(TimedFrame(index, Fraction(index), IMAGE, truth), result)
+        self.evaluation.add(result, truth)
 
 
 @pytest.fixture
@@ -64,7 +64,7 @@ def test_the_worst_are_shown_and_no_other_picture_is_kept(
     for index, percent in enumerate(percents):
         run.add(index, *right_in(percent))
         assert len(run.report._worst) <= 3
-    run.report.write(run.probabilities)
+    run.report.save(run.evaluation)
     assert [frame.name for frame in shown] == ["10.png", "20.png", "40.png"]
     # Class 3 has that IoU, class 5 none.
     assert [frame.mean_iou for frame in shown] == [0.05, 0.1, 0.2]
@@ -76,7 +76,7 @@ def test_of_a_frame_that_comes_again_the_worst_turn_counts(
     run = Run(tmp_path, "a.png", "a.png", "a.png", "b.png")
     for index, percent in enumerate((60, 20, 90, 40)):
         run.add(index, *right_in(percent))
-    run.report.write(run.probabilities)
+    run.report.save(run.evaluation)
     assert [(frame.name, frame.mean_iou) for frame in shown] == [("a.png", 0.1), ("b.png", 0.2)]
     assert run.report.frame_mean_iou == {"a.png": 0.1, "b.png": 0.2}
 
@@ -86,7 +86,7 @@ def test_frame_and_truth_are_shown_at_the_labels_size(
 ) -> None:
     run = Run(tmp_path, "a.png")
     run.add(0, np.full((10, 10), 3, np.uint8), np.full((4, 6), 3, np.uint8))
-    run.report.write(run.probabilities)
+    run.report.save(run.evaluation)
     assert shown[0].image_bgr.shape == (4, 6, 3)
     assert shown[0].truth.shape == (4, 6)
 
@@ -101,15 +101,16 @@ def test_everything_is_written_and_the_figures_are_strict_json(tmp_path: Path) -
     truth, labels = right_in(50)
     run.add(0, truth, labels)
     run.add(1, np.full(HW, 11, np.uint8), labels)
-    run.report.add(2, IMAGE, None, truth)
+    unlabelled = FrameResult(2, truth, FramePath.WARP, None, 0)
+    run.report.write(TimedFrame(2, Fraction(2), IMAGE), unlabelled)
     run.add(3, truth, truth)
-    run.report.write(run.probabilities)
+    run.report.save(run.evaluation)
     assert {path.name for path in (tmp_path / "new/report").iterdir()} == FILES
     report = read_report(tmp_path / "new/report")
     assert report["frame_mean_iou"] == {"f1.png": 0.25, "f2.png": None, "f4.png": 1.0}
-    assert report["confusion"]["pixels"] == run.probabilities.total.counts.tolist()
+    assert report["confusion"]["pixels"] == run.evaluation.total.counts.tolist()
     assert report["confusion"]["classes"][3] == "road"
-    assert report["mean_iou"] == run.probabilities.total.mean_iou()
+    assert report["mean_iou"] == run.evaluation.total.mean_iou()
     assert report["class_iou"]["sky"] is None
     # Of three pairs one half of one changed.
     assert report["unchanged_labels_percent"] == pytest.approx(100 * 2.5 / 3)
@@ -117,7 +118,7 @@ def test_everything_is_written_and_the_figures_are_strict_json(tmp_path: Path) -
 
 
 def test_a_run_without_labels_is_refused_before_it_starts(tmp_path: Path) -> None:
-    with pytest.raises(BadInputError, match=r"--report.*2 frames without a label.*--num_steps"):
+    with pytest.raises(BadInputError, match=r"report=.*2 frames without a label.*num_steps"):
         Report(tmp_path, frames("a.png", "b.png", label=None))
 
 
@@ -125,7 +126,7 @@ def test_labels_that_are_all_void_are_refused_and_nothing_is_left(tmp_path: Path
     run = Run(tmp_path / "report", "a.png")
     run.add(0, np.full(HW, 11, np.uint8), np.zeros(HW, np.uint8))
     with pytest.raises(BadInputError, match="void everywhere"):
-        run.report.write(run.probabilities)
+        run.report.save(run.evaluation)
     assert not (tmp_path / "report").exists()
 
 
@@ -141,7 +142,7 @@ def test_a_file_that_can_not_be_written_is_told_in_one_line(tmp_path: Path) -> N
     run = Run(tmp_path, "a.png")
     run.add(0, *right_in(50))
     with pytest.raises(MediaError, match=r"report .*Is a directory"):
-        run.report.write(run.probabilities)
+        run.report.save(run.evaluation)
     assert [path.name for path in tmp_path.iterdir()] == ["confusion.png"]
 
 

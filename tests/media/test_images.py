@@ -6,6 +6,7 @@ import io
 import os
 import struct
 import zlib
+from fractions import Fraction
 from pathlib import Path
 
 import cv2
@@ -17,6 +18,7 @@ from vssn.errors import MediaError
 from vssn.labels import PALETTE_RGB
 from vssn.media.images import read_image_bgr, read_label, write_mask
 from vssn.media.sinks import MaskFolder
+from vssn.types import FramePath, FrameResult, TimedFrame
 
 NOISE = np.random.default_rng(0).integers(0, 256, (40, 40, 3), np.uint8)
 INDICES = np.arange(12, dtype=np.uint8).reshape(3, 4)
@@ -203,8 +205,9 @@ def test_a_damaged_label_is_refused(tmp_path: Path, harm: str) -> None:
 
 def test_masks_are_numbered_palette_images_of_the_labels_size(tmp_path: Path) -> None:
     masks = MaskFolder(tmp_path / "new" / "folder")
-    masks.write(INDICES)
-    masks.write(INDICES[:2])
+    for index, labels in enumerate((INDICES, INDICES[:2])):
+        frame = TimedFrame(index, Fraction(index), NOISE)
+        masks.write(frame, FrameResult(index, labels, FramePath.SEGMENT, None, 0))
     masks.close()
     files = sorted((tmp_path / "new" / "folder").iterdir())
     assert [file.name for file in files] == ["mask0.png", "mask1.png"]

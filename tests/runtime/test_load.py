@@ -173,7 +173,7 @@ def test_a_segmenter_loads_in_one_call(
     results = list(segmenter.stream([np.zeros((48, 64, 3), np.uint8)] * 2))
     assert [result.path for result in results] == [vssn.FramePath.SEGMENT] * 2
     with pytest.raises(CheckpointError):
-        vssn.load_segmenter(80, weights_dir / "missing.h5")
+        vssn.load_segmenter(segnet=weights_dir / "missing.h5")
 
 
 @pytest.fixture(scope="module")

@@ -70,8 +70,8 @@ def run(args: argparse.Namespace) -> int:
 
 def _frames(path: Path | None) -> list[UInt8Array]:
     """Real frames to compare the outputs on."""
-    from vssn.data.demo import demo_clip
     from vssn.data.clips import iter_clip
+    from vssn.data.demo import demo_clip
     from vssn.errors import MediaError
 
     if path is None:

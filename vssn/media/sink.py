@@ -228,6 +228,8 @@ class VideoSink:
             self._check_finished(finished, count)
             self._written = count
             self._path = self._take_name(finished, complete)
+            if not complete:
+                logger.warning("the first %d frames are in '%s'", count, self._path)
         except BaseException:
             finished.unlink(missing_ok=True)
             raise

@@ -12,7 +12,7 @@ from vssn.types import FrameResult, TimedFrame, UInt8Array
 
 
 class MaskFolder:
-    """Writes each frame's labels as ``mask<step>.png``, from 0, in the palette's colours.
+    """Writes each frame's labels as ``mask<index>.png``, from 0, in the palette's colours.
 
     Args:
         directory: where they go.
@@ -29,7 +29,6 @@ class MaskFolder:
         """
         self._directory = make_directory(directory)
         self._paint = paint
-        self._step = 0
 
     def write(self, frame: TimedFrame, result: FrameResult) -> None:
         """Write the next frame's labels.
@@ -37,9 +36,8 @@ class MaskFolder:
         Raises:
             MediaError: the file can't be written.
         """
-        path = self._directory / f"mask{self._step}.png"
+        path = self._directory / f"mask{frame.index}.png"
         write_mask(path, result.labels, self._paint)
-        self._step += 1
 
     def close(self, complete: bool = True) -> None:
         """Nothing is left to do: each file is complete as it is written."""
