@@ -296,7 +296,7 @@ def test_a_bad_list_is_refused_before_any_frame(
 
 
 BAD_FILES: dict[str, tuple[str, Callable[[Path], object], list[str]]] = {
-    "no image": ("val/0.png", lambda p: p.write_text("text" * 50), ["val/0.png", "PNG or JPEG"]),
+    "no image": ("val/0.png", lambda p: p.write_text("text" * 50), ["val/0.png", "PNG, JPEG"]),
     "empty image": ("val/0.png", lambda p: p.write_bytes(b""), ["val/0.png"]),
     "half an image": ("val/0.png", lambda p: p.write_bytes(p.read_bytes()[:60]), ["val/0.png"]),
     "no label": ("valannot/1.png", lambda p: p.write_text("text"), ["valannot/1.png"]),
@@ -307,7 +307,7 @@ BAD_FILES: dict[str, tuple[str, Callable[[Path], object], list[str]]] = {
     ),
     "coloured label": (
         "valannot/1.png",
-        lambda p: cv2.imwrite(str(p), np.zeros((48, 64, 3), np.uint8)),
+        lambda p: cv2.imwrite(str(p), np.full((48, 64, 3), (1, 2, 3), np.uint8)),
         ["valannot/1.png", "class indices"],
     ),
     "label out of range": (
