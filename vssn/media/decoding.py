@@ -72,7 +72,7 @@ class Decoder:
         self._zero = self._start()
         if self._counted and self._stream.codec_context.has_b_frames and self._first.dts:
             # Frames that the decoder reorders are counted from the first that it gives.
-            self._zero = self._first.dts * Fraction(self._first.time_base)
+            self._zero = self._first.dts * Fraction(self._first.time_base or 1)
         self.info = self._describe()
 
     def _prepare_threads(self) -> None:
