@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import cv2
 import numpy as np
 import pytest
+from made_clips import cut, write_video
 
 from vssn.cli.main import main
 from vssn.media.sink import VideoSink
@@ -189,6 +190,14 @@ def test_frames_are_extracted_by_number(
     refuses(["extract-frames", "--video_file", "no.avi", "--save_dir", tmp_path / "g"], "no.avi")
     assert not (tmp_path / "g").exists()
     refuses([*argv, "--save_dir", tmp_path / "my clip.avi/below"], "output directory")
+
+
+def test_frames_of_a_cut_video_are_extracted_and_the_exit_code_says_so(tmp_path: Path) -> None:
+    video = cut(write_video(tmp_path / "v.avi", 20), 0.5)
+    argv = ["extract-frames", "--video_file", str(video), "--save_dir", str(tmp_path / "f")]
+    assert main(argv) == 2
+    assert 3 < len(list((tmp_path / "f").iterdir())) < 20
+    assert main([*argv, "--num_steps", "2"]) == 0
 
 
 def test_camvids_lists_are_written(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

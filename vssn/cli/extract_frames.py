@@ -7,10 +7,14 @@ from pathlib import Path
 
 from vssn.cli.options import add_quiet_argument, positive, progress
 
+EXIT_TRUNCATED = 2
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare video and output."""
-    parser.add_argument("--video_file", type=Path, required=True, help="any video FFmpeg reads")
+    parser.add_argument(
+        "--video_file", required=True, help="a video, a URL, a camera's number, or - for a pipe"
+    )
     parser.add_argument(
         "--save_dir", type=Path, required=True, help="folder for PREFIX_000000.png and so on"
     )
@@ -21,18 +25,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Write the frames."""
-    from itertools import islice
-
     from vssn.files import make_directory
     from vssn.media.images import write_image
     from vssn.media.video import VideoSource
 
-    prefix = args.prefix or args.video_file.stem.replace(" ", "_")
+    prefix = args.prefix or Path(args.video_file).stem.replace(" ", "_")
     count = 0
-    with VideoSource(args.video_file) as source:
+    with VideoSource(args.video_file, max_frames=args.num_steps) as source:
         make_directory(args.save_dir)
-        frames = islice(source, args.num_steps)
-        for count, frame in enumerate(progress(frames, source.info.total_frames, args.quiet), 1):
+        for count, frame in enumerate(progress(source, source.info.total_frames, args.quiet), 1):
             write_image(args.save_dir / f"{prefix}_{count - 1:06d}.png", frame)
     print(f"{args.save_dir}: {count} frames")
-    return 0
+    return EXIT_TRUNCATED if source.truncated else 0

@@ -32,9 +32,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the original's flags and ours."""
     parser.add_argument(
         "--video_file",
-        type=Path,
-        default=Path("01TP_extract.avi"),
-        help="any video that FFmpeg reads (default: %(default)s)",
+        default="01TP_extract.avi",
+        help="a video, a folder or glob of images, a list of them (.txt), a camera's number, "
+        "a URL, or - for a video on the standard input (default: %(default)s)",
     )
     parser.add_argument(
         "--process_original",

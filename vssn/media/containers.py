@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import stat
+import time
 from pathlib import Path
 
 import av
@@ -24,8 +25,8 @@ LIVE_FORMATS = (*FORMATS, "rtsp", "rtp", "sdp", "hls", "live_flv", "mpegtsraw")
 LIVE_PROTOCOLS = "http,https,tcp,tls,crypto,data,rtsp,rtp,udp,srt,rtmp,rtmps,httpproxy,ftp"
 
 MAX_PIXELS = 1 << 27  # 134 million: larger than any camera, and 400 MB as BGR
-OPEN_TIMEOUT_S = 10.0
-READ_TIMEOUT_S = 10.0
+OPEN_TIMEOUT_S = 8.0
+READ_TIMEOUT_S = 8.0
 
 EXPECTED = "a video file that FFmpeg can read"
 
@@ -103,6 +104,7 @@ def open_url(url: str) -> InputContainer:
     Raises:
         MediaError: nobody answers, or there is no video.
     """
+    begun = time.monotonic()
     options = {
         "protocol_whitelist": LIVE_PROTOCOLS,
         "format_whitelist": ",".join(LIVE_FORMATS),
@@ -118,8 +120,11 @@ def open_url(url: str) -> InputContainer:
             timeout=(OPEN_TIMEOUT_S, READ_TIMEOUT_S),
         )
     except (OSError, av.FFmpegError, ValueError) as error:
+        # Some protocols tell another error where they were interrupted.
+        late = time.monotonic() - begun >= OPEN_TIMEOUT_S
+        what = f"no answer within {OPEN_TIMEOUT_S:g} s" if late else reason(error)
         raise MediaError(
-            f"stream '{printable_url(url)}' ({reason(error)})",
+            f"stream '{printable_url(url)}' ({what})",
             "a video stream that answers",
             "check the address and the network",
         ) from error
@@ -134,8 +139,6 @@ def printable_url(url: str) -> str:
 
 def reason(error: Exception) -> str:
     """What went wrong, without the file's name and FFmpeg's numbers."""
-    if isinstance(error, av.error.ExitError):
-        return f"no answer within {OPEN_TIMEOUT_S:g} s"
     if isinstance(error, av.error.ArgumentError):  # its demuxer is not among those allowed
         return "a kind of file that is not opened here"
     text = getattr(error, "strerror", None) or str(error)

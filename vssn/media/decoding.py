@@ -24,6 +24,8 @@ USUAL_MAX_FPS = 240
 # Above this, a frame is decoded by several threads; below, one keeps up, and each packet's
 # failure is told with that packet.
 THREADED_PIXELS = 1280 * 720
+# Formats that know no times: FFmpeg counts packets, in the order of decoding, and guesses the rest.
+COUNTED_FORMATS = {"avi", "h264", "hevc", "m4v", "mpegvideo", "mjpeg", "vc1", "obu"}
 # A jump back by more is a clock that began anew, as in joined transport streams.
 RESTART_S = 1
 
@@ -58,7 +60,7 @@ class Decoder:
         self._prepare_threads()
         self._rate = fps or self._stated_rate()
         self._period = 1 / self._rate
-        self._zero: Fraction | None = None
+        self._counted = container.format.name in COUNTED_FORMATS
         self._last: Fraction | None = None
         self._told: set[str] = set()
         self._frames = self._iter_decoded()
@@ -67,6 +69,10 @@ class Decoder:
             raise refuse(name, "not one frame can be decoded", "copy or download it again")
         self._orientation = orientation(self._first)
         self._stored_wh = (self._first.width, self._first.height)
+        self._zero = self._start()
+        if self._counted and self._stream.codec_context.has_b_frames and self._first.dts:
+            # Frames that the decoder reorders are counted from the first that it gives.
+            self._zero = self._first.dts * Fraction(self._first.time_base or 1)
         self.info = self._describe()
 
     def _prepare_threads(self) -> None:
@@ -164,6 +170,14 @@ class Decoder:
                 self.lost += bool(packet.size)
                 continue
             yield from frames
+        if self.error is not None:  # else an empty packet at the end has done this
+            yield from self._held_back()
+
+    def _held_back(self) -> list[VideoFrame]:
+        try:
+            return self._stream.decode(None)
+        except (av.FFmpegError, OSError):
+            return []
 
     def _next_packet(self, packets: Iterator[Packet[Any]]) -> Packet[Any] | None:
         try:
@@ -173,13 +187,11 @@ class Decoder:
             return None
 
     def _time(self, frame: VideoFrame) -> Fraction:
-        stamp = frame.pts if frame.pts is not None else frame.dts
+        stamp = frame.dts if self._counted or frame.pts is None else frame.pts
         after = Fraction(0) if self._last is None else self._last + self._period
         if stamp is None or not frame.time_base:
             time = after
         else:
-            if self._zero is None:
-                self._zero = self._start()
             time = stamp * Fraction(frame.time_base) - self._zero
             if self._last is not None and time <= self._last:
                 if time < self._last - RESTART_S:

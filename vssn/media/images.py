@@ -34,7 +34,10 @@ MAX_PIXELS = 1 << 27  # 134 million: larger than any camera, and 400 MB as BGR
 MAX_BYTES = 1 << 30
 JPEG_END = b"\xff\xd9"
 VOID_ELSEWHERE = 255  # void in most other data sets
-EXPECTED = "a PNG, JPEG, BMP, TIFF, WebP or PPM image"
+EXPECTED = {
+    "image": "a PNG, JPEG, BMP, TIFF, WebP or PPM image",
+    "label": "a whole PNG, BMP, TIFF or PPM image",
+}
 # Depths, in bits, that cameras export in 16-bit files.
 CAMERA_BITS = (10, 12)
 
@@ -55,7 +58,7 @@ def _read(path: Path, kind: str) -> bytes:
 
 def _no_image(path: Path, kind: str, what: str = "") -> MediaError:
     given = f"{kind} '{path}'" + (f" ({what})" if what else "")
-    return MediaError(given, EXPECTED, "replace the damaged file")
+    return MediaError(given, EXPECTED[kind], "replace the damaged file")
 
 
 @contextmanager

@@ -14,7 +14,8 @@ import av
 from av.container import InputContainer
 
 from vssn.errors import MediaError
-from vssn.media.containers import OPEN_TIMEOUT_S, open_url, printable_url, reason
+from vssn.media import containers
+from vssn.media.containers import open_url, printable_url, reason
 from vssn.media.decoding import Decoder
 from vssn.media.readers import Reader, Timed
 
@@ -72,7 +73,7 @@ def open_camera(number: str) -> InputContainer:
     try:
         if system == "v4l2" and not Path(name).exists():
             raise FileNotFoundError(2, f"'{name}' does not exist")
-        return av.open(name, "r", format=system, timeout=OPEN_TIMEOUT_S)
+        return av.open(name, "r", format=system, timeout=containers.OPEN_TIMEOUT_S)
     except (OSError, av.FFmpegError, ValueError) as error:
         raise MediaError(
             f"camera {number} ({reason(error)})",

@@ -65,9 +65,9 @@ class VideoSource:
         """
         self._check(start, end, stride, max_frames, image_fps)
         self.name = printable_url(str(source))
-        self.origin = Fraction(start or 0)
+        self.origin = _exact(start or 0)
         self.truncated = False
-        self._end = None if end is None else Fraction(end)
+        self._end = None if end is None else _exact(end)
         self._stride = stride
         self._max_frames = max_frames
         self._whole = end is None and max_frames is None
@@ -181,6 +181,11 @@ class VideoSource:
                 self._reader.close()
             finally:
                 self._lock.release()
+
+
+def _exact(seconds: Seconds) -> Fraction:
+    """The number that a decimal fraction such as 0.2 stands for."""
+    return Fraction(seconds).limit_denominator(1_000_000)
 
 
 def _open(source: str | Path | int, image_fps: float) -> Reader:
