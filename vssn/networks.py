@@ -12,7 +12,7 @@ from vssn.types import Float32Array, FlowEstimate, UInt8Array
 Runtime = Literal["auto", "tensorflow", "openvino"]
 Precision = Literal["auto", "f32", "bf16", "int8"]
 
-# What a flow method sees of a frame; of a size and kind that is its own business.
+# What a flow method sees of a frame; its size and kind are the method's own.
 View = npt.NDArray[Any]
 
 
@@ -24,7 +24,7 @@ class SegmentationNetwork(Protocol):
 
 
 class FlowComparison(Protocol):
-    """A pair of frames that a flow method looks at, as far as it is asked."""
+    """A pair of frames that a flow method looks at, computed as far as it is asked."""
 
     def estimate(self) -> FlowEstimate:
         """Flow, and scale where the method has one; computed on first use."""
@@ -60,7 +60,7 @@ class DecisionNetwork(Protocol):
     """Predicts how well a warp would do."""
 
     def predicted_confidence(self, feature: Float32Array) -> float:
-        """Expected confidence score, 0-100, from the flow network's feature."""
+        """Predicted confidence, 0-100, from the flow network's feature."""
 
 
 @dataclass(frozen=True)

@@ -63,8 +63,8 @@ class FlowEstimate:
     Attributes:
         flow: (h, w, 2) float32, (dx, dy) in cells of this grid, from the current frame back to
             the reference frame.
-        scale: (h, w, 11) float32, a factor for each CamVid class' warped score; None where the
-            method has no such factors.
+        scale: (h, w, 11) float32, a factor for each CamVid class' warped probability; None
+            where the method has no such factors.
     """
 
     flow: Float32Array
@@ -79,19 +79,19 @@ class FlowMethod(Enum):
 
 
 class Propagate(Enum):
-    """The reference frame: which one scores are carried from."""
+    """The reference frame: the one that results are warped from."""
 
-    CHAIN = "chain"  # the frame before, whose scores may have been carried themselves
+    CHAIN = "chain"  # the frame before, whose result may be a propagated one
     KEY = "key"  # the key frame
 
 
 @dataclass(frozen=True)
 class Propagation:
-    """How scores get from frame to frame.
+    """How results get from frame to frame.
 
     Attributes:
-        flow: what they are carried by.
-        propagate: the frame that they are carried from.
+        flow: what finds the motion.
+        propagate: the frame that results are warped from.
     """
 
     flow: FlowMethod
@@ -118,10 +118,10 @@ DVSNET_PROPAGATION = Propagation(FlowMethod.FLOWNETS, Propagate.KEY)
 
 @dataclass(frozen=True)
 class ReferenceFrame:
-    """A frame with its class probabilities, which they can be carried on from.
+    """A frame that results can be warped from.
 
     Attributes:
-        key_index: number of the key frame that the scores come from; its own for a key frame.
+        key_index: number of the key frame that the result comes from; its own for a key frame.
         view: what the flow method sees of the frame; see
             :class:`vssn.networks.FlowNetwork`.
         probabilities: (h, w, 11) float32 class probabilities.

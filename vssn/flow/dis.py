@@ -12,7 +12,7 @@ from vssn.preprocess import size_hw
 from vssn.types import FlowEstimate, UInt8Array
 
 DIS_INPUT_HW = (360, 480)
-# The preset stops at a quarter of the size; a step further, carrying loses a quarter less.
+# The preset stops at a quarter of the size; one step further, warping loses a quarter less.
 DIS_FINEST_SCALE = 1
 
 
@@ -24,8 +24,7 @@ class DISFlow:
     Args:
         preset: one of OpenCV's ``DISOPTICAL_FLOW_PRESET_*``, quality against time.
         input_hw: the size in px that frames are compared at.
-        finest_scale: how many times the size is halved where the search ends; None for the
-            preset's own.
+        finest_scale: the search ends at a size halved this many times; None for the preset's own.
     """
 
     def __init__(

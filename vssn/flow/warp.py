@@ -1,4 +1,4 @@
-"""Carrying class probabilities from a reference frame to the current one."""
+"""Warping class probabilities from a reference frame to the current one."""
 
 from __future__ import annotations
 

@@ -1,8 +1,7 @@
 """Presets: ours, and the one that brings the original's results back.
 
-The original is wrong in several ways, and results in old papers came about with them. Each rule of
-it stands beside ours, in the module where it belongs; here is the list of them. What is open in the
-original's description was settled so:
+The original is wrong in several ways, and old results came about with them. What is open in its
+description was settled so:
 
 - Its segmentation input is resized with OpenCV, half-pixel centres and all; TensorFlow 1's resizing
   is that of the flow input (nearest) and of class probabilities (bilinear).
@@ -51,17 +50,17 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Preset:
-    """Every rule that the commands take from a preset.
+    """Every rule that a preset decides.
 
     Attributes:
         conventions: what the networks are shown, and which channel of ``scale`` is whose.
-        rules: carrying scores, making labels, the first key frame.
-        schedule: makes the schedule of what expects scores and a target.
+        rules: warping, labels, agreement, the first key frame.
+        schedule: makes the schedule of what predicts the confidence and a target.
         frames: a list's stream of frames.
         make_matrix: makes a confusion matrix.
         make_statistics: makes the counts of steps and times.
         paint: makes a mask's picture.
-        warped: of a pair for the decision network's training, the frame whose scores are warped.
+        warped: of a pair for the decision network's training, the frame whose result is warped.
     """
 
     conventions: Conventions = VSSN_CONVENTIONS

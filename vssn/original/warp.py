@@ -14,7 +14,7 @@ from vssn.types import Float32Array, FlowEstimate, UInt8Array
 def warp_probabilities_coarse(probabilities: Float32Array, estimate: FlowEstimate) -> Float32Array:
     """Warp the key frame's class probabilities as the original does: on the flow's own coarse grid.
 
-    Scores are brought to that grid, warped, multiplied by the scale and brought back, with
+    Probabilities are brought to that grid, warped, multiplied by the scale and brought back, with
     TensorFlow 1's resizing; at a quarter of the size, its way down reads every fourth pixel alone.
 
     Args:
@@ -46,11 +46,11 @@ def _sample_exactly(image: Float32Array, flow: Float32Array) -> Float32Array:
 
 
 def labels_at_probability_size(probabilities: Float32Array, hw: tuple[int, int]) -> UInt8Array:
-    """Pick the best class where the scores are: the original's masks and metrics are (208, 304).
+    """Pick the most probable class at the probabilities' own size, (208, 304).
 
     Args:
         probabilities: (h, w, classes) float32.
-        hw: not heeded.
+        hw: not used.
 
     Returns:
         (h, w) uint8 class indices.

@@ -89,7 +89,7 @@ class Networks:
         flow: for the frames between them: FlowNetS, or DIS, which has no weights.
         decision: None where it has no part.
         runtime: what runs them, for reports.
-        fits: what makes expected scores mean what they say, by the propagation's name.
+        fits: confidence calibration, by the propagation's name.
     """
 
     segmentation: SegmentationNetwork

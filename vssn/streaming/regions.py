@@ -1,4 +1,4 @@
-"""Regions of a frame, each with its own key frame, score and decision, as in DVSNet."""
+"""Regions of a frame, each with its own key frame, confidence and decision, as in DVSNet."""
 
 from __future__ import annotations
 
@@ -92,7 +92,7 @@ class RegionGrid:
 
 
 class RegionSegmenter(Segmenter):
-    """Segments each region of the frames on its own and merges them by the larger class score.
+    """Segments each region of the frames on its own; where they overlap, the more probable wins.
 
     Where little moves, a region keeps its key frame while others are segmented anew.
 
@@ -158,7 +158,7 @@ def merge_labels(
 
     Args:
         probabilities: (h, w, classes) float32 per region.
-        boxes: where the regions lie; of equal scores the first region's counts.
+        boxes: where the regions lie; of equal probabilities the first region's counts.
         hw: the frame's height and width.
 
     Returns:
@@ -169,8 +169,8 @@ def merge_labels(
     for region, box in zip(probabilities, boxes, strict=True):
         place = np.s_[box.top : box.bottom, box.left : box.right]
         enlarged = resize_bilinear(region, (box.bottom - box.top, box.right - box.left))
-        score = enlarged.max(axis=-1)
-        more_probable = score > largest[place]
+        highest = enlarged.max(axis=-1)
+        more_probable = highest > largest[place]
         labels[place][more_probable] = enlarged.argmax(axis=-1)[more_probable]
-        largest[place][more_probable] = score[more_probable]
+        largest[place][more_probable] = highest[more_probable]
     return labels
