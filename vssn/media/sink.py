@@ -23,7 +23,15 @@ from vssn.errors import MediaError
 from vssn.files import make_directory
 from vssn.media.containers import open_file, reason
 from vssn.media.encoding import FORMATS, make_encoder
-from vssn.media.parts import abandoned_parts, create_exclusively, create_part, free_name
+from vssn.media.parts import (
+    COMMENT,
+    abandoned_parts,
+    create_exclusively,
+    create_part,
+    remove_parts,
+    take_name,
+    warn_of_another_source,
+)
 from vssn.media.remux import Sound, remux
 from vssn.types import UInt8Array, VideoInfo
 
@@ -42,7 +50,6 @@ PART_OPTIONS = {
     "frag_duration": str(FRAGMENT_US),
     "flush_packets": "1",
 }
-COMMENT = "made with vssn from "
 
 
 class VideoSink:
@@ -106,7 +113,8 @@ class VideoSink:
             self._container = av.open(
                 f"file:{self._part.absolute()}", "w", format="mp4", container_options=PART_OPTIONS
             )
-            self._container.metadata["comment"] = self._comment()
+            said = {"title": self._path.name, "comment": self._comment()}
+            self._container.metadata.update(said)
             self._encoder = make_encoder(self._container, self._info, self._base, self._output)
         except BaseException as error:
             os.close(self._descriptor)
@@ -227,7 +235,9 @@ class VideoSink:
             )
             self._check_finished(finished, count)
             self._written = count
-            self._path = self._take_name(finished, complete)
+            if complete:
+                warn_of_another_source(self._path, self._comment())
+            self._path = take_name(finished, self._path, complete)
             if not complete:
                 logger.warning("the first %d frames are in '%s'", count, self._path)
         except BaseException:
@@ -235,7 +245,7 @@ class VideoSink:
             raise
         self._part.unlink(missing_ok=True)
         if complete:
-            self._remove_abandoned()
+            remove_parts(self._abandoned, self._path, self._comment())
 
     def _grid(self) -> Fraction | None:
         """The unit of time of an .avi: the frame rate's where all times fit, else a finer one."""
@@ -273,38 +283,6 @@ class VideoSink:
             )
         with finished.open("rb") as file:
             os.fsync(file.fileno())
-
-    def _take_name(self, finished: Path, complete: bool) -> Path:
-        if complete:
-            self._warn_of_another_source()
-            os.replace(finished, self._path)
-            return self._path
-        target = free_name(self._path) if os.path.lexists(self._path) else self._path
-        os.replace(finished, target)
-        return target
-
-    def _warn_of_another_source(self) -> None:
-        try:
-            with open_file(self._path) as older:
-                comment = older.metadata.get("comment", older.metadata.get("COMMENT", ""))
-        except MediaError:
-            return
-        if comment.startswith(COMMENT) and comment != self._comment():
-            logger.warning(
-                "'%s', which was made from '%s', is replaced",
-                *(self._path, comment[len(COMMENT) :]),
-            )
-
-    def _remove_abandoned(self) -> None:
-        """Remove what killed runs left of this video, now that it is there."""
-        for left in self._abandoned:
-            try:
-                with open_file(left) as container:
-                    same = container.metadata.get("comment") == self._comment()
-            except MediaError:  # nothing in it can be played
-                same = True
-            if same:
-                left.unlink(missing_ok=True)
 
     def _kept(self, error: Exception) -> MediaError:
         kept = f"; the {self._written} frames are in '{self._part}', which can be played"
