@@ -50,3 +50,25 @@ def soft_jaccard(logits: tf.Tensor, labels: tf.Tensor) -> tf.Tensor:
     present = tf.cast(tf.reduce_sum(truth, axes) > 0, tf.float32)
     iou = both / (either + 1.0)
     return tf.reduce_sum((1 - iou) * present) / (tf.reduce_sum(present) + 1e-6)
+
+
+def disagreement(probabilities: tf.Tensor, others: tf.Tensor, known: tf.Tensor) -> tf.Tensor:
+    """Jensen-Shannon divergence of two predictions, in nats, averaged over the known pixels.
+
+    Their mean is the target of both and gets no gradient, so that neither is pulled towards what
+    is merely less certain.
+
+    Args:
+        probabilities: (n, h, w, classes) float32.
+        others: the same of another prediction of the same places.
+        known: (n, h, w) float32, 1 where they are to be compared.
+    """
+    target = tf.stop_gradient((probabilities + others) / 2)
+    log_target = tf.math.log(target + 1e-6)
+    both = tf.add_n(
+        [
+            tf.reduce_sum(target * (log_target - tf.math.log(each + 1e-6)), axis=-1)
+            for each in (probabilities, others)
+        ]
+    )
+    return tf.reduce_sum(both / 2 * known) / (tf.reduce_sum(known) + 1e-6)

@@ -48,7 +48,7 @@ class Mixture:
         return image, np.asarray(cv2.LUT(label, _full(self._tables[place[0]])), np.uint8)
 
     def label_weights(self) -> Float32Array:
-        """Weight of each training label, for :func:`vssn.training.losses.weighted_cross_entropy`."""
+        """(training labels,) float32: see :func:`label_weights`."""
         shares = np.diff(self._ends, prepend=0)
         frequency = sum(
             share * _class_frequency(source.train)

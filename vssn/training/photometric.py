@@ -99,7 +99,7 @@ def fog(rng: np.random.Generator, image_rgb: UInt8Array) -> UInt8Array:
 def darken(rng: np.random.Generator, image_rgb: UInt8Array) -> UInt8Array:
     """Make dusk or night of day: dark, tinted, uneven light, noise."""
     height, width = image_rgb.shape[:2]
-    levels = (np.linspace(0, 1, 256) ** rng.uniform(1.1, 1.8)) * rng.uniform(0.25, 0.7) * 255
+    levels = (np.linspace(0, 1, 256) ** rng.uniform(1.1, 1.8)) * rng.uniform(0.35, 0.8) * 255
     dark = cv2.LUT(image_rgb, levels.astype(np.uint8)).astype(np.float32)
     glow = rng.uniform(0.6, 1.5, (3, 4)).astype(np.float32)
     light = cv2.resize(glow, (width, height), interpolation=cv2.INTER_CUBIC)
