@@ -56,7 +56,7 @@ def run(args: argparse.Namespace) -> int:
     from vssn.runtime.startup import start_tensorflow
 
     start_tensorflow()
-    from vssn.evaluation.plots import plot_scores
+    from vssn.evaluation.plots import plot_predicted_confidence
     from vssn.training.decision import (
         DecisionRecipe,
         DecisionTask,
@@ -81,7 +81,7 @@ def run(args: argparse.Namespace) -> int:
     task.load_best(config.directory)
     _calibrate(task, held_out, config.directory)
     predicted = task.predict(val_set.features)
-    plot_scores(predicted, val_set.scores, config.directory / "predicted_scores.png")
+    plot_predicted_confidence(predicted, val_set.scores, config.directory / "predicted_scores.png")
     rank = spearmanr(predicted, val_set.scores).statistic
     error = task.validate()["val_mean_absolute_error"]
     print(f"best model: mean absolute error {error:.2f} points, rank correlation {rank:.3f}")
