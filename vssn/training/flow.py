@@ -21,8 +21,13 @@ from vssn.preprocess import FLOW_INPUT_HW
 from vssn.training.batches import drawn_ahead
 from vssn.training.clip_pairs import PseudoLabelledClip
 from vssn.training.progress import Metrics
-from vssn.training.schedules import OneCycle
+<<<<<<< HEAD
+from vssn.training.schedules import warm_cosine
 from vssn.training.synthetic_motion import FlowExample, cut_outs, photometric_jitter, synthetic_pair
+=======
+from vssn.training.schedules import warm_cosine
+from vssn.training.synthetic_motion import FlowExample, cut_outs, photometric, synthetic_pair
+>>>>>>> train
 from vssn.types import Float32Array
 
 # Coarse predictions guide the fine one; weights as in FlowNet, the finest counting most here.
@@ -133,7 +138,7 @@ class FlowTask:
         self._taps = with_coarse_predictions(self.model)
         steps = epochs * recipe.steps_per_epoch
         self._optimizer = keras.optimizers.AdamW(
-            OneCycle(recipe.rate, steps), weight_decay=4e-4, clipnorm=5.0
+            warm_cosine(recipe.rate, steps), weight_decay=4e-4, clipnorm=5.0
         )
         # The scale output has no teacher here: it stays what it is, which is one at first.
         fixed = self.model.get_layer("predict_scale")

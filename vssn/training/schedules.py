@@ -4,19 +4,22 @@ from __future__ import annotations
 
 import keras
 
-WARMUP_PART = 12
+START = 1e-2  # of the peak, where the warm-up starts
 
 
-def warmup_cosine(peak: float, steps: int) -> keras.optimizers.schedules.LearningRateSchedule:
-    """Linear warm-up to ``peak`` in a twelfth of the steps, then half a cosine down to zero.
+def warm_cosine(
+    peak: float, steps: int, warmup_share: float = 0.08
+) -> keras.optimizers.schedules.CosineDecay:
+    """Linear warm-up to ``peak``, then half a cosine down to zero at the last step.
 
-    Source: Smith and Topin, "Super-Convergence" (2018), in its common short-warm-up form.
+    Source: Loshchilov and Hutter, "SGDR" (2017), without restarts.
 
     Args:
         peak: highest learning rate.
         steps: length of the training in steps.
+        warmup_share: share of the steps spent going up.
     """
-    warmup = max(1, steps // WARMUP_PART)
+    warmup = max(1, round(steps * warmup_share))
     return keras.optimizers.schedules.CosineDecay(
-        peak / 100, max(1, steps - warmup), alpha=0.0, warmup_target=peak, warmup_steps=warmup
+        peak * START, max(1, steps - warmup), warmup_target=peak, warmup_steps=warmup
     )
