@@ -45,12 +45,12 @@ def _resident_mib() -> float:
 
 
 def by_size(frames: Sequence[np.ndarray], networks: Networks) -> list[Row]:
-    """Median ms of a segmented and a carried frame, and of drawing, by the frame's pixels."""
+    """Median ms of a segmented and a warped frame, and of drawing, by the frame's pixels."""
     rows = []
     for height, width in SIZES:
         large = [cv2.resize(frame, (width, height)) for frame in frames[:REPEATS]]
         row: Row = {"width": width, "height": height}
-        for name, target in (("segmented_ms", 100.0), ("carried_ms", 0.0)):
+        for name, target in (("segmented_ms", 100.0), ("warped_ms", 0.0)):
             segmenter, following = load_segmenter(target=target, networks=networks), cycle(large)
             segmenter.step(next(following))
             row[name] = _ms(lambda: segmenter.step(next(following)))  # noqa: B023
@@ -64,7 +64,7 @@ def by_size(frames: Sequence[np.ndarray], networks: Networks) -> list[Row]:
 def by_length(frames: Sequence[np.ndarray], networks: Networks) -> list[Row]:
     """Memory and time per frame of the whole chain, in parts of a long video.
 
-    Reading is from memory; every frame after the first is carried, drawn and written.
+    Reading is from memory; every frame after the first is warped, drawn and written.
     """
     small = [cv2.resize(frame, LENGTH_HW[::-1]) for frame in frames]
     info = VideoInfo(LENGTH_HW[1], LENGTH_HW[0], 25.0, LENGTH)

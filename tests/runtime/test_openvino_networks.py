@@ -119,7 +119,7 @@ def test_a_damaged_frozen_graph_is_refused(folder: Path, tmp_path: Path, damage:
 
 
 @pytest.mark.parametrize(
-    ("wanted", "capabilities", "calibrated", "byte_products", "expected"),
+    ("wanted", "capabilities", "has_ranges", "byte_products", "expected"),
     [
         ("auto", ["BF16", "INT8"], True, True, "int8"),
         ("auto", ["BF16", "INT8"], False, True, "bf16"),
@@ -134,18 +134,18 @@ def test_auto_takes_what_the_processor_is_good_at(
     monkeypatch: pytest.MonkeyPatch,
     wanted: openvino_networks.Precision,
     capabilities: list[str],
-    calibrated: bool,
+    has_ranges: bool,
     byte_products: bool,
     expected: str,
 ) -> None:
     monkeypatch.setattr(openvino_networks, "multiplies_bytes", lambda: byte_products)
-    assert choose_precision(wanted, capabilities, calibrated) == expected
+    assert choose_precision(wanted, capabilities, has_ranges) == expected
 
 
 def test_impossible_precisions_are_refused() -> None:
     with pytest.raises(BadInputError, match="bf16"):
         choose_precision("bf16", ["FP32"], True)
-    with pytest.raises(BadInputError, match="calibration"):
+    with pytest.raises(BadInputError, match="int8 ranges"):
         choose_precision("int8", ["INT8"], False)
 
 
@@ -163,5 +163,5 @@ def test_int8_needs_the_ranges_of_these_weights(folder: Path, tmp_path: Path) ->
     write_ranges(copy, {"image": (0.0, 255.0)})
     copy.write_bytes(b"other")
     paths = WeightPaths(copy, folder / "flow/model.ckpt", folder / "decision/model.ckpt")
-    with pytest.raises(BadInputError, match="calibration"):
+    with pytest.raises(BadInputError, match="int8 ranges"):
         load_networks(paths, "int8", None, tmp_path / "cache")

@@ -49,6 +49,7 @@ def made_task(clip_folder: Path, epochs: int = 2) -> PropagationTask:
     from vssn.models.flownets import build_flownets
     from vssn.training.propagation import PropagationTask
     from vssn.training.propagation_validation import PropagationEvaluator
+    from vssn.training.recipes import PropagationRecipe
     from vssn.training.synthetic_chains import SegmentedStill
     from vssn.training.video_chains import VideoChains
 

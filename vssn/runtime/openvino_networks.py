@@ -128,13 +128,13 @@ class OpenVINODecision:
         return float(self._request.get_output_tensor().data[0, 0])
 
 
-def choose_precision(wanted: Precision, capabilities: list[str], calibrated: bool) -> Precision:
+def choose_precision(wanted: Precision, capabilities: list[str], has_ranges: bool) -> Precision:
     """Decide how the networks compute.
 
     Args:
         wanted: what the user asked for; "auto" takes the fastest of equal quality.
         capabilities: OpenVINO's OPTIMIZATION_CAPABILITIES of the CPU.
-        calibrated: whether the segmentation network's weights have their int8 ranges.
+        has_ranges: whether the segmentation network's weights have their int8 ranges.
 
     Returns:
         "f32", "bf16" or "int8".
@@ -144,16 +144,16 @@ def choose_precision(wanted: Precision, capabilities: list[str], calibrated: boo
     """
     has_bf16 = "BF16" in capabilities
     if wanted == "auto":
-        if calibrated and (has_bf16 or multiplies_bytes()):
+        if has_ranges and (has_bf16 or multiplies_bytes()):
             return "int8"
         return "bf16" if has_bf16 else "f32"
     if wanted == "bf16" and not has_bf16:
         raise BadInputError(
             "precision bf16", "a processor that computes in it", "choose auto or f32"
         )
-    if wanted == "int8" and not calibrated:
+    if wanted == "int8" and not has_ranges:
         raise BadInputError(
-            "precision int8", "weights with a calibration (*_int8.json)", "choose auto or bf16"
+            "precision int8", "weights with int8 ranges (*_int8.json)", "choose auto or bf16"
         )
     return wanted
 
@@ -210,7 +210,7 @@ class OpenVINOLoader:
     def _small(self) -> ModelCache:
         """For the networks that are never quantised."""
         wanted: Precision = "auto" if self._wanted == "int8" else self._wanted
-        return self._cache(choose_precision(wanted, self._capabilities, calibrated=False))
+        return self._cache(choose_precision(wanted, self._capabilities, has_ranges=False))
 
     def segmentation(self, path: Path) -> OpenVINOSegmentation:
         """Load ResNet50-SegNet; a frozen .pb runs as it is written, slower and never in int8.

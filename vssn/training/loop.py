@@ -98,7 +98,8 @@ def _read_state(path: Path, variables: list[Any]) -> tuple[str, list[Any], list[
     with open_regular(path, limit, "training state", CheckpointError) as file:
         archive = np.lib.npyio.NpzFile(file, own_fid=False, allow_pickle=False)
         # Compressed entries may be larger than the file.
-        if sum(entry.file_size for entry in archive.zip.infolist()) > limit:
+        entries = archive.zip.infolist() if archive.zip else []
+        if sum(entry.file_size for entry in entries) > limit:
             raise ValueError("larger than this training's state")
         if sorted(archive.files) != sorted(["header", *(f"v{i}" for i in range(len(variables)))]):
             raise ValueError("other variables than this training's")
