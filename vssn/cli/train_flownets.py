@@ -102,13 +102,13 @@ def _check_arguments(args: argparse.Namespace) -> None:
         next(iter_clip(path), None)
 
 
-def _model(args: argparse.Namespace) -> keras.Model:
+def _model(args: argparse.Namespace, seed: int) -> keras.Model:
     import keras
 
     from vssn.checkpoints.tf1 import load_flownets
     from vssn.models.flownets import build_flownets
 
-    keras.utils.set_random_seed(args.seed)
+    keras.utils.set_random_seed(seed)
     model = build_flownets()
     if args.start_weights and not args.resume:
         load_flownets(model, args.start_weights)
@@ -130,9 +130,9 @@ def _flow_task(args: argparse.Namespace) -> tuple[FlowTask, str]:
     from vssn.training.clip_pairs import PseudoLabelledClip
     from vssn.training.flow import FlowTask
 
-    model = _model(args)
-    stills = list_stills(args.data_dir, "train")
     recipe = recipe_from_arguments(args, FlowRecipe)
+    model = _model(args, recipe.seed)
+    stills = list_stills(args.data_dir, "train")
     rng = np.random.default_rng(recipe.seed)
     clips = [
         PseudoLabelledClip(path, recipe.clip_pairs, recipe.max_distance, rng) for path in args.clips
@@ -150,7 +150,7 @@ def _propagation_task(args: argparse.Namespace) -> tuple[PropagationTask, str]:
     from vssn.training.video_chains import VideoChains
 
     recipe = recipe_from_arguments(args, PropagationRecipe)
-    model = _model(args)
+    model = _model(args, recipe.seed)
     stills, val = (list_stills(args.data_dir, split) for split in ("train", "val"))
     probabilities, segnet = _probabilities(args)
     evaluator = _evaluator(val, probabilities)
