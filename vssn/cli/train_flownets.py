@@ -119,7 +119,7 @@ def _sources(args: argparse.Namespace) -> dict[str, object]:
     """Data of the fingerprint."""
     return {
         "clips": [clip.name for clip in args.clips],
-        "start": str(args.start_weights or "fresh weights"),
+        "start": str(args.start_weights or "random weights"),
     }
 
 
