@@ -45,7 +45,15 @@ def _read_array(path: Path) -> npt.NDArray[Any]:
         try:
             # Unlike numpy.load, this reads no pickles and no archives.
             array = np.lib.format.read_array(file, allow_pickle=False)
-        except (OSError, ValueError, EOFError, MemoryError, ArithmeticError, SyntaxError) as error:
+        except (
+            OSError,
+            ValueError,
+            EOFError,
+            MemoryError,
+            ArithmeticError,
+            SyntaxError,
+            TypeError,
+        ) as error:
             raise MediaError(
                 f"'{path}' ({error})", "a NumPy array file", "run generate_resnet_features.py"
             ) from error

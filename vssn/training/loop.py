@@ -69,7 +69,7 @@ STATE_REMEDY = "train without --resume"
 MAX_HEADER_BYTES = 1 << 26
 UNREADABLE = (
     *(OSError, ValueError, KeyError, EOFError, MemoryError, ArithmeticError, RecursionError),
-    *(SyntaxError, NotImplementedError, RuntimeError, BadZipFile, zlib.error),
+    *(SyntaxError, TypeError, NotImplementedError, RuntimeError, BadZipFile, zlib.error),
 )
 
 
