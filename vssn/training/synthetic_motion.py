@@ -35,7 +35,8 @@ class FlowExample:
         current_rgb, key_rgb: (h, w, 3) uint8 RGB.
         flow: (h, w, 2) float32, px, from current back to key.
         weight: (h, w) float32, 0 where an object hides it in the key frame, or where the
-            pseudo ground truth is uncertain, else 1. Pixels outside of the key frame's view have a flow and weight 1.
+            pseudo ground truth is uncertain, else 1. Pixels outside of the key frame's view have a
+            flow and weight 1.
     """
 
     current_rgb: UInt8Array

@@ -1,6 +1,7 @@
 """Synthetic video from stills: pairs of frames for the decision network, near and far apart.
 
-The camera's motion is constant through a video; cut-outs of the still's own objects move in front. See :mod:`vssn.training.synthetic_motion`.
+The camera's motion is constant through a video; cut-outs of the still's own objects move in front.
+See :mod:`vssn.training.synthetic_motion`.
 """
 
 from __future__ import annotations
