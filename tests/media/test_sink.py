@@ -413,8 +413,9 @@ def test_a_kill_loses_less_than_a_second(
     assert left.name.startswith("v.partial-")
     with VideoSource(left) as source:
         assert sum(1 for _ in source) > frames - 25
-    # A later run that is complete removes it.
+    # A later run that is complete removes it, with what a kill while finishing left.
     os.utime(left, (time.time() - 60,) * 2)
+    left.with_name(left.stem.replace("partial", "finishing") + suffix).write_bytes(b"half")
     assert frame_numbers(write_video(path)) == list(range(8))
     assert list(tmp_path.iterdir()) == [path]
     assert left.name in caplog.text

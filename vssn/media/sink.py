@@ -25,6 +25,8 @@ from vssn.media.containers import open_file, reason
 from vssn.media.encoding import FORMATS, make_encoder
 from vssn.media.parts import (
     COMMENT,
+    FINISHING,
+    PART,
     abandoned_parts,
     create_exclusively,
     create_part,
@@ -227,7 +229,7 @@ class VideoSink:
 
     def _finish(self, complete: bool) -> None:
         finished = self._part.with_name(
-            self._part.stem.replace(".partial-", ".finishing-") + self._path.suffix
+            self._part.stem.replace(PART, FINISHING) + self._path.suffix
         )
         os.close(create_exclusively(finished))
         try:
