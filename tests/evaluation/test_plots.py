@@ -27,6 +27,7 @@ from vssn.labels import PALETTE_RGB
 from vssn.media.images import read_image_bgr
 from vssn.types import UInt8Array
 
+NOT_METRICS = ("epoch", "seconds", "validated")
 HISTORY = [
     {"epoch": 1.0, "loss": 2.0, "seconds": 3.0},
     {"epoch": 2.0, "loss": 1.0, "val_mean_iou": 0.5, "validated": 1.0, "seconds": 3.0},
@@ -35,10 +36,11 @@ HISTORY = [
 
 
 def test_every_metric_has_its_panel(tmp_path: Path) -> None:
-    plot_curves(HISTORY, tmp_path / "two.png")
+    plot_curves(HISTORY, tmp_path / "two.png", NOT_METRICS)
     plot_curves(
         [{k: v for k, v in row.items() if k != "val_mean_iou"} for row in HISTORY],
         tmp_path / "one.png",
+        NOT_METRICS,
     )
     two, one = (read_image_bgr(tmp_path / name) for name in ("two.png", "one.png"))
     assert 1.6 < two.shape[1] / one.shape[1] < 2.4

@@ -14,6 +14,7 @@ from pathlib import Path, PurePosixPath
 from vssn.errors import BadInputError, MediaError
 from vssn.files import atomic_path, make_directory, natural_key
 from vssn.media.images import IMAGE_SUFFIXES
+from vssn.shipped import find_shipped
 
 _FIELDS = "three paths with a space between them: frame, labelled frame, label"
 
@@ -39,10 +40,8 @@ class ListEntry:
 
 
 def default_list(split: str) -> Path:
-    """The list file of CamVid's split, in ``list/`` here or beside the package."""
-    name = Path("list", f"{split}_file_list.txt")
-    beside_package = Path(__file__).resolve().parents[2] / name
-    return beside_package if not name.is_file() and beside_package.is_file() else name
+    """The list file of CamVid's split, in ``list/`` here or as the project ships it."""
+    return find_shipped(f"list/{split}_file_list.txt")
 
 
 def read_list(path: Path) -> list[ListEntry]:

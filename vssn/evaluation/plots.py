@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -17,9 +17,7 @@ from matplotlib.ticker import NullLocator, ScalarFormatter
 
 from vssn.evaluation.metrics import ConfusionMatrix, Float64Array
 from vssn.files import atomic_path
-from vssn.labels import CLASS_NAMES, LABELS, NUM_CLASSES, PALETTE_RGB
-from vssn.scene.draw import colour_mask_bgr
-from vssn.training.progress import NOT_CURVES
+from vssn.labels import CLASS_NAMES, LABELS, NUM_CLASSES, PALETTE_RGB, colour_mask_bgr
 from vssn.types import Float32Array, UInt8Array
 
 if TYPE_CHECKING:
@@ -35,14 +33,17 @@ def _save(figure: Figure, path: Path) -> None:
         figure.savefig(temporary, dpi=110, bbox_inches="tight")
 
 
-def plot_curves(history: Sequence[dict[str, float]], path: Path) -> None:
+def plot_curves(
+    history: Sequence[dict[str, float]], path: Path, leave_out: Collection[str] = ("epoch",)
+) -> None:
     """Draw every metric of a training over its epochs, each in a panel of its own.
 
     Args:
         history: metrics by name, one row per epoch; see :func:`vssn.training.loop.train`.
         path: the PNG to write.
+        leave_out: names in the rows that are no metrics.
     """
-    names = [k for k in dict.fromkeys(k for row in history for k in row) if k not in NOT_CURVES]
+    names = [k for k in dict.fromkeys(k for row in history for k in row) if k not in leave_out]
     figure = Figure(figsize=(4 * len(names), 3.2), layout="constrained")
     panels = figure.subplots(1, len(names), squeeze=False)
     for panel, name in zip(panels[0], names, strict=True):

@@ -19,9 +19,8 @@ from PIL import Image
 
 from vssn.errors import MediaError
 from vssn.files import atomic_path
-from vssn.labels import VOID
+from vssn.labels import VOID, colour_mask_bgr
 from vssn.media.camvid_colours import indices_of_colours
-from vssn.scene.draw import colour_mask_bgr
 from vssn.types import UInt8Array
 
 logger = logging.getLogger(__name__)

@@ -6,9 +6,10 @@ from collections.abc import Sequence
 from contextlib import ExitStack
 from fractions import Fraction
 
+from vssn.labels import colour_mask_bgr
 from vssn.media.pipeline import Sink
 from vssn.scene.distance import Camera, measure
-from vssn.scene.draw import colour_mask_bgr, draw_objects
+from vssn.scene.draw import draw_objects
 from vssn.scene.objects import find_objects
 from vssn.types import FrameResult, TimedFrame, UInt8Array, VideoInfo
 

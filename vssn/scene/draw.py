@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from vssn.labels import LABELS, PALETTE_RGB
+from vssn.labels import LABELS
 from vssn.preprocess import size_hw
 from vssn.types import Box, SceneObject, UInt8Array
 
@@ -18,22 +18,6 @@ Colour = tuple[int, int, int]
 BoolArray = npt.NDArray[np.bool_]
 WHITE: Colour = (255, 255, 255)
 BLACK: Colour = (0, 0, 0)
-
-# OpenCV's own lookup of a colour for each grey value, here with the palette and black beyond.
-_COLOUR_MAP_BGR = np.zeros((256, 1, 3), np.uint8)
-_COLOUR_MAP_BGR[: len(PALETTE_RGB), 0] = PALETTE_RGB[:, ::-1]
-
-
-def colour_mask_bgr(labels: UInt8Array) -> UInt8Array:
-    """Paint each class in its palette colour.
-
-    Args:
-        labels: (H, W) uint8 class indices.
-
-    Returns:
-        (H, W, 3) uint8 BGR that holds palette colours only.
-    """
-    return np.asarray(cv2.applyColorMap(labels, _COLOUR_MAP_BGR), np.uint8)
 
 
 @dataclass(frozen=True)
