@@ -59,7 +59,9 @@ class VideoSink:
     (VP9). H.264 needs even sides: odd ones grow by one pixel.
     """
 
-    def __init__(self, path: Path, info: VideoInfo, audio_from: VideoSource | None = None) -> None:
+    def __init__(
+        self, path: str | Path, info: VideoInfo, audio_from: VideoSource | None = None
+    ) -> None:
         """Create the file's part and its directory.
 
         Args:
@@ -71,7 +73,7 @@ class VideoSink:
         Raises:
             MediaError: suffix, size or rate can't be had, or the file can't be written.
         """
-        self._path = path
+        self._path = path = Path(path)
         self._info = info
         self._source = audio_from
         self._check()

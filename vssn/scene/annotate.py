@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from contextlib import ExitStack
 from fractions import Fraction
 
 from vssn.labels import colour_mask_bgr
@@ -46,17 +48,21 @@ class DrawingSink(Sink[[TimedFrame, FrameResult]]):
 
     Args:
         annotator: draws; on the frames in place, unless masks are wanted.
-        sink: takes the pictures; closed with this.
+        sinks: take the pictures; closed with this.
     """
 
-    def __init__(self, annotator: Annotator, sink: Sink[[UInt8Array, Fraction]]) -> None:
+    def __init__(self, annotator: Annotator, sinks: Sequence[Sink[[UInt8Array, Fraction]]]) -> None:
         self._annotator = annotator
-        self._sink = sink
+        self._sinks = sinks
 
     def write(self, frame: TimedFrame, result: FrameResult) -> None:
         """Draw a frame with its result."""
-        self._sink.write(self._annotator.draw(frame.frame_bgr, result), frame.time)
+        picture = self._annotator.draw(frame.frame_bgr, result)
+        for sink in self._sinks:
+            sink.write(picture, frame.time)
 
     def close(self, complete: bool = True) -> None:
-        """Close the sink."""
-        self._sink.close(complete=complete)
+        """Close the sinks, each of them whatever becomes of the others."""
+        with ExitStack() as stack:
+            for sink in self._sinks:
+                stack.callback(sink.close, complete=complete)
