@@ -171,6 +171,8 @@ def test_a_lying_frame_count_is_none(tmp_path: Path, count: int) -> None:
         ("v.mkv", "libx264", "yuv420p"),
         ("v.ts", "mpeg2video", "yuv420p"),
         ("v.gif", "gif", "rgb8"),
+        ("v.flv", "flv1", "yuv420p"),
+        ("v.webm", "libvpx-vp9", "yuv420p"),
     ],
 )
 def test_a_file_cut_short_gives_what_it_holds_and_says_so(

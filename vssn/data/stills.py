@@ -31,6 +31,14 @@ class Still:
         image = read_image_bgr(self.image)
         return image, read_label(self.label, size_hw(image))
 
+    def load_label(self) -> UInt8Array:
+        """Read (H, W) uint8 labels alone.
+
+        Raises:
+            MediaError: they can't be read.
+        """
+        return read_label(self.label)
+
     def load_rgb(self) -> tuple[UInt8Array, UInt8Array]:
         """As :meth:`load_bgr`, in the colour order that training works in."""
         image, label = self.load_bgr()

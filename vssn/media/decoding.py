@@ -37,6 +37,7 @@ class Decoder:
         info: size as seen, rate, and the frame count that the container states.
         lost: how many packets could not be decoded so far.
         packets: how many packets of the stream were read.
+        incomplete: whether the last packet or frame read was damaged, as where a file is cut.
         error: what ended the reading before the end, or None.
     """
 
@@ -53,6 +54,7 @@ class Decoder:
         """
         self.lost = 0
         self.packets = 0
+        self.incomplete = False
         self.error: Exception | None = None
         self._name = name
         self._container = container
@@ -168,7 +170,10 @@ class Decoder:
                 frames = packet.decode()
             except (av.FFmpegError, OSError):
                 self.lost += bool(packet.size)
+                self.incomplete = True
                 continue
+            if packet.size or frames:
+                self.incomplete = packet.is_corrupt or any(frame.is_corrupt for frame in frames)
             yield from frames
         if self.error is not None:  # else an empty packet at the end has done this
             yield from self._held_back()

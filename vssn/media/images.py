@@ -98,6 +98,8 @@ def read_image_bgr(path: Path) -> UInt8Array:
     data = _read(path, "image")
     with _opened(path, data, "image") as header:
         cut = header.format == "JPEG" and data.rfind(JPEG_END) < 0
+        if header.format == "PNG":
+            header.verify()  # the checksums: OpenCV would print what it makes of wrong ones
     if cut:
         raise _no_image(path, "image", "it ends early")
     try:

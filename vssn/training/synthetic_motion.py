@@ -18,7 +18,7 @@ import numpy.typing as npt
 from vssn.flow.warp import NO_ARRAY, pixel_grid, warp
 from vssn.labels import LABELS
 from vssn.preprocess import size_hw
-from vssn.training.augment import jitter_colour
+from vssn.training.photometric import jitter_colour
 from vssn.types import Float32Array, UInt8Array
 
 CUT_OUT_NAMES = ("pole", "signsymbol", "car", "pedestrian", "bicyclist")

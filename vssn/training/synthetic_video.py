@@ -18,7 +18,7 @@ from vssn.data.stills import Still
 from vssn.flow.warp import pixel_grid, resize_flow
 from vssn.media.images import write_image
 from vssn.preprocess import size_hw
-from vssn.training.augment import jitter_colour
+from vssn.training.photometric import jitter_colour
 from vssn.training.synthetic_motion import (
     CutOut,
     camera_flow,
