@@ -412,9 +412,9 @@ import numpy as np
 from vssn.media.sink import VideoSink
 from vssn.types import VideoInfo
 
-with VideoSink(Path(sys.argv[1]), VideoInfo(320, 240, 25.0, None)) as sink:
+with VideoSink(Path(sys.argv[1]), VideoInfo(96, 64, 25.0, None)) as sink:
     for number in itertools.count():
-        sink.write(np.random.default_rng(number).integers(0, 256, (240, 320, 3), np.uint8))
+        sink.write(np.random.default_rng(number).integers(0, 256, (64, 96, 3), np.uint8))
         print(number + 1, flush=True)
 """
 

@@ -21,7 +21,7 @@ from vssn.preprocess import FLOW_INPUT_HW
 from vssn.training.batches import drawn_ahead
 from vssn.training.clip_pairs import PseudoLabelledClip
 from vssn.training.progress import Metrics
-from vssn.training.schedules import OneCycle
+from vssn.training.schedules import warm_cosine
 from vssn.training.synthetic_motion import FlowExample, cut_outs, photometric, synthetic_pair
 from vssn.types import Float32Array
 
@@ -133,7 +133,7 @@ class FlowTask:
         self._taps = tapped(self.model)
         steps = epochs * recipe.steps_per_epoch
         self._optimizer = keras.optimizers.AdamW(
-            OneCycle(recipe.rate, steps), weight_decay=4e-4, clipnorm=5.0
+            warm_cosine(recipe.rate, steps), weight_decay=4e-4, clipnorm=5.0
         )
         # The scale output has no teacher here: it stays what it is, which is one at first.
         fixed = self.model.get_layer("predict_scale")

@@ -26,7 +26,7 @@ from vssn.training.flow import (
 )
 from vssn.training.probability_cache import FULL_SCORE
 from vssn.training.progress import Metrics
-from vssn.training.schedules import OneCycle
+from vssn.training.schedules import warm_cosine
 from vssn.training.synthetic_chains import Chain, SegmentedStill, jittered, synthetic_chain
 from vssn.training.synthetic_motion import cut_outs
 from vssn.training.video_chains import VideoChains
@@ -100,7 +100,7 @@ class WarpTask:
         self._stills, self._clips, self._evaluator = stills, clips, evaluator
         self._objects = [cut for s in stills for cut in cut_outs(s.image_rgb, s.label)]
         self._taps = tapped(model)
-        cycle = OneCycle(recipe.rate, epochs * recipe.steps_per_epoch)
+        cycle = warm_cosine(recipe.rate, epochs * recipe.steps_per_epoch)
         self._optimizer = keras.optimizers.AdamW(cycle, weight_decay=4e-4, clipnorm=5.0)
         self._optimizer.build(model.trainable_variables)
         self._step = tf.function(self._train_step)
