@@ -27,8 +27,8 @@ from vssn.evaluation.metrics import ConfusionMatrix
 from vssn.labels import CLASS_NAMES, LABELS
 from vssn.media.sink import VideoSink
 from vssn.media.video import VideoSource
-from vssn.scene.annotate import Annotator
-from vssn.scene.distance import Camera
+from vssn.scene.annotators import Annotator
+from vssn.scene.camera import Camera
 from vssn.scene.objects import find_objects
 from vssn.streaming.schedule import DynamicSchedule, FixedInterval, TargetSchedule
 from vssn.streaming.segmenter import AdaptiveSegmenter

@@ -21,6 +21,8 @@ STEP_WIDTH_SHARE = 0.12
 # What is cut off is at least this wide for its height: poles of noise are none.
 MIN_ASPECT = 0.3
 MIN_WIDTH_PX = 6
+MIN_STEP_PX = 3
+MAX_STEPS = 8
 
 Profile = npt.NDArray[np.float64]
 
@@ -53,27 +55,29 @@ def _notches(heights: Profile) -> list[int]:
     return cuts
 
 
+def _jump(profile: Profile, column: int, reach: int) -> float:
+    """How much the profile's level differs left and right of a column."""
+    left = profile[max(0, column - 3 * reach) : max(1, column - reach)]
+    right = profile[column + reach : column + 3 * reach]
+    return abs(float(np.median(left)) - float(np.median(right)))
+
+
 def _steps(bottoms: Profile, heights: Profile) -> list[int]:
-    """Columns where the lower edge steps up or down and stays there."""
-    reach = max(2, round(STEP_WIDTH_SHARE * float(heights.max())))
-    if len(bottoms) <= 2 * reach:
+    """Columns where the lower edge steps up or down and stays there, the largest steps first."""
+    reach = max(1, round(STEP_WIDTH_SHARE / 2 * float(heights.max())))
+    if len(bottoms) <= 4 * reach:
         return []
-    change = np.abs(bottoms[reach:] - bottoms[:-reach])
+    change = np.abs(bottoms[2 * reach :] - bottoms[: -2 * reach])
+    lower = np.minimum(heights[2 * reach :], heights[: -2 * reach])
+    change = np.where(change >= np.maximum(MIN_STEP_PX, STEP_SHARE * lower), change, 0.0)
     cuts: list[int] = []
-    for start in np.argsort(-change).tolist():
-        column = start + reach // 2
-        if any(abs(column - cut) < 2 * reach for cut in cuts):
-            continue
-        left = slice(max(0, start - 2 * reach), start + 1)
-        right = slice(start + reach, start + 3 * reach)
-        lower = min(float(np.median(heights[left])), float(np.median(heights[right])))
-        jump = abs(float(np.median(bottoms[left])) - float(np.median(bottoms[right])))
-        if change[start] < STEP_SHARE * lower:
-            continue
-        if jump >= STEP_SHARE * lower:
-            cuts.append(column)
-        if len(cuts) == 8:
+    for _ in range(MAX_STEPS):
+        start = int(change.argmax())
+        if change[start] == 0:
             break
+        if _jump(bottoms, start + reach, reach) >= STEP_SHARE * lower[start]:
+            cuts.append(start + reach)
+        change[max(0, start - 4 * reach) : start + 4 * reach + 1] = 0
     return cuts
 
 
