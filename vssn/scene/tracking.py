@@ -26,7 +26,7 @@ def _box_distances(found: FloatArray, tracked: FloatArray) -> FloatArray:
     from norfair.distances import iou
 
     # The filter may predict a narrow box inside out, which norfair would log for each frame.
-    valid = np.maximum(tracked, np.tile(tracked[:, :2], 2) + (0, 0, 1, 1))
+    valid = np.maximum(tracked, np.add(np.tile(tracked[:, :2], 2), (0, 0, 1, 1)))
     return np.asarray(iou(found, valid), np.float64)
 
 
