@@ -49,8 +49,7 @@ def _parse_dataclass(kind: Any, value: object, where: str) -> Any:
         raise ValueError(f"{where} lacks '{missing[0]}'")
     # What a later version adds is no harm.
     given = {name: parse(hints[name], value[name], name) for name in known if name in value}
-    parsed = kind(**given)
-    return parsed
+    return kind(**given)
 
 
 def _parse_sequence(kind: Any, value: object, where: str) -> tuple[Any, ...]:
