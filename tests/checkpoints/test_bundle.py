@@ -58,8 +58,7 @@ def test_damaged_bytes_are_refused_or_change_nothing(prefix: Path, kind: object)
         path.write_bytes(damaged)
         try:
             given = parse_bundle(prefix)
-        except CheckpointError as error:
-            assert "\n" not in str(error)
+        except CheckpointError:
             refused += 1
             continue
         for name, values in VARIABLES.items():

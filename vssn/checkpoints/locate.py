@@ -69,7 +69,8 @@ def locate_segnet(path: str | Path | None) -> Path:
     Args:
         path: a .pb, .h5, .keras or .weights.h5 file, a .h5 under another name, or a folder that
             holds (at some depth of a nested download) ``resnet50_segnet`` with one of these
-            suffixes, which are tried in this order; None for ``resnet50_segnet_model`` here or beside the package.
+            suffixes, which are tried in this order; None for ``resnet50_segnet_model`` here or
+            beside the package.
 
     Raises:
         CheckpointError: there is none, or the file is of another kind.
@@ -172,6 +173,14 @@ def locate_tf1(path: str | Path | None, default_folder: str) -> Path:
         if len(indices) == 1:
             return indices[0].with_suffix("")
     raise _missing("checkpoint folder", start, f"a '{STATE_FILE}' state file in it")
+
+
+def weights_stem(path: Path) -> str:
+    """A weight file's name without what tells its kind; ``best.v1.h5`` is ``best.v1``."""
+    for suffix in sorted(SEGNET_SUFFIXES, key=len, reverse=True):
+        if path.name.endswith(suffix):
+            return path.name.removesuffix(suffix)
+    return path.name
 
 
 def weights_files(path: Path) -> list[Path]:
