@@ -6,6 +6,7 @@ import logging
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, closing
 from dataclasses import dataclass, replace
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
@@ -15,13 +16,13 @@ from vssn.data.lists import default_list, read_list
 from vssn.evaluation.dataset_evaluation import DatasetEvaluation
 from vssn.evaluation.runs import DatasetRun, VideoRun
 from vssn.media.images import read_image_bgr
+from vssn.media.outputs import open_sink
 from vssn.media.pipeline import Sink, WriteBehind, read_ahead
-from vssn.media.sink import VideoSink
 from vssn.media.sinks import MaskFolder
 from vssn.media.video import VideoSource
 from vssn.original.preset import PRESETS, VIDEO_PRESETS, Preset
 from vssn.runtime import load
-from vssn.scene.annotate import Annotator, DrawingSink
+from vssn.scene.annotators import Annotator, DrawingSink
 from vssn.streaming.assemble import Plan, build_segmenter
 from vssn.streaming.confidence import ConfidenceEstimator
 from vssn.streaming.schedule import DynamicSchedule, Schedule
@@ -31,6 +32,7 @@ from vssn.types import FrameResult, TimedFrame, UInt8Array
 logger = logging.getLogger(__name__)
 
 FrameSink = Sink[[TimedFrame, FrameResult]]
+PictureSink = Sink[[UInt8Array, Fraction]]
 OnResult = Callable[[FrameResult], None]
 
 
@@ -231,6 +233,7 @@ def annotate_video(
     segmenter: Segmenter | None = None,
     annotator: Annotator | None = None,
     sinks: Sequence[FrameSink] = (),
+    pictures: Sequence[PictureSink] = (),
     on_result: OnResult = lambda result: None,
     **changes: Any,
 ) -> VideoRun:
@@ -238,12 +241,14 @@ def annotate_video(
 
     Args:
         source: see :class:`vssn.VideoSource`; one that is already open stays open.
-        output: the video to write, whose suffix names its kind; None writes none.
+        output: what to write, whose name says its kind: a video (.avi, .mp4, .mkv, .webm), an
+            animated preview (.gif, .webp), or images (``folder/%06d.png``); None writes none.
         config: see :func:`load_segmenter`.
         changes: likewise.
         segmenter: use this one, reset, instead of loading one.
         annotator: draws the frames; by default boxes and distances on the frame.
         sinks: take each frame with its result, and are closed at the end.
+        pictures: take each annotated frame too, such as a window; closed at the end.
         on_result: called after each frame.
 
     Raises:
@@ -259,11 +264,13 @@ def annotate_video(
         assembly = _assembly(segmenter, _config(config, changes))
         taking = [stack.enter_context(WriteBehind(sink)) for sink in sinks]
         writer = None
+        drawn = [*pictures]
         if output is not None:
-            writer = VideoSink(Path(output), opened.info, audio_from=opened)
-            encoder = stack.enter_context(WriteBehind(writer))
-            drawing = DrawingSink(annotator or Annotator(opened.info, on_original=True), encoder)
-            taking.append(stack.enter_context(WriteBehind(drawing)))
+            writer = open_sink(output, opened.info, audio_from=opened)
+            drawn.append(stack.enter_context(WriteBehind(writer)))
+        if drawn:
+            annotator = annotator or Annotator(opened.info)
+            taking.append(stack.enter_context(WriteBehind(DrawingSink(annotator, drawn))))
         statistics = assembly.preset.make_statistics()
         for _, result in process(opened.iter_timed(), assembly.segmenter, taking):
             statistics.add(result)
@@ -284,7 +291,7 @@ def _assembly(segmenter: Segmenter | None, config: SegmenterConfig) -> Assembly:
     if segmenter is None:
         return assemble(config, VIDEO_PRESETS)
     segmenter.reset()
-    return Assembly(segmenter, VIDEO_PRESETS["vssn"], config, "", None)
+    return Assembly(segmenter, VIDEO_PRESETS[config.preset], config, "", None)
 
 
 def dataset_frames(

@@ -159,3 +159,41 @@ def test_the_promised_flags_are_there(name: str, capsys: pytest.CaptureFixture[s
     called([name, "--help"])
     out = capsys.readouterr().out
     assert [flag for flag in FLAGS[name] if f"{flag} " not in out and f"{flag}]" not in out] == []
+
+
+def test_a_full_standard_output_is_told_in_one_line() -> None:
+    full = Path("/dev/full")
+    if not full.exists():
+        pytest.skip("no /dev/full here")
+    with full.open("w") as output:
+        done = subprocess.run(
+            [sys.executable, "-m", "vssn", "--help"],
+            stdout=output,
+            stderr=subprocess.PIPE,
+            text=True,
+            check=False,
+        )
+    assert done.returncode == 2
+    assert done.stderr.startswith("error: standard output (No space left on device): expected")
+    assert done.stderr.count("\n") == 1
+
+
+def test_a_closed_standard_output_is_no_error() -> None:
+    done = subprocess.run(
+        ["sh", "-c", f"'{sys.executable}' -m vssn --help >&-"],
+        stderr=subprocess.PIPE,
+        text=True,
+        check=False,
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_a_name_that_the_terminal_lacks_is_shown_escaped(tmp_path: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "vssn", "video", "--video_file", str(tmp_path / "行车.mp4")],
+        capture_output=True,
+        check=False,
+        env={**os.environ, "PYTHONIOENCODING": "cp1252"},
+    )
+    assert done.returncode == 2
+    assert b"\\u884c\\u8f66.mp4" in done.stderr

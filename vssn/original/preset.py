@@ -25,6 +25,7 @@ from vssn.data.dataset import DatasetFrame, dataset_frames
 from vssn.data.lists import ListEntry
 from vssn.evaluation.metrics import ConfusionMatrix
 from vssn.evaluation.statistics import RunStatistics
+from vssn.labels import colour_mask_bgr
 from vssn.media.images import read_image_bgr
 from vssn.original.frames import second_column_frames
 from vssn.original.masks import original_mask_bgr
@@ -36,7 +37,6 @@ from vssn.original.warp import (
     warp_probabilities_coarse,
 )
 from vssn.preprocess import VSSN_CONVENTIONS, Conventions, segnet_input
-from vssn.scene.draw import colour_mask_bgr
 from vssn.streaming.agreement import pixel_agreement
 from vssn.streaming.confidence import ConfidenceEstimator
 from vssn.streaming.schedule import DynamicSchedule, Schedule, TargetSchedule

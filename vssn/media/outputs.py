@@ -1,0 +1,107 @@
+"""Any kind of output of frames, behind one call."""
+
+from __future__ import annotations
+
+import re
+from fractions import Fraction
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol
+
+from vssn.errors import MediaError
+from vssn.files import make_directory
+from vssn.media.encoding import FORMATS
+from vssn.media.images import write_image
+from vssn.media.previews import PreviewSink
+from vssn.media.sink import VideoSink
+from vssn.types import UInt8Array, VideoInfo
+
+if TYPE_CHECKING:
+    from vssn.media.video import VideoSource
+
+PREVIEWS = (".gif", ".webp")
+SEQUENCE = re.compile(r"%0?\d*d")
+SEQUENCE_SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".ppm")
+
+
+class FrameSink(Protocol):
+    """Takes frames; `frames` says how many, `path` where they are."""
+
+    @property
+    def frames(self) -> int:
+        """How many frames were written."""
+
+    @property
+    def path(self) -> Path:
+        """Where they are."""
+
+    def write(self, frame_bgr: UInt8Array, time_s: Fraction | float | None = None) -> None:
+        """Take an (H, W, 3) uint8 BGR frame."""
+
+    def close(self, complete: bool = True) -> None:
+        """Finish; ``complete`` says whether all frames were written."""
+
+
+class ImageSequence:
+    """Writes each frame as an image of its own.
+
+    Attributes:
+        frames: how many were written so far.
+        path: their folder.
+    """
+
+    def __init__(self, pattern: Path) -> None:
+        """Create the folder.
+
+        Args:
+            pattern: such as ``frames/%06d.png``; numbers begin at 0.
+
+        Raises:
+            MediaError: the folder can't be written to, or the pattern is none.
+        """
+        if not SEQUENCE.search(pattern.name) or pattern.name.count("%") != 1:
+            raise MediaError(
+                f"output '{pattern}'", "one number such as %06d in its name", "correct it"
+            )
+        self.frames = 0
+        self.path = make_directory(pattern.parent)
+        self._pattern = pattern
+
+    def write(self, frame_bgr: UInt8Array, time_s: Fraction | float | None = None) -> None:
+        """Write an (H, W, 3) uint8 BGR frame.
+
+        Raises:
+            MediaError: the file can't be written.
+        """
+        write_image(self.path / (self._pattern.name % self.frames), frame_bgr)
+        self.frames += 1
+
+    def close(self, complete: bool = True) -> None:
+        """Nothing is left to do: each image is complete as it is written."""
+
+
+def open_sink(
+    path: str | Path, info: VideoInfo, audio_from: VideoSource | None = None
+) -> FrameSink:
+    """Open an output of the kind that its name says.
+
+    Args:
+        path: a video (.avi, .mp4, .mkv, .webm), an animated preview (.gif, .webp), or images
+            (``folder/%06d.png``).
+        info: of the frames.
+        audio_from: the source, whose sound a video gets.
+
+    Raises:
+        MediaError: there is no such kind, or it can't be written.
+    """
+    path = Path(path)
+    suffix = path.suffix.lower()
+    if suffix in PREVIEWS:
+        return PreviewSink(path, info, audio_from)
+    if "%" in path.name and suffix in SEQUENCE_SUFFIXES:
+        return ImageSequence(path)
+    if suffix in FORMATS:
+        return VideoSink(path, info, audio_from)
+    kinds = ", ".join((*FORMATS, *PREVIEWS))
+    raise MediaError(
+        f"output '{path}'", f"{kinds}, or images such as frames/%06d.png", "choose one of these"
+    )
