@@ -16,7 +16,8 @@ FLOWNETS_FOLDER = "dvs_net_flownets_checkpoints"
 DECISION_FOLDER = "decision_network_checkpoints"
 FINETUNE_FOLDER = "finetune"
 SEGNET_NAME = "resnet50_segnet"
-SEGNET_SUFFIXES = (".pb", ".h5", ".keras", ".weights.h5")
+KERAS_SUFFIXES = (".h5", ".keras", ".weights.h5")
+SEGNET_SUFFIXES = (".pb", *KERAS_SUFFIXES)
 STATE_FILE = "checkpoint"
 MAX_STATE_BYTES = 1 << 20
 MAX_WEIGHTS_BYTES = 1 << 31
@@ -60,7 +61,7 @@ def is_hdf5(path: Path) -> bool:
         return file.read(len(HDF5_START)) == HDF5_START
 
 
-def locate_segnet(path: str | Path | None) -> Path:
+def locate_segnet(path: str | Path | None, suffixes: tuple[str, ...] = SEGNET_SUFFIXES) -> Path:
     """Find the segmentation network's file.
 
     Args:
@@ -68,21 +69,22 @@ def locate_segnet(path: str | Path | None) -> Path:
             holds (at some depth of a nested download) ``resnet50_segnet`` with one of these
             suffixes, which are tried in this order; None for ``resnet50_segnet_model`` here or
             beside the package.
+        suffixes: which of them to take; :data:`KERAS_SUFFIXES` where a graph is no use.
 
     Raises:
         CheckpointError: there is none, or the file is of another kind.
     """
     start = _start(path, SEGNET_FOLDER)
     if is_file(start):
-        if not start.name.endswith(SEGNET_SUFFIXES) and not is_hdf5(start):
-            raise _missing("weights", start, f"a {', '.join(SEGNET_SUFFIXES)} file")
+        if not start.name.endswith(suffixes) and not is_hdf5(start):
+            raise _missing("weights", start, f"a {', '.join(suffixes)} file")
         return start
     if is_dir(start):
         for folder in _nested(start, SEGNET_FOLDER):
-            for suffix in SEGNET_SUFFIXES:
+            for suffix in suffixes:
                 if is_file(folder / f"{SEGNET_NAME}{suffix}"):
                     return folder / f"{SEGNET_NAME}{suffix}"
-        raise _missing("weights folder", start, f"{SEGNET_NAME}.pb, .h5 or .keras in it")
+        raise _missing("weights folder", start, f"{SEGNET_NAME}{', '.join(suffixes)} in it")
     raise _missing("weights", start, "an existing file or folder")
 
 
