@@ -22,7 +22,7 @@ from vssn.media.sinks import MaskFolder
 from vssn.media.video import VideoSource
 from vssn.original.preset import PRESETS, VIDEO_PRESETS, Preset
 from vssn.runtime import load
-from vssn.scene.annotate import Annotator, DrawingSink
+from vssn.scene.annotators import Annotator, DrawingSink
 from vssn.streaming.assemble import Plan, build_segmenter
 from vssn.streaming.confidence import ConfidenceEstimator
 from vssn.streaming.schedule import DynamicSchedule, Schedule
@@ -269,7 +269,7 @@ def annotate_video(
             writer = open_sink(output, opened.info, audio_from=opened)
             drawn.append(stack.enter_context(WriteBehind(writer)))
         if drawn:
-            annotator = annotator or Annotator(opened.info, on_original=True)
+            annotator = annotator or Annotator(opened.info)
             taking.append(stack.enter_context(WriteBehind(DrawingSink(annotator, drawn))))
         statistics = assembly.preset.make_statistics()
         for _, result in process(opened.iter_timed(), assembly.segmenter, taking):

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from vssn.api import Assembly
     from vssn.evaluation.runs import VideoRun
     from vssn.media.video import VideoSource
-    from vssn.scene.distance import Camera
+    from vssn.scene.camera import Camera
     from vssn.types import VideoInfo
 
 EXIT_BAD_INPUT = 2
@@ -251,9 +251,15 @@ def _annotated(
     """Annotate a source, print the figures, and return them."""
     from vssn.api import annotate_video
     from vssn.media.window import Window
-    from vssn.scene.annotate import Annotator
+    from vssn.scene.analysis import SceneAnalyser
+    from vssn.scene.annotators import Annotator
+    from vssn.scene.style import ORIGINAL_STYLES
 
-    annotator = Annotator(source.info, args.process_original, _camera(args, source.info))
+    annotator = Annotator(
+        source.info,
+        ORIGINAL_STYLES[args.process_original],
+        analyser=SceneAnalyser(source.info, _camera(args, source.info)),
+    )
     with progress((), source.info.total_frames, args.quiet) as bar:
         done = annotate_video(
             source,
@@ -277,7 +283,7 @@ def _lines(done: VideoRun) -> list[str]:
 
 def _camera(args: argparse.Namespace, info: VideoInfo) -> Camera | None:
     """The camera that the user described, or None."""
-    from vssn.scene.distance import Camera
+    from vssn.scene.camera import Camera
 
     if args.focal_px is None:
         return None
