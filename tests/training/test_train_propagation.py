@@ -47,13 +47,15 @@ def made_task(clip_folder: Path, epochs: int = 2) -> PropagationTask:
 
     from vssn.data.clips import iter_clip
     from vssn.models.flownets import build_flownets
-    from vssn.training.synthetic_chains import SegmentedStill
-    from vssn.training.video_chains import VideoChains
     from vssn.training.propagation import PropagationRecipe, PropagationTask
     from vssn.training.propagation_validation import PropagationEvaluator
+    from vssn.training.synthetic_chains import SegmentedStill
+    from vssn.training.video_chains import VideoChains
 
     keras.utils.set_random_seed(0)
-    recipe = PropagationRecipe(batch_size=BATCH, steps_per_epoch=2, chain_steps=STEPS, clip_chains=3)
+    recipe = PropagationRecipe(
+        batch_size=BATCH, steps_per_epoch=2, chain_steps=STEPS, clip_chains=3
+    )
     stills = []
     for seed in range(2):
         image = picture(seed)
@@ -67,7 +69,9 @@ def made_task(clip_folder: Path, epochs: int = 2) -> PropagationTask:
 
 
 @pytest.fixture(scope="module")
-def trained(clip_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[PropagationTask, Path]:
+def trained(
+    clip_folder: Path, tmp_path_factory: pytest.TempPathFactory
+) -> tuple[PropagationTask, Path]:
     """Two epochs without a break."""
     folder = tmp_path_factory.mktemp("carry")
     task = made_task(clip_folder)

@@ -81,7 +81,9 @@ def run(args: argparse.Namespace) -> int:
     task.load_best(config.directory)
     _calibrate(task, held_out, config.directory)
     predicted = task.predict(val_set.features)
-    plot_predicted_confidence(predicted, val_set.agreement, config.directory / "predicted_scores.png")
+    plot_predicted_confidence(
+        predicted, val_set.agreement, config.directory / "predicted_scores.png"
+    )
     rank = spearmanr(predicted, val_set.agreement).statistic
     error = task.validate()["val_mean_absolute_error"]
     print(f"best model: mean absolute error {error:.2f} points, rank correlation {rank:.3f}")

@@ -158,9 +158,9 @@ def _propagation_task(args: argparse.Namespace) -> tuple[PropagationTask, str]:
     import numpy as np
 
     from vssn.data.stills import list_stills
+    from vssn.training.propagation import PropagationRecipe, PropagationTask
     from vssn.training.synthetic_chains import SegmentedStill
     from vssn.training.video_chains import VideoChains
-    from vssn.training.propagation import PropagationRecipe, PropagationTask
 
     recipe = PropagationRecipe(**_chosen(args))
     model = _model(args)

@@ -82,7 +82,9 @@ def read_feature_set(directory: Path) -> FeatureSet:
             outside 0-100.
     """
     features, agreement = _load(directory / "X.npy"), _load(directory / "Y.npy")
-    agreement = agreement.reshape(-1) if agreement.ndim == 2 and agreement.shape[1] == 1 else agreement
+    agreement = (
+        agreement.reshape(-1) if agreement.ndim == 2 and agreement.shape[1] == 1 else agreement
+    )
     found = f"'{directory}' with X {features.shape} and Y {agreement.shape}"
     if features.shape[1:] != FEATURE_SHAPE or agreement.ndim != 1 or not len(agreement):
         raise MediaError(found, f"X (N, {FEATURE_SHAPE}) and Y (N,)", "generate them again")
@@ -165,7 +167,9 @@ class DecisionTask:
 
     def batches(self, epoch: int) -> Iterator[tuple[Float32Array, Float32Array]]:
         """Shuffled batches of features and agreement; the last one may be smaller."""
-        order = np.random.default_rng((self.recipe.seed, epoch)).permutation(len(self.train.agreement))
+        order = np.random.default_rng((self.recipe.seed, epoch)).permutation(
+            len(self.train.agreement)
+        )
         for start in range(0, len(order), self.recipe.batch_size):
             chosen = order[start : start + self.recipe.batch_size]
             yield self.train.features[chosen], self.train.agreement[chosen]

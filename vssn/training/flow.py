@@ -21,13 +21,8 @@ from vssn.preprocess import FLOW_INPUT_HW
 from vssn.training.batches import drawn_ahead
 from vssn.training.clip_pairs import PseudoLabelledClip
 from vssn.training.progress import Metrics
-<<<<<<< HEAD
 from vssn.training.schedules import warm_cosine
 from vssn.training.synthetic_motion import FlowExample, cut_outs, photometric_jitter, synthetic_pair
-=======
-from vssn.training.schedules import warm_cosine
-from vssn.training.synthetic_motion import FlowExample, cut_outs, photometric, synthetic_pair
->>>>>>> train
 from vssn.types import Float32Array
 
 # Coarse predictions guide the fine one; weights as in FlowNet, the finest counting most here.

@@ -26,12 +26,12 @@ from vssn.training.flow import (
 )
 from vssn.training.probability_cache import PROBABILITY_ONE
 from vssn.training.progress import Metrics
+from vssn.training.propagation_validation import PropagationEvaluator
 from vssn.training.schedules import warm_cosine
 from vssn.training.synthetic_chains import Chain, SegmentedStill, jittered, synthetic_chain
 from vssn.training.synthetic_motion import cut_outs
 from vssn.training.video_chains import VideoChains
 from vssn.training.warp_loss import propagated, warp_loss
-from vssn.training.propagation_validation import PropagationEvaluator
 
 Batch = tuple[npt.NDArray[Any], ...]
 
@@ -99,13 +99,8 @@ class PropagationTask:
         self.steps_per_epoch = recipe.steps_per_epoch
         self._stills, self._clips, self._evaluator = stills, clips, evaluator
         self._objects = [cut for s in stills for cut in cut_outs(s.image_rgb, s.label)]
-<<<<<<< HEAD:vssn/training/propagation.py
         self._taps = with_coarse_predictions(model)
         cycle = warm_cosine(recipe.rate, epochs * recipe.steps_per_epoch)
-=======
-        self._taps = tapped(model)
-        cycle = warm_cosine(recipe.rate, epochs * recipe.steps_per_epoch)
->>>>>>> train:vssn/training/warp_task.py
         self._optimizer = keras.optimizers.AdamW(cycle, weight_decay=4e-4, clipnorm=5.0)
         self._optimizer.build(model.trainable_variables)
         self._step = tf.function(self._train_step)
@@ -147,7 +142,9 @@ class PropagationTask:
             *coarse, fine, scale = self._taps(
                 tf.concat(tf.unstack(pairs, axis=1), 0), training=True
             )
-            moved = self._propagated(tf.cast(probabilities, tf.float32) / PROBABILITY_ONE, fine, scale)
+            moved = self._propagated(
+                tf.cast(probabilities, tf.float32) / PROBABILITY_ONE, fine, scale
+            )
             warping = warp_loss(moved, tf.cast(labels, tf.int32), self.recipe.jaccard_weight)
             error = self._flow_error(coarse, fine, flow, weight)
             loss = warping + self.recipe.flow_weight * error

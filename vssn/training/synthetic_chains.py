@@ -21,17 +21,20 @@ from vssn.training.synthetic_motion import (
     camera_flow,
     compose,
     drawn_objects,
-    set_object_flow,
+    jitter_frames,
     object_motion,
     paste,
     places_in_first,
     random_crop,
-    jitter_frames,
     sample,
+    set_object_flow,
 )
 from vssn.types import Float32Array, UInt8Array
 
-OBJECT_PROBABILITY, OTHER_PROBABILITY = 240, 1  # what a network says about an object that stands out
+OBJECT_PROBABILITY, OTHER_PROBABILITY = (
+    240,
+    1,
+)  # what a network says about an object that stands out
 JITTER_SHARE = 0.5  # neighbours in a video look more alike than the frames of a pair
 SLOW_SHARE = 0.3  # of the chains move at a part of the pace that pairs do
 
