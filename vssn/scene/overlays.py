@@ -7,7 +7,7 @@ from collections.abc import Callable
 import cv2
 
 from vssn.labels import CLASS_NAMES
-from vssn.scene.draw import BLACK, WHITE, TextSize, draw_text, text_extent
+from vssn.scene.draw import WHITE, TextSize, draw_text, text_extent
 from vssn.scene.palettes import Palette
 from vssn.types import Box, FrameResult, UInt8Array
 
@@ -94,9 +94,8 @@ class StatusLine:
         window = image_bgr[: place.bottom, : place.right]
         window //= 3
         origin = (size.pad, height - size.pad - baseline)
-        for colour, line in ((BLACK, size.text_line + 2), (WHITE, size.text_line)):
-            cv2.putText(
-                image_bgr, text, origin, cv2.FONT_HERSHEY_SIMPLEX, size.font_scale, colour, line,
-                cv2.LINE_AA,
-            )  # fmt: skip
+        cv2.putText(
+            image_bgr, text, origin, cv2.FONT_HERSHEY_SIMPLEX, size.font_scale, WHITE,
+            size.text_line, cv2.LINE_AA,
+        )  # fmt: skip
         return place
