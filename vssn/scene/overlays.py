@@ -62,10 +62,10 @@ class StatusLine:
         self._frame_s: float | None = None
 
     def text(self, result: FrameResult) -> str:
-        """The line of the next frame, such as ``warp  confidence 83  24.1 fps``."""
-        parts = [f"{result.path.value:7}"]
+        """The line of the next frame, such as ``warp | confidence 83 | 24.1 fps``."""
+        parts = [result.path.value]
         if result.predicted_confidence is not None:
-            parts.append(f"confidence {result.predicted_confidence:3.0f}")
+            parts.append(f"confidence {result.predicted_confidence:.0f}")
         now_s = self._clock()
         if self._last_s is not None:
             passed_s = now_s - self._last_s
@@ -74,7 +74,7 @@ class StatusLine:
             if self._frame_s > 0:
                 parts.append(f"{1 / self._frame_s:.1f} fps")
         self._last_s = now_s
-        return "  ".join(parts)
+        return " | ".join(parts)
 
     def draw(self, image_bgr: UInt8Array, result: FrameResult) -> Box:
         """Draw the line, in place.
