@@ -15,6 +15,7 @@ from vssn.data.dataset import DatasetFrame
 from vssn.errors import BadInputError, MediaError, argument
 from vssn.evaluation.dataset_evaluation import DatasetEvaluation, finite_or_none
 from vssn.evaluation.metrics import ConfusionMatrix
+from vssn.evaluation.page import Picture
 from vssn.evaluation.plots import EvaluatedFrame, plot_class_iou, plot_confusion, plot_worst
 from vssn.files import atomic_path, check_writable, make_directory
 from vssn.labels import CLASS_NAMES
@@ -151,6 +152,14 @@ class Report:
                 "a directory with room for its files",
                 "check the disk's space and what is in there",
             ) from error
+
+    def pictures(self) -> list[Picture]:
+        """What :meth:`save` drew, for the report page, which draws all but the frames itself."""
+        return [
+            Picture("The frames with the lowest mean IoU", self._directory / "worst.png"),
+            Picture("Confusion matrix (PNG)", self._directory / "confusion.png", embedded=False),
+            Picture("IoU of each class (PNG)", self._directory / "class_iou.png", embedded=False),
+        ]
 
     def _write_files(self, evaluation: DatasetEvaluation) -> None:
         total = evaluation.total
