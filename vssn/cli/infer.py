@@ -94,5 +94,5 @@ def _report(
     from vssn.evaluation.page import ReportPage
     from vssn.evaluation.report import Report
 
-    title = str(args.data_list or "CamVid's test list")
+    title = args.data_list.name if args.data_list else "CamVid's test list"
     return Report(args.report, frames), ReportPage(args.report, config, title=title)

@@ -136,7 +136,7 @@ function showVideo() {
   }
   const kind = data.video.type.startsWith("video/") ? "video" : "img";
   const shown = make(kind, kind === "video"
-    ? { controls: "", muted: "", playsinline: "", preload: "auto" }
+    ? { controls: "", playsinline: "", preload: "auto" }
     : { alt: "The annotated video" });
   shown.src = videoAddress();
   byId("screen").append(shown);
