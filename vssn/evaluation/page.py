@@ -21,7 +21,8 @@ from vssn.evaluation.page_template import render
 from vssn.evaluation.runs import DatasetRun, VideoRun
 from vssn.evaluation.timeline import Timeline
 from vssn.files import atomic_path, check_writable, make_directory
-from vssn.scene.distance import Camera, measure
+from vssn.scene.camera import Camera
+from vssn.scene.distance import measure
 from vssn.scene.objects import find_objects
 from vssn.types import FrameResult, SceneObject, TimedFrame
 
