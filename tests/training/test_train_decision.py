@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pytest
 
-from vssn.checkpoints.bundle import index_path
+from vssn.checkpoints.locate import index_path
 from vssn.errors import MediaError
 from vssn.training.decision import (
     DecisionTask,

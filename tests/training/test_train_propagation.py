@@ -12,6 +12,7 @@ import pytest
 
 from vssn.errors import MediaError
 from vssn.training.loop import LoopConfig, train
+from vssn.training.recipes import PropagationRecipe
 
 if TYPE_CHECKING:
     from vssn.training.propagation import PropagationTask
