@@ -7,7 +7,7 @@ from collections.abc import Callable
 import cv2
 
 from vssn.labels import CLASS_NAMES
-from vssn.scene.draw import WHITE, TextSize, draw_text, text_extent
+from vssn.scene.draw import FONT, WHITE, TextSize, draw_text, text_extent
 from vssn.scene.palettes import Palette
 from vssn.types import Box, FrameResult, UInt8Array
 
@@ -92,10 +92,9 @@ class StatusLine:
         place = Box(0, 0, min(width, image_bgr.shape[1]), min(height, image_bgr.shape[0]))
         # Darkened rather than filled, so that the picture behind it is still seen.
         window = image_bgr[: place.bottom, : place.right]
-        window //= 3
+        window //= 4
         origin = (size.pad, height - size.pad - baseline)
         cv2.putText(
-            image_bgr, text, origin, cv2.FONT_HERSHEY_SIMPLEX, size.font_scale, WHITE,
-            size.text_line, cv2.LINE_AA,
-        )  # fmt: skip
+            image_bgr, text, origin, FONT, size.font_scale, WHITE, size.text_line, cv2.LINE_AA
+        )
         return place
