@@ -7,6 +7,7 @@ import shutil
 import subprocess
 import sys
 import sysconfig
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -89,6 +90,14 @@ def test_the_installed_package_annotates_a_video_in_an_empty_folder(
     assert [path.name for path in empty.iterdir()] == ["out.mp4"]
     with VideoSource(empty / "out.mp4") as source:
         assert len(list(source)) == FRAMES
+
+
+def test_the_wheel_holds_every_file_of_the_package(repo_root: Path, wheel: Path) -> None:
+    with zipfile.ZipFile(wheel) as archive:
+        held = set(archive.namelist())
+    files = (path for path in (repo_root / "vssn").rglob("*") if path.is_file())
+    names = {path.relative_to(repo_root).as_posix() for path in files if path.suffix != ".pyc"}
+    assert names - held == set()
 
 
 def test_the_installed_package_carries_lists_types_and_every_network(
