@@ -13,8 +13,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--data_dir",
         type=Path,
+        nargs="+",
         required=True,
-        help="CamVid in the stills layout; only train/ is looked at",
+        help="data sets in the stills layout, of each kind of camera that the network is for; only "
+        "their train/ is looked at",
     )
     parser.add_argument(
         "--segnet_chkpt",
@@ -23,7 +25,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "vssn video finds)",
     )
     parser.add_argument(
-        "--every", type=positive, default=9, help="take one image in so many (default: 9)"
+        "--images",
+        type=positive,
+        default=40,
+        help="most images of a data set, evenly spread over it (default: %(default)s)",
     )
     add_quiet_argument(parser)
 
@@ -35,7 +40,10 @@ def run(args: argparse.Namespace) -> int:
     from vssn.runtime.int8_ranges import calibrate_weights
 
     weights = locate_segnet(args.segnet_chkpt, KERAS_SUFFIXES)
-    stills = list_stills(args.data_dir, "train")[:: args.every]
+    stills = []
+    for folder in args.data_dir:
+        every = list_stills(folder, "train")
+        stills += every[:: -(-len(every) // args.images)]
     written = calibrate_weights(weights, [still.load_bgr()[0] for still in stills])
     print(f"{written}: int8 ranges from {len(stills)} images")
     return 0
