@@ -227,6 +227,31 @@ def _beside(path: Path) -> Iterator[Path]:
 
 
 @contextmanager
+def writing(
+    path: Path, what: str = "file", error: type[BadInputError] = MediaError
+) -> Iterator[None]:
+    """Turn whatever the operating system refuses inside, such as a full disk, into one line.
+
+    Args:
+        path: what is written, for the error.
+        what: it is, for the error.
+        error: to raise.
+
+    Raises:
+        BadInputError: of the kind ``error``.
+    """
+    try:
+        yield
+    except (OSError, ValueError) as problem:
+        # A ValueError inside is the caller's own, but for a NUL in the name.
+        if isinstance(problem, ValueError) and "\0" not in str(path):
+            raise
+        raise error(
+            f"{what} '{path}' ({reason(problem)})", "a place that can be written to", WRITE_REMEDY
+        ) from problem
+
+
+@contextmanager
 def atomic_path(
     path: Path, what: str = "file", error: type[BadInputError] = MediaError
 ) -> Iterator[Path]:
@@ -243,16 +268,11 @@ def atomic_path(
         BadInputError: of the kind ``error``; whatever the operating system refuses while the
             file is made, written or renamed.
     """
-    try:
-        with _through(path) if is_special(path) else _beside(path) as temporary:
-            yield temporary
-    except (OSError, ValueError) as problem:
-        # A ValueError inside is the caller's own, but for a NUL in the name.
-        if isinstance(problem, ValueError) and "\0" not in str(path):
-            raise
-        raise error(
-            f"{what} '{path}' ({reason(problem)})", "a place that can be written to", WRITE_REMEDY
-        ) from problem
+    with (
+        writing(path, what, error),
+        _through(path) if is_special(path) else _beside(path) as temporary,
+    ):
+        yield temporary
 
 
 def write_text(

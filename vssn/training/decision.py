@@ -16,11 +16,13 @@ import tensorflow as tf
 
 from vssn.checkpoints.tf1 import BEST_NAME, FINAL_NAME, load_decision, save_decision
 from vssn.errors import MediaError
+from vssn.files import open_regular
 from vssn.models.decision import build_decision
 from vssn.models.layout import FEATURE_SHAPE
 from vssn.training.progress import Metrics
 from vssn.types import Float32Array
 
+MAX_ARRAY_BYTES = 1 << 33
 PREDICT_BATCH = 512
 HELD_OUT_RUN = 20  # pairs
 LEAST_SPREAD = 0.1  # of a channel, as a share of all features'
@@ -64,7 +66,8 @@ class FeatureSet:
 
 def _load(path: Path) -> npt.NDArray[Any]:
     try:
-        array = np.load(path, allow_pickle=False)
+        with open_regular(path, MAX_ARRAY_BYTES, "array") as file:
+            array = np.load(file, allow_pickle=False)
     except (OSError, ValueError, EOFError, BadZipFile, MemoryError) as error:
         raise MediaError(
             f"'{path}' ({error})", "a NumPy array file", "run generate_resnet_features.py"

@@ -16,13 +16,21 @@ import numpy as np
 import numpy.typing as npt
 
 from vssn.errors import BadInputError, MediaError
-from vssn.files import atomic_path, make_directory
+from vssn.files import (
+    atomic_path,
+    folder_lock,
+    is_file,
+    make_directory,
+    read_regular,
+    writing,
+)
 from vssn.media.images import read_image_bgr
 from vssn.models.layout import FEATURE_SHAPE
 from vssn.networks import FeatureFlowNetwork, SegmentationNetwork
 from vssn.streaming.segmenter import VSSN_RULES, StreamRules
 from vssn.types import Float32Array
 
+MAX_HEADER_BYTES = 1 << 10
 FEATURE_BYTES = int(np.prod(FEATURE_SHAPE)) * 4
 
 
@@ -107,10 +115,12 @@ class FeatureWriter:
         self._features = directory / ".X.partial"
         self._scores = directory / ".Y.partial"
         self._header = directory / ".settings.partial"
-        self._start(hashlib.sha256(json.dumps([*settings, clip]).encode()).hexdigest())
+        fingerprint = hashlib.sha256(json.dumps([*settings, clip]).encode()).hexdigest()
+        with folder_lock(directory), writing(self._features, "features"):
+            self._start(fingerprint)
 
     def _start(self, fingerprint: str) -> None:
-        if not self._header.is_file() or self._header.read_text() != fingerprint:
+        if not is_file(self._header) or self._kept_fingerprint() != fingerprint:
             self._features.write_bytes(b"")
             self._scores.write_bytes(b"")
             self._header.write_text(fingerprint)
@@ -123,6 +133,18 @@ class FeatureWriter:
         os.truncate(self._scores, 4 * self.done)
         os.truncate(self._features, FEATURE_BYTES * self._kept)
 
+    def _kept_fingerprint(self) -> str:
+        return read_regular(self._header, MAX_HEADER_BYTES, "settings").decode("utf-8", "replace")
+
+    def _check_unchanged(self) -> None:
+        sizes = (self._features.stat().st_size, self._scores.stat().st_size)
+        if sizes != (FEATURE_BYTES * self._kept, 4 * self.done):
+            raise MediaError(
+                f"output directory '{self._directory}' (another run has written to it)",
+                "a folder of its own for each run",
+                "start again, or choose another folder",
+            )
+
     def _keeps(self, scores_pct: Float32Array) -> npt.NDArray[Any]:
         return np.greater(scores_pct, self._clip * 100)
 
@@ -132,7 +154,13 @@ class FeatureWriter:
         Raises:
             MediaError: a feature has another shape, or the disk is full.
         """
-        with self._features.open("ab") as features, self._scores.open("ab") as scores:
+        with (
+            folder_lock(self._directory),
+            writing(self._features, "features"),
+            self._features.open("ab") as features,
+            self._scores.open("ab") as scores,
+        ):
+            self._check_unchanged()
             for feature, score in pairs:
                 if feature.shape != FEATURE_SHAPE:
                     raise BadInputError(

@@ -13,7 +13,8 @@ from zipfile import BadZipFile
 import numpy as np
 
 from vssn.errors import BadInputError, CheckpointError
-from vssn.files import atomic_path, make_directory
+from vssn.files import atomic_path, folder_lock, make_directory, open_regular
+from vssn.json_files import parse
 from vssn.training.progress import LOG_FILE, Metrics, Progress
 
 
@@ -61,6 +62,15 @@ class LoopConfig:
 
 
 STATE_FILE = "training_state.npz"
+MAX_STATE_BYTES = 1 << 31
+
+
+@dataclass(frozen=True)
+class _StateHeader:
+    """What the state holds beside the variables."""
+
+    fingerprint: str
+    history: tuple[dict[str, float], ...]
 
 
 def _save_state(config: LoopConfig, task: Task, history: list[Metrics]) -> None:
@@ -77,26 +87,37 @@ def _load_state(config: LoopConfig, task: Task) -> list[Metrics]:
     """Restore every variable; return the history so far."""
     path = config.directory / STATE_FILE
     try:
-        with np.load(path, allow_pickle=False) as state:
-            header = json.loads(str(state["header"]))
+        opened = open_regular(path, MAX_STATE_BYTES, "training state", CheckpointError)
+        with opened as file, np.load(file, allow_pickle=False) as state:
+            header: _StateHeader = parse(_StateHeader, json.loads(str(state["header"])))
             variables = task.variables()
             values = [state[f"v{i}"] for i in range(len(variables))]
-    except (OSError, ValueError, KeyError, EOFError, BadZipFile) as error:
+        for variable, value in zip(variables, values, strict=True):
+            if value.shape != tuple(variable.shape):
+                raise ValueError(f"a variable has shape {value.shape}, not {variable.shape}")
+    except (
+        OSError,
+        ValueError,
+        KeyError,
+        EOFError,
+        BadZipFile,
+        RecursionError,
+        MemoryError,
+    ) as error:
         raise CheckpointError(
             f"training state '{path}' ({error})",
             "the state that an interrupted training left",
             "train without --resume",
         ) from error
-    if header["fingerprint"] != config.fingerprint:
+    if header.fingerprint != config.fingerprint:
         raise CheckpointError(
             f"training state '{path}'",
-            f"the settings it was started with: {header['fingerprint']}",
+            f"the settings it was started with: {header.fingerprint}",
             "resume with those, or train without --resume",
         )
     for variable, value in zip(variables, values, strict=True):
         variable.assign(value)
-    history: list[Metrics] = header["history"]
-    return history
+    return list(header.history)
 
 
 def _mean(rows: list[Metrics]) -> Metrics:
@@ -138,9 +159,17 @@ def train(
 
     Raises:
         CheckpointError: ``resume`` without a matching state.
+        MediaError: another training writes to the same folder.
         BadInputError: a loss or a validation metric is no longer finite.
     """
     make_directory(config.directory)
+    with folder_lock(config.directory):
+        yield from _train_epochs(task, config, report)
+
+
+def _train_epochs(
+    task: Task, config: LoopConfig, report: Callable[[Progress], None]
+) -> Iterator[Metrics]:
     history = _load_state(config, task) if config.resume else []
     best: Metrics = {}
     for row in history:

@@ -45,7 +45,7 @@ class CachedProbabilities:
             with np.load(path, allow_pickle=False) as kept:
                 return np.asarray(kept["probabilities"], np.uint8)
         # A file that can't be read is written anew.
-        except (OSError, ValueError, KeyError, EOFError, BadZipFile):
+        except (OSError, ValueError, KeyError, EOFError, BadZipFile, MemoryError):
             probabilities = self._computed(frame_bgr)
             with atomic_path(path) as temporary:
                 np.savez_compressed(temporary, probabilities=probabilities)
