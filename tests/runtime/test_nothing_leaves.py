@@ -17,7 +17,10 @@ cache = os.environ["XDG_CACHE_HOME"]
 def watch(event, arguments):
     if event.startswith("socket.") or event in ("os.fork", "os.forkpty", "os.system"):
         seen.append(event)
-    elif event == "subprocess.Popen" and "isolated_child" not in str(arguments[1]):
+    elif event == "subprocess.Popen":
+        # Python's own platform module asks for the processor's name.
+        if "isolated_child" in str(arguments[1]) or arguments[1] == ["uname", "-p"]:
+            return
         seen.append(f"{event} {arguments[1]}")
     elif event == "open" and isinstance(arguments[0], str):
         path, _, flags = arguments
