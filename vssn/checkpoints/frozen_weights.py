@@ -35,6 +35,7 @@ from vssn.models.layout import (
 )
 from vssn.types import Float32Array
 
+LOOSE = ("NoOp", "Placeholder", "Const")  # what nothing need read, such as the learning phase
 THROUGH = ("Identity", "Reshape")
 ADDITIONS = ("Add", "AddV2", "BiasAdd")
 BATCH_NORMS = ("FusedBatchNorm", "FusedBatchNormV2", "FusedBatchNormV3")
@@ -90,7 +91,7 @@ class _Matcher:
     def output(self) -> str:
         """The logits' name: what the only softmax at the graph's end reads."""
         read = {each.split(":")[0] for node in self._graph.values() for each in node.inputs}
-        ends = [n for n in self._graph if n not in read and self._graph[n].op != "NoOp"]
+        ends = [n for n in self._graph if n not in read and self._graph[n].op not in LOOSE]
         softmax = dict.fromkeys(self._node(name).name for name in ends)
         if len(softmax) != 1:
             raise OtherNetworkError(f"{len(softmax)} outputs")

@@ -65,6 +65,8 @@ def _header(stream: IO[bytes]) -> dict[str, list[list[object]]]:
     if size > MAX_HEADER_BYTES:
         raise ValueError("too many names")
     header: dict[str, list[list[object]]] = json.loads(_exactly(stream, size))
+    if not isinstance(header, dict):
+        raise ValueError("a header of another form")
     return header
 
 

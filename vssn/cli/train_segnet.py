@@ -14,6 +14,7 @@ from vssn.cli.options import (
     training_reporter,
 )
 from vssn.cli.recipe_flags import add_recipe_arguments, recipe_from_arguments
+from vssn.files import is_dir
 from vssn.training.segnet_recipe import SegnetRecipe
 
 if TYPE_CHECKING:
@@ -86,7 +87,7 @@ def _weighted_folder(text: str) -> WeightedFolder:
     """Parse FOLDER or FOLDER:SHARE."""
     folder, colon, share = text.rpartition(":")
     # A path may hold a colon of its own, such as a drive's.
-    if not colon or Path(text).is_dir() or not folder:
+    if not colon or is_dir(text) or not folder:
         return Path(text), 1.0
     try:
         return Path(folder), positive_number(share)

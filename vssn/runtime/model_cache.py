@@ -109,6 +109,17 @@ def _own_folder(path: Path) -> None:
         path.chmod(0o700)
 
 
+def _make_room(path: Path) -> None:
+    """Make the folder, and remove what is no file of ours under the entry's name.
+
+    Raises:
+        OSError: that isn't possible.
+    """
+    _own_folder(path.parent)
+    if not _is_own_file(path):
+        path.unlink(missing_ok=True)
+
+
 def _user(status: os.stat_result) -> int:
     return os.geteuid() if hasattr(os, "geteuid") else status.st_uid
 
@@ -201,7 +212,7 @@ class ModelCache:
         data = compiled.export_model().getvalue()
         header = Header(name, digest, _shapes(compiled), hashlib.sha256(data).hexdigest())
         try:
-            _own_folder(path.parent)
+            _make_room(path)
             write_bytes(path, json.dumps(asdict(header)).encode() + b"\n" + data)
             self._drop_oldest(SUFFIX)
         except (VssnError, OSError) as error:
@@ -226,7 +237,7 @@ class ModelCache:
                     return str(kept["text"])
         text = compute()
         with contextlib.suppress(VssnError, OSError):
-            _own_folder(path.parent)
+            _make_room(path)
             write_text(path, json.dumps({"of": name, "text": text}))
             self._drop_oldest(FACTS_SUFFIX)
         return text
