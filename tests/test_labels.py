@@ -12,6 +12,7 @@ from vssn.labels import (
     PALETTE_RGB,
     SCALE_CHANNELS,
     VOID,
+    colour_mask_bgr,
 )
 
 CITYSCAPES = (
@@ -57,3 +58,8 @@ def test_scale_channels_belong_to_classes_by_meaning() -> None:
 def test_distances_are_for_poles_cars_and_people() -> None:
     measured = [label.name for label in LABELS if label.measured]
     assert measured == ["pole", "car", "pedestrian", "bicyclist"]
+
+
+def test_a_mask_holds_the_palette_and_nothing_else() -> None:
+    labels = np.random.default_rng(0).integers(0, 12, (37, 41)).astype(np.uint8)
+    assert np.array_equal(colour_mask_bgr(labels), PALETTE_RGB[labels][..., ::-1])

@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from vssn.cli.demo import CLIP_PACKAGE, demo_clip
 from vssn.cli.main import main
+from vssn.data.demo import CLIP_PACKAGE, demo_clip
 from vssn.errors import CheckpointError, MediaError
 from vssn.labels import CLASS_NAMES
 from vssn.media.sink import VideoSink

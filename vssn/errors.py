@@ -25,6 +25,19 @@ def argument(name: str, value: object = None) -> str:
     return f"{_START}{name}{_VALUE}{python}{_VALUE}{command}{_END}"
 
 
+def printable(text: str) -> str:
+    """Text with what a terminal would obey, or can't show, as escapes such as backslash, x1b.
+
+    Names of files and of what is in them are chosen by others.
+    """
+    return "".join(
+        each
+        if each.isprintable() or each in (_START, _VALUE, _END)
+        else each.encode("unicode_escape").decode("ascii")
+        for each in text
+    )
+
+
 class VssnError(Exception):
     """Base of everything this package raises on purpose."""
 
@@ -53,7 +66,8 @@ class BadInputError(VssnError):
 
     def __init__(self, given: str, expected: str, remedy: str) -> None:
         # One line is promised, and a path or a parser's message may hold line ends.
-        super().__init__(" ".join(f"{given}: expected {expected}; {remedy}".split()))
+        line = " ".join(f"{given}: expected {expected}; {remedy}".split())
+        super().__init__(printable(line))
 
 
 class CheckpointError(BadInputError):

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import cv2
 import numpy as np
-import numpy.typing as npt
+
+from vssn.types import UInt8Array
 
 
 @dataclass(frozen=True)
@@ -48,7 +50,23 @@ NUM_OUTPUTS = 12  # what the segmentation network puts out, void included
 
 CLASS_NAMES = tuple(label.name for label in LABELS[:NUM_CLASSES])
 
-PALETTE_RGB: npt.NDArray[np.uint8] = np.array([label.colour_rgb for label in LABELS], np.uint8)
+PALETTE_RGB: UInt8Array = np.array([label.colour_rgb for label in LABELS], np.uint8)
 
 # Which channel of the flow network's 19-channel ``scale`` belongs to each CamVid class.
 SCALE_CHANNELS = tuple(label.cityscapes for label in LABELS if label.cityscapes is not None)
+
+# A table for OpenCV's lookup of each grey value's colour: the palette, and black beyond it.
+_COLOUR_MAP_BGR = np.zeros((256, 1, 3), np.uint8)
+_COLOUR_MAP_BGR[: len(PALETTE_RGB), 0] = PALETTE_RGB[:, ::-1]
+
+
+def colour_mask_bgr(labels: UInt8Array) -> UInt8Array:
+    """Paint each class in its palette colour.
+
+    Args:
+        labels: (H, W) uint8 class indices.
+
+    Returns:
+        (H, W, 3) uint8 BGR that holds palette colours only.
+    """
+    return np.asarray(cv2.applyColorMap(labels, _COLOUR_MAP_BGR), np.uint8)

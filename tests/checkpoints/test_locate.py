@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from vssn.checkpoints import locate
+from vssn import shipped
 from vssn.checkpoints.bundle import write_bundle
 from vssn.checkpoints.locate import (
     FLOWNETS_FOLDER,
@@ -43,8 +43,7 @@ def in_empty_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     work = tmp_path / "work"
     work.mkdir()
     monkeypatch.chdir(work)
-    package = tmp_path / "installed" / "vssn" / "checkpoints" / "locate.py"
-    monkeypatch.setattr(locate, "__file__", str(package))
+    monkeypatch.setattr(shipped, "PACKAGE", tmp_path / "installed" / "vssn")
 
 
 @pytest.mark.parametrize("name", ["a.pb", "a.h5", "a.keras", "a.weights.h5"])

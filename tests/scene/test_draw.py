@@ -5,17 +5,12 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from vssn.labels import LABELS, PALETTE_RGB
+from vssn.labels import LABELS
 from vssn.scene import draw
-from vssn.scene.draw import colour_mask_bgr, draw_objects, object_text
+from vssn.scene.draw import draw_objects, object_text
 from vssn.types import Box, SceneObject
 
 CAR_BGR = (128, 0, 64)
-
-
-def test_a_mask_holds_the_palette_and_nothing_else() -> None:
-    labels = np.random.default_rng(0).integers(0, 12, (37, 41)).astype(np.uint8)
-    assert np.array_equal(colour_mask_bgr(labels), PALETTE_RGB[labels][..., ::-1])
 
 
 def test_texts_tell_class_distance_and_doubt() -> None:

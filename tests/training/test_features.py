@@ -31,7 +31,7 @@ SETTINGS = ["weights", "list"]
 SCORES = [92.5, 40.0, 77.25, 99.0, 60.0, 85.0]
 
 
-class MadeMeasure:
+class FakeEvaluator:
     """Names each pair's feature after its number; may be interrupted."""
 
     def __init__(self, interrupt_at: int | None = None) -> None:
@@ -50,7 +50,7 @@ PAIRS = [FramePair(Path(str(number)), Path("current")) for number in range(len(S
 
 
 def generate(
-    folder: Path, pair_measure: MadeMeasure, clip: float = 0.0, settings: list[str] = SETTINGS
+    folder: Path, pair_measure: FakeEvaluator, clip: float = 0.0, settings: list[str] = SETTINGS
 ) -> int:
     writer = FeatureWriter(folder, settings, clip)
     for _ in generate_features(PAIRS, pair_measure, writer):
@@ -90,7 +90,7 @@ def test_the_key_frames_own_prediction_is_warped_and_compared_with_a_fresh_one(
 
 
 def test_features_and_scores_are_written_together(tmp_path: Path) -> None:
-    assert generate(tmp_path, MadeMeasure()) == 6
+    assert generate(tmp_path, FakeEvaluator()) == 6
     assert set(content(tmp_path)) == {"X.npy", "Y.npy"}
     features, scores = np.load(tmp_path / "X.npy"), np.load(tmp_path / "Y.npy")
     assert features.shape == (6, *SHAPE)
@@ -101,7 +101,7 @@ def test_features_and_scores_are_written_together(tmp_path: Path) -> None:
 
 
 def test_clip_drops_pairs_whose_score_is_not_above_it(tmp_path: Path) -> None:
-    assert generate(tmp_path, MadeMeasure(), clip=0.6) == 4
+    assert generate(tmp_path, FakeEvaluator(), clip=0.6) == 4
     assert np.load(tmp_path / "Y.npy").tolist() == [92.5, 77.25, 99.0, 85.0]
     assert np.load(tmp_path / "X.npy")[:, 0, 0, 0].tolist() == [0, 2, 3, 5]
 
@@ -109,11 +109,11 @@ def test_clip_drops_pairs_whose_score_is_not_above_it(tmp_path: Path) -> None:
 @pytest.mark.parametrize("clip", [0.0, 0.6])
 def test_an_interrupted_run_goes_on_and_gives_the_same_bytes(tmp_path: Path, clip: float) -> None:
     whole, parts = tmp_path / "whole", tmp_path / "parts"
-    generate(whole, MadeMeasure(), clip)
+    generate(whole, FakeEvaluator(), clip)
     with pytest.raises(KeyboardInterrupt):
-        generate(parts, MadeMeasure(interrupt_at=4), clip)
+        generate(parts, FakeEvaluator(interrupt_at=4), clip)
     assert not (parts / "X.npy").exists()
-    pair_measure = MadeMeasure()
+    pair_measure = FakeEvaluator()
     generate(parts, pair_measure, clip)
     assert pair_measure.asked == [4, 5]
     assert content(parts) == content(whole)
@@ -121,14 +121,14 @@ def test_an_interrupted_run_goes_on_and_gives_the_same_bytes(tmp_path: Path, cli
 
 def test_a_kill_between_feature_and_score_leaves_no_gap(tmp_path: Path) -> None:
     whole, parts = tmp_path / "whole", tmp_path / "parts"
-    generate(whole, MadeMeasure())
+    generate(whole, FakeEvaluator())
     with pytest.raises(KeyboardInterrupt):
-        generate(parts, MadeMeasure(interrupt_at=3))
+        generate(parts, FakeEvaluator(interrupt_at=3))
     with (parts / ".X.partial").open("ab") as features:
         features.write(b"\x01" * 5000)
     with (parts / ".Y.partial").open("ab") as scores:
         scores.write(b"\x01\x02")
-    generate(parts, MadeMeasure())
+    generate(parts, FakeEvaluator())
     assert content(parts) == content(whole)
 
 
@@ -147,29 +147,29 @@ def test_a_kill_while_the_partial_files_are_removed_does_no_harm(
     with monkeypatch.context() as patch:
         patch.setattr(Path, "unlink", lambda *args, **kwargs: killed(*args, **kwargs))
         with pytest.raises(KeyboardInterrupt):
-            generate(tmp_path, MadeMeasure())
-    assert generate(tmp_path, MadeMeasure()) == 6
+            generate(tmp_path, FakeEvaluator())
+    assert generate(tmp_path, FakeEvaluator()) == 6
     assert set(content(tmp_path)) == {"X.npy", "Y.npy"}
 
 
 def test_partial_files_of_other_settings_are_discarded(tmp_path: Path) -> None:
     with pytest.raises(KeyboardInterrupt):
-        generate(tmp_path, MadeMeasure(interrupt_at=4))
-    pair_measure = MadeMeasure()
+        generate(tmp_path, FakeEvaluator(interrupt_at=4))
+    pair_measure = FakeEvaluator()
     generate(tmp_path, pair_measure, settings=["other weights", "list"])
     assert pair_measure.asked == [0, 1, 2, 3, 4, 5]
     with pytest.raises(KeyboardInterrupt):
-        generate(tmp_path, MadeMeasure(interrupt_at=2))
-    pair_measure = MadeMeasure()
+        generate(tmp_path, FakeEvaluator(interrupt_at=2))
+    pair_measure = FakeEvaluator()
     generate(tmp_path, pair_measure, clip=0.5)
     assert pair_measure.asked == [0, 1, 2, 3, 4, 5]
 
 
 def test_an_older_result_stays_until_the_new_one_is_complete(tmp_path: Path) -> None:
-    generate(tmp_path, MadeMeasure())
+    generate(tmp_path, FakeEvaluator())
     before = content(tmp_path)
     with pytest.raises(KeyboardInterrupt):
-        generate(tmp_path, MadeMeasure(interrupt_at=2), settings=["other"])
+        generate(tmp_path, FakeEvaluator(interrupt_at=2), settings=["other"])
     for name in before:
         assert (tmp_path / name).read_bytes() == before[name]
 
@@ -187,7 +187,7 @@ def test_a_feature_of_another_shape_is_refused(tmp_path: Path) -> None:
 
 def test_nothing_above_the_clip_is_refused(tmp_path: Path) -> None:
     with pytest.raises(MediaError, match="lower --clip"):
-        generate(tmp_path, MadeMeasure(), clip=0.995)
+        generate(tmp_path, FakeEvaluator(), clip=0.995)
     assert not (tmp_path / "X.npy").exists()
 
 

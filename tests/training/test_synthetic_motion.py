@@ -12,7 +12,7 @@ from vssn.training.synthetic_motion import (
     FlowExample,
     camera_flow,
     cut_outs,
-    photometric,
+    photometric_jitter,
     synthetic_pair,
 )
 
@@ -117,7 +117,7 @@ def test_the_background_inside_an_objects_box_is_transparent() -> None:
 
 def test_colours_change_alike_and_the_motion_stays(still: np.ndarray) -> None:
     example = synthetic_pair(np.random.default_rng(3), still, [], HW)
-    other = photometric(np.random.default_rng(0), example)
+    other = photometric_jitter(np.random.default_rng(0), example)
     assert other.flow is example.flow
     assert other.weight is example.weight
     assert not np.array_equal(other.key_rgb, example.key_rgb)

@@ -66,7 +66,7 @@ def test_training_lowers_the_error_on_pairs_it_has_not_seen(
 ) -> None:
     folder, task, rows = whole
     errors = [row["val_mean_absolute_error"] for row in rows]
-    untrained = float(sets[1].scores.mean())  # it says about 0
+    untrained = float(sets[1].agreement.mean())  # it says about 0
     assert min(errors) < untrained / 3
     # The best model is kept, and says what was measured.
     task.load_best(folder)
@@ -112,14 +112,14 @@ def test_every_pair_is_seen_once_an_epoch_in_another_order(
     whole: Whole, sets: tuple[FeatureSet, FeatureSet]
 ) -> None:
     task = whole[1]
-    epochs = [np.concatenate([scores for _, scores in task.batches(e)]) for e in (0, 1, 0)]
-    assert [len(scores) for _, scores in task.batches(0)] == [32, 32, 8]
+    epochs = [np.concatenate([agreement for _, agreement in task.batches(e)]) for e in (0, 1, 0)]
+    assert [len(agreement) for _, agreement in task.batches(0)] == [32, 32, 8]
     assert task.steps_per_epoch == 3
-    assert sorted(epochs[0]) == sorted(sets[0].scores)
+    assert sorted(epochs[0]) == sorted(sets[0].agreement)
     assert not np.array_equal(epochs[0], epochs[1])
     assert np.array_equal(epochs[0], epochs[2])
-    features, scores = next(iter(task.batches(0)))
-    at = int(np.flatnonzero(sets[0].scores == scores[0])[0])
+    features, agreement = next(iter(task.batches(0)))
+    at = int(np.flatnonzero(sets[0].agreement == agreement[0])[0])
     assert np.array_equal(features[0], sets[0].features[at])
 
 
@@ -135,19 +135,19 @@ def test_the_originals_defaults() -> None:
     assert (recipe.batch_size, recipe.learning_rate, recipe.decay) == (32, 0.002, 0.99)
 
 
-def save(folder: Path, features: np.ndarray, scores: np.ndarray) -> Path:
+def save(folder: Path, features: np.ndarray, agreement: np.ndarray) -> Path:
     np.save(folder / "X.npy", features)
-    np.save(folder / "Y.npy", scores)
+    np.save(folder / "Y.npy", agreement)
     return folder
 
 
 def test_a_good_set_is_read_also_in_float64_and_as_a_column(tmp_path: Path) -> None:
     made = made_set(3, 0)
-    save(tmp_path, made.features.astype(np.float64), made.scores[:, np.newaxis])
+    save(tmp_path, made.features.astype(np.float64), made.agreement[:, np.newaxis])
     found = read_feature_set(tmp_path)
-    assert found.features.dtype == found.scores.dtype == np.float32
+    assert found.features.dtype == found.agreement.dtype == np.float32
     assert np.array_equal(found.features, made.features)
-    assert np.array_equal(found.scores, made.scores)
+    assert np.array_equal(found.agreement, made.agreement)
 
 
 X, Y = np.zeros((3, *SHAPE), np.float32), np.array([10, 50, 100], np.float32)
@@ -156,13 +156,13 @@ WITH_NAN[1, 2, 3, 4] = np.nan
 
 
 @pytest.mark.parametrize(
-    ("features", "scores", "message"),
+    ("features", "agreement", "message"),
     [
-        (X, Y[:2], "as many features as scores"),
+        (X, Y[:2], "as many features as agreement"),
         (WITH_NAN, Y, "finite numbers only"),
         (X, np.array([1, np.inf, 2], np.float32), "finite numbers only"),
-        (X, np.array([0, 50, 100.5], np.float32), "scores from 0 to 100"),
-        (X, np.array([-1, 50, 100], np.float32), "from -1 to 100.*scores from 0 to 100"),
+        (X, np.array([0, 50, 100.5], np.float32), "agreement from 0 to 100"),
+        (X, np.array([-1, 50, 100], np.float32), "from -1 to 100.*agreement from 0 to 100"),
         (np.zeros((3, 4, 6, 384), np.float32), Y, r"X \(N, \(4, 5, 384\)\)"),
         (X.reshape(3, -1), Y, r"X \(N, \(4, 5, 384\)\)"),
         (X, np.zeros((3, 2), np.float32), r"Y \(N,\)"),
@@ -173,9 +173,9 @@ WITH_NAN[1, 2, 3, 4] = np.nan
     ],
 )
 def test_bad_data_is_refused_in_one_line(
-    tmp_path: Path, features: np.ndarray, scores: np.ndarray, message: str
+    tmp_path: Path, features: np.ndarray, agreement: np.ndarray, message: str
 ) -> None:
-    save(tmp_path, features, scores)
+    save(tmp_path, features, agreement)
     with pytest.raises(MediaError, match=message) as caught:
         read_feature_set(tmp_path)
     assert "\n" not in str(caught.value)
@@ -206,10 +206,10 @@ def test_dropout_is_off_when_the_network_is_judged(whole: Whole, decision: keras
 
 def test_training_starts_at_the_scores_mean_whatever_the_features_scale() -> None:
     rng = np.random.default_rng(0)
-    scores = np.full(8, 90, np.float32)
+    agreement = np.full(8, 90, np.float32)
     for scale in (1e-3, 1e3):
         features = (rng.normal(size=(8, *SHAPE)) * scale).astype(np.float32)
-        pairs = FeatureSet(features, scores)
+        pairs = FeatureSet(features, agreement)
         assert DecisionTask(pairs, pairs, DecisionRecipe()).train_error() < 20
 
 
@@ -217,13 +217,13 @@ def test_training_starts_at_the_scores_mean_whatever_the_features_scale() -> Non
 def test_runs_of_pairs_are_held_out(share: float, held_runs: int) -> None:
     pairs = FeatureSet(np.zeros((70, *SHAPE), np.float32), np.arange(70, dtype=np.float32))
     left, held = hold_out(pairs, share, seed=3)
-    assert sorted([*left.scores, *held.scores]) == pairs.scores.tolist()
-    assert len(left.features) == len(left.scores)
-    runs = {int(score) // 20 for score in held.scores}
+    assert sorted([*left.agreement, *held.agreement]) == pairs.agreement.tolist()
+    assert len(left.features) == len(left.agreement)
+    runs = {int(score) // 20 for score in held.agreement}
     assert len(runs) == held_runs
-    assert not runs & {int(score) // 20 for score in left.scores}
+    assert not runs & {int(score) // 20 for score in left.agreement}
     again = hold_out(pairs, share, seed=3)[1]
-    np.testing.assert_array_equal(again.scores, held.scores)
+    np.testing.assert_array_equal(again.agreement, held.agreement)
 
 
 def test_something_must_be_left_to_learn_from() -> None:

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from vssn.checkpoints.bundle import data_path, index_path
 from vssn.errors import CheckpointError
+from vssn.shipped import find_shipped
 
 SEGNET_FOLDER = "resnet50_segnet_model"
 FLOWNETS_FOLDER = "dvs_net_flownets_checkpoints"
@@ -28,12 +29,8 @@ def _missing(what: str, path: Path, expected: str) -> CheckpointError:
 
 
 def _start(path: str | Path | None, default_folder: str) -> Path:
-    """What the user gave, else the default folder here, else the one beside the package."""
-    if path is not None:
-        return Path(path).expanduser()
-    here = Path(default_folder)
-    beside_package = Path(__file__).resolve().parents[2] / default_folder
-    return beside_package if not isdir(here) and isdir(beside_package) else here
+    """What the user gave, else the default folder: here, in the checkout or in the package."""
+    return find_shipped(default_folder) if path is None else Path(path).expanduser()
 
 
 def _nested(folder: Path, default_folder: str) -> Iterator[Path]:

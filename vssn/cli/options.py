@@ -302,7 +302,7 @@ def finish_training(directory: Path) -> None:
     from vssn.evaluation.plots import plot_curves
 
     log = json.loads((directory / LOG_FILE).read_text())
-    plot_curves(log["epochs"], directory / "training_curves.png")
+    plot_curves(log["epochs"], directory / "training_curves.png", NOT_CURVES)
 
 
 def training_reporter(quiet: bool) -> Callable[[Progress], None]:

@@ -56,7 +56,7 @@ def run(args: argparse.Namespace) -> int:
     from vssn.runtime.startup import start_tensorflow
 
     start_tensorflow()
-    from vssn.evaluation.plots import plot_scores
+    from vssn.evaluation.plots import plot_predicted_confidence
     from vssn.training.decision import (
         DecisionRecipe,
         DecisionTask,
@@ -73,7 +73,7 @@ def run(args: argparse.Namespace) -> int:
     train_set, held_out = hold_out(pairs, recipe.hold_out, recipe.seed)
     task = DecisionTask(train_set, val_set, recipe)
     config = LoopConfig(
-        args.epochs, args.save_dir, 1, args.resume, recipe.fingerprint(len(train_set.scores))
+        args.epochs, args.save_dir, 1, args.resume, recipe.fingerprint(len(train_set.agreement))
     )
     for metrics in train(task, config, training_reporter(args.quiet)):
         print("\n".join(_lines(task, metrics)), flush=True)
@@ -81,8 +81,10 @@ def run(args: argparse.Namespace) -> int:
     task.load_best(config.directory)
     _calibrate(task, held_out, config.directory)
     predicted = task.predict(val_set.features)
-    plot_scores(predicted, val_set.scores, config.directory / "predicted_scores.png")
-    rank = spearmanr(predicted, val_set.scores).statistic
+    plot_predicted_confidence(
+        predicted, val_set.agreement, config.directory / "predicted_scores.png"
+    )
+    rank = spearmanr(predicted, val_set.agreement).statistic
     error = task.validate()["val_mean_absolute_error"]
     print(f"best model: mean absolute error {error:.2f} points, rank correlation {rank:.3f}")
     return 0
@@ -98,7 +100,7 @@ def _calibrate(task: DecisionTask, held_out: FeatureSet, directory: Path) -> Non
     from vssn.types import DVSNET_PROPAGATION
 
     raw = task.predict(held_out.features).astype(np.float64)
-    rising = calibration(raw, held_out.scores.astype(np.float64))
+    rising = calibration(raw, held_out.agreement.astype(np.float64))
     fit = replace(UNFITTED, calibration=rising)
     write_fits(fits_path(directory / BEST_NAME), {DVSNET_PROPAGATION.name: fit})
 

@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     from vssn.data.stills import Still
     from vssn.training.flow import FlowTask
     from vssn.training.probability_cache import CachedProbabilities
-    from vssn.training.warp_task import WarpTask
-    from vssn.training.warp_validation import CarryingJudge
+    from vssn.training.propagation import PropagationTask
+    from vssn.training.propagation_validation import PropagationEvaluator
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -89,7 +89,7 @@ def run(args: argparse.Namespace) -> int:
 
     _check_arguments(args)
     start_tensorflow()
-    task, fingerprint = (_warp_task if args.task else _flow_task)(args)
+    task, fingerprint = (_propagation_task if args.task else _flow_task)(args)
     config = LoopConfig(args.epochs, args.save_dir, 1, args.resume, fingerprint)
     print_epochs(train(task, config, training_reporter(args.quiet)), config.directory, args.epochs)
     return 0
@@ -154,15 +154,15 @@ def _flow_task(args: argparse.Namespace) -> tuple[FlowTask, str]:
     return task, recipe.fingerprint(args.epochs, **_sources(args))
 
 
-def _warp_task(args: argparse.Namespace) -> tuple[WarpTask, str]:
+def _propagation_task(args: argparse.Namespace) -> tuple[PropagationTask, str]:
     import numpy as np
 
     from vssn.data.stills import list_stills
+    from vssn.training.propagation import PropagationRecipe, PropagationTask
     from vssn.training.synthetic_chains import SegmentedStill
     from vssn.training.video_chains import VideoChains
-    from vssn.training.warp_task import WarpRecipe, WarpTask
 
-    recipe = WarpRecipe(**_chosen(args))
+    recipe = PropagationRecipe(**_chosen(args))
     model = _model(args)
     stills, val = (list_stills(args.data_dir, split) for split in ("train", "val"))
     probabilities, segnet = _probabilities(args)
@@ -171,7 +171,7 @@ def _warp_task(args: argparse.Namespace) -> tuple[WarpTask, str]:
     rng = np.random.default_rng(recipe.seed)
     count, steps = recipe.clip_chains, recipe.chain_steps
     clips = [VideoChains(path, count, steps, probabilities, rng) for path in args.clips]
-    task = WarpTask(model, scored, clips, evaluator, recipe, args.epochs)
+    task = PropagationTask(model, scored, clips, evaluator, recipe, args.epochs)
     return task, recipe.fingerprint(args.epochs, **_sources(args), segnet_sha256=segnet)
 
 
@@ -185,11 +185,11 @@ def _probabilities(args: argparse.Namespace) -> tuple[CachedProbabilities, str]:
     path = locate_segnet(args.segnet_chkpt)
     (sha256,) = sha256_of([path]).values()
     network = load_segmentation(path, options=RuntimeOptions(precision="f32"))
-    return CachedProbabilities(network, sha256, args.cache_dir), sha256
+    return CachedProbabilities(network, sha256, args.scores_dir), sha256
 
 
-def _evaluator(val: list[Still], probabilities: CachedProbabilities) -> CarryingJudge:
-    from vssn.training.warp_validation import CarryingJudge
+def _evaluator(val: list[Still], probabilities: CachedProbabilities) -> PropagationEvaluator:
+    from vssn.training.propagation_validation import PropagationEvaluator
 
     frames, labels = zip(*(still.load_bgr() for still in val), strict=True)
-    return CarryingJudge(frames, labels, [probabilities(frame) for frame in frames])
+    return PropagationEvaluator(frames, labels, [probabilities(frame) for frame in frames])

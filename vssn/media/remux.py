@@ -69,6 +69,7 @@ def remux(
             "w",
             format=output.container,
             container_options=output.container_options,
+            metadata_errors="replace",
         ) as finished,
     ):
         finished.metadata["comment"] = comment

@@ -6,8 +6,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 from vssn.files import make_directory
+from vssn.labels import colour_mask_bgr
 from vssn.media.images import write_mask
-from vssn.scene.draw import colour_mask_bgr
 from vssn.types import FrameResult, TimedFrame, UInt8Array
 
 

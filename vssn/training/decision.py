@@ -1,4 +1,4 @@
-"""Training of the decision network on features and scores."""
+"""Training of the decision network on features and agreement."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from vssn.models.layout import FEATURE_SHAPE
 from vssn.training.progress import Metrics
 from vssn.types import Float32Array
 
-JUDGE_BATCH = 512
+PREDICT_BATCH = 512
 HELD_OUT_RUN = 20  # pairs
 LEAST_SPREAD = 0.1  # of a channel, as a share of all features'
 
@@ -35,7 +35,7 @@ class DecisionRecipe:
         learning_rate: Adam's, in the first epoch.
         decay: the rate is multiplied by this after each epoch.
         seed: of all random choices.
-        hold_out: share of the training pairs that calibrates the scores instead.
+        hold_out: share of the training pairs that calibrates the agreement instead.
     """
 
     batch_size: int = 32
@@ -51,7 +51,7 @@ class DecisionRecipe:
 
 @dataclass(frozen=True)
 class FeatureSet:
-    """Features and scores.
+    """Features and agreement.
 
     Attributes:
         features: (N, 4, 5, 384) float32.
@@ -59,7 +59,7 @@ class FeatureSet:
     """
 
     features: Float32Array
-    scores: Float32Array
+    agreement: Float32Array
 
 
 def _load(path: Path) -> npt.NDArray[Any]:
@@ -78,25 +78,27 @@ def read_feature_set(directory: Path) -> FeatureSet:
     """Read ``X.npy`` and ``Y.npy``.
 
     Raises:
-        MediaError: missing, damaged, of other shapes or lengths, empty, non-finite, or scores
+        MediaError: missing, damaged, of other shapes or lengths, empty, non-finite, or agreement
             outside 0-100.
     """
-    features, scores = _load(directory / "X.npy"), _load(directory / "Y.npy")
-    scores = scores.reshape(-1) if scores.ndim == 2 and scores.shape[1] == 1 else scores
-    found = f"'{directory}' with X {features.shape} and Y {scores.shape}"
-    if features.shape[1:] != FEATURE_SHAPE or scores.ndim != 1 or not len(scores):
+    features, agreement = _load(directory / "X.npy"), _load(directory / "Y.npy")
+    agreement = (
+        agreement.reshape(-1) if agreement.ndim == 2 and agreement.shape[1] == 1 else agreement
+    )
+    found = f"'{directory}' with X {features.shape} and Y {agreement.shape}"
+    if features.shape[1:] != FEATURE_SHAPE or agreement.ndim != 1 or not len(agreement):
         raise MediaError(found, f"X (N, {FEATURE_SHAPE}) and Y (N,)", "generate them again")
-    if len(features) != len(scores):
-        raise MediaError(found, "as many features as scores", "generate them together")
-    if not (np.isfinite(features).all() and np.isfinite(scores).all()):
+    if len(features) != len(agreement):
+        raise MediaError(found, "as many features as agreement", "generate them together")
+    if not (np.isfinite(features).all() and np.isfinite(agreement).all()):
         raise MediaError(found, "finite numbers only", "generate them again")
-    if scores.min() < 0 or scores.max() > 100:
+    if agreement.min() < 0 or agreement.max() > 100:
         raise MediaError(
-            f"'{directory / 'Y.npy'}' from {scores.min():g} to {scores.max():g}",
-            "scores from 0 to 100",
+            f"'{directory / 'Y.npy'}' from {agreement.min():g} to {agreement.max():g}",
+            "agreement from 0 to 100",
             "generate them again",
         )
-    return FeatureSet(features, scores)
+    return FeatureSet(features, agreement)
 
 
 def hold_out(pairs: FeatureSet, share: float, seed: int) -> tuple[FeatureSet, FeatureSet]:
@@ -108,19 +110,19 @@ def hold_out(pairs: FeatureSet, share: float, seed: int) -> tuple[FeatureSet, Fe
     Raises:
         MediaError: nothing would be left.
     """
-    runs = -(-len(pairs.scores) // HELD_OUT_RUN)
+    runs = -(-len(pairs.agreement) // HELD_OUT_RUN)
     chosen = np.random.default_rng(seed).permutation(runs)[: round(share * runs)]
-    held = np.isin(np.arange(len(pairs.scores)) // HELD_OUT_RUN, chosen)
+    held = np.isin(np.arange(len(pairs.agreement)) // HELD_OUT_RUN, chosen)
     if held.all():
         raise MediaError(
             f"{len(held)} pairs with {share:g} of them held out", "some to learn from", "make more"
         )
-    left, off = (FeatureSet(pairs.features[part], pairs.scores[part]) for part in (~held, held))
+    left, off = (FeatureSet(pairs.features[part], pairs.agreement[part]) for part in (~held, held))
     return left, off
 
 
-def _fit_start(model: keras.Model, train: FeatureSet) -> None:
-    """Start at the scores' mean, with each channel of the features at unit scale.
+def _initialise(model: keras.Model, train: FeatureSet) -> None:
+    """Start at the agreement' mean, with each channel of the features at unit scale.
 
     Without it dropout tears at an output that has to reach 90 from 0, and hides the differences
     of a few points that are to be learned.
@@ -130,7 +132,7 @@ def _fit_start(model: keras.Model, train: FeatureSet) -> None:
     least = max(LEAST_SPREAD * float(train.features.std()), 1e-6)
     spread = np.maximum(train.features.std(axis=(0, 1, 2)), least)
     first.kernel.assign(first.kernel / spread[:, np.newaxis])
-    last.bias.assign([float(train.scores.mean())])
+    last.bias.assign([float(train.agreement.mean())])
 
 
 class DecisionTask:
@@ -147,9 +149,9 @@ class DecisionTask:
         self.recipe = recipe
         self.train = train
         self.val = val
-        self.steps_per_epoch = -(-len(train.scores) // recipe.batch_size)
+        self.steps_per_epoch = -(-len(train.agreement) // recipe.batch_size)
         self.model = build_decision()
-        _fit_start(self.model, train)
+        _initialise(self.model, train)
         rate = keras.optimizers.schedules.ExponentialDecay(
             recipe.learning_rate, self.steps_per_epoch, recipe.decay, staircase=True
         )
@@ -164,16 +166,18 @@ class DecisionTask:
         return [*self.model.weights, *self._optimizer.variables, *seeds]
 
     def batches(self, epoch: int) -> Iterator[tuple[Float32Array, Float32Array]]:
-        """Shuffled batches of features and scores; the last one may be smaller."""
-        order = np.random.default_rng((self.recipe.seed, epoch)).permutation(len(self.train.scores))
+        """Shuffled batches of features and agreement; the last one may be smaller."""
+        order = np.random.default_rng((self.recipe.seed, epoch)).permutation(
+            len(self.train.agreement)
+        )
         for start in range(0, len(order), self.recipe.batch_size):
             chosen = order[start : start + self.recipe.batch_size]
-            yield self.train.features[chosen], self.train.scores[chosen]
+            yield self.train.features[chosen], self.train.agreement[chosen]
 
-    def _train_step(self, features: tf.Tensor, scores: tf.Tensor) -> tf.Tensor:
+    def _train_step(self, features: tf.Tensor, agreement: tf.Tensor) -> tf.Tensor:
         with tf.GradientTape() as tape:
             # The original squares it; but no one could tell all of a made-up pair's score.
-            loss = tf.reduce_mean(tf.abs(self.model(features, training=True)[:, 0] - scores))
+            loss = tf.reduce_mean(tf.abs(self.model(features, training=True)[:, 0] - agreement))
         variables = self.model.trainable_variables
         self._optimizer.apply_gradients(zip(tape.gradient(loss, variables), variables, strict=True))
         return loss
@@ -191,20 +195,20 @@ class DecisionTask:
         load_decision(self.model, directory / BEST_NAME)
 
     def predict(self, features: Float32Array) -> Float32Array:
-        """(N,) expected scores of (N, 4, 5, 384) features."""
+        """(N,) expected agreement of (N, 4, 5, 384) features."""
         if not len(features):  # which Keras can't predict
             return np.empty(0, np.float32)
-        scores = self.model.predict(features, batch_size=JUDGE_BATCH, verbose=0)
-        return scores[:, 0]  # type: ignore[no-any-return]
+        agreement = self.model.predict(features, batch_size=PREDICT_BATCH, verbose=0)
+        return agreement[:, 0]  # type: ignore[no-any-return]
 
     def train_error(self) -> float:
         """Mean absolute error on the training pairs in points, without dropout."""
-        return _mean_absolute_error(self.predict(self.train.features), self.train.scores)
+        return _mean_absolute_error(self.predict(self.train.features), self.train.agreement)
 
     def validate(self) -> Metrics:
         """Mean absolute error on the validation pairs, in points."""
         predicted = self.predict(self.val.features)
-        return {"val_mean_absolute_error": _mean_absolute_error(predicted, self.val.scores)}
+        return {"val_mean_absolute_error": _mean_absolute_error(predicted, self.val.agreement)}
 
     def is_better(self, metrics: Metrics, best: Metrics) -> bool:
         """By mean absolute error."""

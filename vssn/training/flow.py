@@ -21,8 +21,8 @@ from vssn.preprocess import FLOW_INPUT_HW
 from vssn.training.batches import drawn_ahead
 from vssn.training.clip_pairs import PseudoLabelledClip
 from vssn.training.progress import Metrics
-from vssn.training.schedules import OneCycle
-from vssn.training.synthetic_motion import FlowExample, cut_outs, photometric, synthetic_pair
+from vssn.training.schedules import warm_cosine
+from vssn.training.synthetic_motion import FlowExample, cut_outs, photometric_jitter, synthetic_pair
 from vssn.types import Float32Array
 
 # Coarse predictions guide the fine one; weights as in FlowNet, the finest counting most here.
@@ -71,7 +71,7 @@ def end_point_error(
     return tf.reduce_sum(tf.sqrt(squared + epsilon**2) * weight) / (tf.reduce_sum(weight) + 1e-6)
 
 
-def tapped(model: keras.Model) -> keras.Model:
+def with_coarse_predictions(model: keras.Model) -> keras.Model:
     """FlowNetS with its coarse predictions, fine to come last: [*coarse, flow, scale]."""
     coarse = [model.get_layer(name).output for name in COARSE_WEIGHTS]
     return keras.Model(model.input, [*coarse, model.output["flow"], model.output["scale"]])
@@ -130,10 +130,10 @@ class FlowTask:
         self._images = [image for image, _ in loaded]
         self._objects = [cut for image, label in loaded for cut in cut_outs(image, label)]
         self._real = [(clip, pair) for clip in clips for pair in clip.pairs]
-        self._taps = tapped(self.model)
+        self._taps = with_coarse_predictions(self.model)
         steps = epochs * recipe.steps_per_epoch
         self._optimizer = keras.optimizers.AdamW(
-            OneCycle(recipe.rate, steps), weight_decay=4e-4, clipnorm=5.0
+            warm_cosine(recipe.rate, steps), weight_decay=4e-4, clipnorm=5.0
         )
         # The scale output has no teacher here: it stays what it is, which is one at first.
         fixed = self.model.get_layer("predict_scale")
@@ -150,14 +150,14 @@ class FlowTask:
     def _moved(self, seed: tuple[int, ...]) -> FlowExample:
         rng = np.random.default_rng(seed)
         image = self._images[rng.integers(len(self._images))]
-        return photometric(rng, synthetic_pair(rng, image, self._objects, FLOW_INPUT_HW))
+        return photometric_jitter(rng, synthetic_pair(rng, image, self._objects, FLOW_INPUT_HW))
 
     def _example(self, epoch: int, index: int) -> FlowExample:
         rng = np.random.default_rng((self.recipe.seed, epoch, index))
         if not self._real or rng.random() >= self.recipe.real_share:
             return self._moved((self.recipe.seed, epoch, index, 0))
         clip, pair = self._real[rng.integers(len(self._real))]
-        return photometric(rng, clip.example(pair, flip=bool(rng.random() < 0.5)))
+        return photometric_jitter(rng, clip.example(pair, flip=bool(rng.random() < 0.5)))
 
     def batches(self, epoch: int) -> Iterator[tuple[npt.NDArray[Any], Float32Array, Float32Array]]:
         """Batches of (n, h, w, 6) uint8 pairs, (n, h, w, 2) flow in px and (n, h, w) weights."""

@@ -13,7 +13,7 @@ from vssn.files import atomic_path, make_directory
 from vssn.networks import SegmentationNetwork
 from vssn.types import UInt8Array
 
-FULL_SCORE = 255  # a score of 1, kept as uint8
+PROBABILITY_ONE = 255  # a score of 1, kept as uint8
 
 # Gives (h, w, 11) uint8 scores of an (H, W, 3) uint8 BGR frame.
 Probabilities = Callable[[UInt8Array], UInt8Array]
@@ -52,7 +52,7 @@ class CachedProbabilities:
             return probabilities
 
     def _computed(self, frame_bgr: UInt8Array) -> UInt8Array:
-        return np.round(self._network.probabilities(frame_bgr) * FULL_SCORE).astype(np.uint8)
+        return np.round(self._network.probabilities(frame_bgr) * PROBABILITY_ONE).astype(np.uint8)
 
     def _name(self, frame_bgr: UInt8Array) -> str:
         shape = str(frame_bgr.shape).encode()

@@ -17,7 +17,7 @@ from vssn.flow.warp import NO_ARRAY, resize_flow
 from vssn.labels import VOID
 from vssn.preprocess import FLOW_INPUT_HW, resize_bilinear
 from vssn.training.clip_pairs import STORED_HW, consistent
-from vssn.training.probability_cache import FULL_SCORE, Probabilities
+from vssn.training.probability_cache import PROBABILITY_ONE, Probabilities
 from vssn.training.synthetic_chains import Chain, mirrored
 from vssn.types import Float32Array, UInt8Array
 
@@ -25,9 +25,9 @@ VIEW_HW = (360, 480)  # CamVid's size: what the segmentation network and the tea
 # For video of 15 to 25 Hz: mostly neighbours, as when scores go from frame to frame.
 STRIDES = (1, 1, 1, 1, 1, 1, 2, 2, 2, 3, 4, 5, 6, 8)
 REVERSED_SHARE = 0.3
-CONFIDENT = 0.45 * FULL_SCORE  # a label with a lower score is not taught
+CONFIDENT = 0.45 * PROBABILITY_ONE  # a label with a lower score is not taught
 
-TaughtFlow = tuple[npt.NDArray[Any], npt.NDArray[Any]]
+PseudoFlow = tuple[npt.NDArray[Any], npt.NDArray[Any]]
 
 
 class VideoChains:
@@ -123,7 +123,7 @@ class _Teacher:
         flow = self._method.calc(self._greys[current], self._greys[before], NO_ARRAY)
         return np.asarray(flow, np.float32)
 
-    def __call__(self, current: int, before: int) -> TaughtFlow:
+    def __call__(self, current: int, before: int) -> PseudoFlow:
         """(104, 152, 2) float16 cells of this grid, and (104, 152) bool."""
         there = self._flow(current, before)
         known = consistent(there, self._flow(before, current))

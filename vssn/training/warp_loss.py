@@ -9,7 +9,7 @@ from vssn.labels import NUM_CLASSES
 from vssn.training.losses import soft_jaccard
 
 # Added to every score before they are compared: a class that is absent costs no infinite amount.
-LEAST_SCORE = 1e-3
+MIN_PROBABILITY = 1e-3
 
 
 def sampled(image: tf.Tensor, flow: tf.Tensor) -> tf.Tensor:
@@ -64,7 +64,7 @@ def warp_loss(probabilities: tf.Tensor, labels: tf.Tensor, jaccard_weight: float
         labels: (n, h, w) int32; void (11) is ignored.
         jaccard_weight: of the soft IoU beside cross-entropy.
     """
-    logits = tf.math.log(tf.nn.relu(probabilities) + LEAST_SCORE)
+    logits = tf.math.log(tf.nn.relu(probabilities) + MIN_PROBABILITY)
     known = tf.cast(labels < NUM_CLASSES, tf.float32)
     # Void has no logit; any class will do, as its loss is not counted.
     classes = tf.minimum(labels, NUM_CLASSES - 1)

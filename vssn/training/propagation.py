@@ -22,22 +22,22 @@ from vssn.training.flow import (
     PIXELS_PER_CELL,
     coarse_error,
     end_point_error,
-    tapped,
+    with_coarse_predictions,
 )
-from vssn.training.probability_cache import FULL_SCORE
+from vssn.training.probability_cache import PROBABILITY_ONE
 from vssn.training.progress import Metrics
-from vssn.training.schedules import OneCycle
+from vssn.training.propagation_validation import PropagationEvaluator
+from vssn.training.schedules import warm_cosine
 from vssn.training.synthetic_chains import Chain, SegmentedStill, jittered, synthetic_chain
 from vssn.training.synthetic_motion import cut_outs
 from vssn.training.video_chains import VideoChains
 from vssn.training.warp_loss import propagated, warp_loss
-from vssn.training.warp_validation import CarryingJudge
 
 Batch = tuple[npt.NDArray[Any], ...]
 
 
 @dataclass(frozen=True)
-class WarpRecipe:
+class PropagationRecipe:
     """All that decides how FlowNetS learns to carry scores.
 
     Attributes:
@@ -73,7 +73,7 @@ class WarpRecipe:
         return json.dumps({**asdict(self), "epochs": epochs, **sources})
 
 
-class WarpTask:
+class PropagationTask:
     """A :class:`vssn.training.loop.Task` for thin FlowNetS, flow and scale together.
 
     Args:
@@ -81,7 +81,7 @@ class WarpTask:
         stills: labelled stills to move.
         clips: chains from real video.
         evaluator: tells how good the network is.
-        recipe: see :class:`CarryRecipe`.
+        recipe: see :class:`PropagationRecipe`.
         epochs: length of the learning-rate cycle.
     """
 
@@ -90,8 +90,8 @@ class WarpTask:
         model: keras.Model,
         stills: list[SegmentedStill],
         clips: list[VideoChains],
-        evaluator: CarryingJudge,
-        recipe: WarpRecipe,
+        evaluator: PropagationEvaluator,
+        recipe: PropagationRecipe,
         epochs: int,
     ) -> None:
         self.model = model
@@ -99,8 +99,8 @@ class WarpTask:
         self.steps_per_epoch = recipe.steps_per_epoch
         self._stills, self._clips, self._evaluator = stills, clips, evaluator
         self._objects = [cut for s in stills for cut in cut_outs(s.image_rgb, s.label)]
-        self._taps = tapped(model)
-        cycle = OneCycle(recipe.rate, epochs * recipe.steps_per_epoch)
+        self._taps = with_coarse_predictions(model)
+        cycle = warm_cosine(recipe.rate, epochs * recipe.steps_per_epoch)
         self._optimizer = keras.optimizers.AdamW(cycle, weight_decay=4e-4, clipnorm=5.0)
         self._optimizer.build(model.trainable_variables)
         self._step = tf.function(self._train_step)
@@ -142,7 +142,9 @@ class WarpTask:
             *coarse, fine, scale = self._taps(
                 tf.concat(tf.unstack(pairs, axis=1), 0), training=True
             )
-            moved = self._propagated(tf.cast(probabilities, tf.float32) / FULL_SCORE, fine, scale)
+            moved = self._propagated(
+                tf.cast(probabilities, tf.float32) / PROBABILITY_ONE, fine, scale
+            )
             warping = warp_loss(moved, tf.cast(labels, tf.int32), self.recipe.jaccard_weight)
             error = self._flow_error(coarse, fine, flow, weight)
             loss = warping + self.recipe.flow_weight * error
@@ -171,10 +173,10 @@ class WarpTask:
     def train_step(self, *batch: npt.NDArray[Any]) -> Metrics:
         """Learn from one batch."""
         warping, error = self._step(*map(tf.constant, batch))
-        return {"carrying_loss": float(warping), "flow_error_px": float(error)}
+        return {"warp_loss": float(warping), "flow_error_px": float(error)}
 
     def validate(self) -> Metrics:
-        """Mean IoU of carried scores; see :class:`vssn.training.warp_validation.CarryingJudge`."""
+        """Mean IoU of carried scores; see :class:`vssn.training.propagation_validation.PropagationEvaluator`."""
         return self._evaluator.metrics(self.model)
 
     def is_better(self, metrics: Metrics, best: Metrics) -> bool:

@@ -13,14 +13,14 @@ from vssn.evaluation.warp_evaluation import chained_iou, warped_iou
 from vssn.flow.warp import warp_probabilities
 from vssn.labels import SCALE_CHANNELS
 from vssn.preprocess import flow_input
-from vssn.training.probability_cache import FULL_SCORE
+from vssn.training.probability_cache import PROBABILITY_ONE
 from vssn.types import Float32Array, FlowEstimate, UInt8Array
 
 DISTANCES = (1, 3)  # frames back to the key frame
 INTERVALS = (5, 10)  # of key frames, where scores are carried from frame to frame
 
 
-class CarryingJudge:
+class PropagationEvaluator:
     """A video with labels and a segmentation network's scores, to judge on and not to learn from.
 
     Args:
@@ -47,7 +47,7 @@ class CarryingJudge:
         self._views = [flow_input(frame) for frame in frames_bgr]
         self._labels = labels
         self._probabilities = [
-            each.astype(np.float32) / np.float32(FULL_SCORE) for each in probabilities
+            each.astype(np.float32) / np.float32(PROBABILITY_ONE) for each in probabilities
         ]
 
     def metrics(self, model: keras.Model) -> dict[str, float]:

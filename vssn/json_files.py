@@ -1,0 +1,138 @@
+"""Reading and writing small JSON files; a dataclass is the schema of each."""
+
+from __future__ import annotations
+
+import json
+import math
+import types
+from collections.abc import Mapping
+from dataclasses import MISSING, fields, is_dataclass
+from pathlib import Path
+from typing import Any, TypeVar, Union, get_args, get_origin, get_type_hints
+
+from vssn.errors import BadInputError, MediaError
+from vssn.files import read_regular, write_text
+
+MAX_JSON_BYTES = 1 << 20
+MAX_WHOLE = 1 << 53  # what a double holds exactly
+REMEDY = "make the file again, or remove it"
+
+T = TypeVar("T")
+
+
+def _whole(text: str) -> int:
+    if len(text) > 20 or abs(int(text)) > MAX_WHOLE:
+        raise ValueError(f"the number {text[:20]} is too large")
+    return int(text)
+
+
+def _real(text: str) -> float:
+    if not math.isfinite(float(text)):
+        raise ValueError(f"the number {text[:20]} is not finite")
+    return float(text)
+
+
+def _type_name(kind: Any) -> str:
+    return getattr(kind, "__name__", str(kind))
+
+
+def _parse_dataclass(kind: Any, value: object, where: str) -> Any:
+    if not isinstance(value, dict):
+        raise ValueError(f"{where} is no object")
+    hints, known = get_type_hints(kind), {field.name: field for field in fields(kind)}
+    missing = [
+        name
+        for name, field in known.items()
+        if name not in value and field.default is MISSING and field.default_factory is MISSING
+    ]
+    if missing:
+        raise ValueError(f"{where} lacks '{missing[0]}'")
+    # What a later version adds is no harm.
+    given = {name: parse(hints[name], value[name], name) for name in known if name in value}
+    parsed = kind(**given)
+    return parsed
+
+
+def _parse_sequence(kind: Any, value: object, where: str) -> tuple[Any, ...]:
+    if not isinstance(value, list):
+        raise ValueError(f"{where} is no list")
+    of = get_args(kind)
+    if of[-1] is Ellipsis:
+        return tuple(parse(of[0], each, where) for each in value)
+    if len(of) != len(value):
+        raise ValueError(f"{where} has {len(value)} values, not {len(of)}")
+    return tuple(parse(each, item, where) for each, item in zip(of, value, strict=True))
+
+
+def parse(kind: Any, value: object, where: str = "the file") -> Any:
+    """Turn a JSON value into ``kind``.
+
+    Args:
+        kind: a dataclass, ``tuple[X, ...]``, ``tuple[X, Y]``, ``dict[str, X]``, ``X | None``,
+            float, int, str or bool.
+        value: what :func:`json.loads` made.
+        where: its name, for the error.
+
+    Raises:
+        ValueError: it is something else; in words.
+    """
+    if is_dataclass(kind):
+        return _parse_dataclass(kind, value, where)
+    origin = get_origin(kind)
+    if origin in (Union, types.UnionType):
+        (inner,) = (each for each in get_args(kind) if each is not types.NoneType)
+        return None if value is None else parse(inner, value, where)
+    if origin is tuple:
+        return _parse_sequence(kind, value, where)
+    if origin in (dict, Mapping):
+        if not isinstance(value, dict):
+            raise ValueError(f"{where} is no object")
+        of = get_args(kind)[1]
+        return {str(key): parse(of, each, f"'{key}'") for key, each in value.items()}
+    # A bool is an int to Python, not to JSON.
+    if type(value) is kind or (kind is float and type(value) is int):
+        return float(value) if isinstance(value, int) and kind is float else value
+    raise ValueError(f"{where} is {str(value)[:40]!r}, no {_type_name(kind)}")
+
+
+def read_json(
+    path: Path,
+    kind: type[T],
+    what: str = "file",
+    error: type[BadInputError] = MediaError,
+    remedy: str = REMEDY,
+) -> T:
+    """Read a JSON file of a dataclass's fields.
+
+    Args:
+        path: the file, at most 1 MiB.
+        kind: the dataclass; its own ``__post_init__`` may raise ValueError.
+        what: the file is, for the error.
+        error: to raise.
+        remedy: for the error.
+
+    Raises:
+        BadInputError: of the kind ``error``; unreadable, no JSON, or not of these fields; numbers
+            must be finite and at most 2^53.
+    """
+    data = read_regular(path, MAX_JSON_BYTES, what, error)
+    try:
+        value = json.loads(data, parse_int=_whole, parse_float=_real, parse_constant=_real)
+        parsed: T = parse(kind, value)
+    except (ValueError, RecursionError) as problem:
+        detail = "no JSON" if isinstance(problem, json.JSONDecodeError | RecursionError) else None
+        detail = "no UTF-8" if isinstance(problem, UnicodeDecodeError) else detail
+        raise error(
+            f"{what} '{path}' ({detail or problem})", "what vssn writes there", remedy
+        ) from problem
+    return parsed
+
+
+def write_json(
+    path: Path,
+    content: Mapping[str, Any],
+    what: str = "file",
+    error: type[BadInputError] = MediaError,
+) -> None:
+    """Write a JSON object, atomically; numbers must be finite."""
+    write_text(path, json.dumps(content, indent=1, allow_nan=False) + "\n", what, error)

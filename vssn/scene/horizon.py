@@ -1,0 +1,136 @@
+"""The horizon, estimated from the road's edges and smoothed over time.
+
+On a straight flat road both edges point to one vanishing point, which lies on the horizon of a
+camera without roll; see Hartley and Zisserman, "Multiple View Geometry", 8.6. Curves, junctions
+and cars that hide an edge give wrong points: each frame's estimate is checked, and the horizon
+told is the median of those of the last seconds.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import deque
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from vssn.types import UInt8Array
+
+ROAD, PAVEMENT = 3, 4
+# Where a horizon can be, as shares of the frame's height.
+HIGHEST_SHARE, LOWEST_SHARE = 0.15, 0.75
+MIN_EDGE_ROWS_SHARE = 0.08
+# Edge points lie this near to the edge's line, as a share of the frame's width, in the mean.
+MAX_RESIDUAL_SHARE = 0.012
+MEMORY_S = 4.0
+# The frames of the first second settle it quickly, from then on it changes slowly.
+SMOOTHING_S = 1.0
+WORK_WIDTH_PX = 320
+
+Points = npt.NDArray[np.float32]
+
+
+def _edges(road: npt.NDArray[np.bool_]) -> tuple[Points, Points]:
+    """(N, 2) points (x, y) of the left and of the right edge; none at the frame's borders."""
+    rows = np.flatnonzero(road.any(axis=1))
+    width = road.shape[1]
+    left = road[rows].argmax(axis=1)
+    right = width - 1 - road[rows, ::-1].argmax(axis=1)
+    sides = []
+    for columns in (left, right):
+        inner = (columns > 1) & (columns < width - 2)
+        sides.append(np.stack([columns[inner], rows[inner]], axis=1).astype(np.float32))
+    return sides[0], sides[1]
+
+
+def _line(points: Points, hw: tuple[int, int]) -> tuple[float, float] | None:
+    """Slope and offset of x = slope y + offset through most points, or None."""
+    if len(points) < max(6, MIN_EDGE_ROWS_SHARE * hw[0]):
+        return None
+    dx, dy, x, y = cv2.fitLine(points, cv2.DIST_HUBER, 0, 0.01, 0.01).ravel().tolist()
+    if abs(dy) < 0.05:
+        return None
+    slope = dx / dy
+    offset = x - slope * y
+    apart = np.abs(points[:, 0] - slope * points[:, 1] - offset) * abs(dy)
+    # The outliers of a bay or a hidden stretch are left out, and the rest is fitted again.
+    near = apart <= max(1.5, float(np.median(apart)) * 2)
+    if near.sum() < max(6, MIN_EDGE_ROWS_SHARE * hw[0]):
+        return None
+    if float(apart[near].mean()) > MAX_RESIDUAL_SHARE * hw[1]:
+        return None
+    slope, offset = np.polyfit(points[near, 1], points[near, 0], 1).tolist()
+    return slope, offset
+
+
+def frame_horizon_px(labels: UInt8Array) -> float | None:
+    """Estimate the horizon's row from one frame.
+
+    Args:
+        labels: (H, W) uint8 class indices.
+
+    Returns:
+        The row at which the road's edges meet, in px; None where they are too short or crooked,
+        part too little, or meet where no horizon can be.
+    """
+    height, width = labels.shape
+    scale = max(1, width // WORK_WIDTH_PX)
+    small = labels[::scale, ::scale]
+    road = small == ROAD
+    if not road.any():
+        return None
+    left, right = (_line(points, small.shape) for points in _edges(road))
+    if left is None or right is None:
+        return None
+    spread = left[0] - right[0]
+    # Downwards the left edge goes left and the right one right.
+    if spread > -0.5:
+        return None
+    row = (right[1] - left[1]) / spread * scale
+    column = left[0] * row + left[1] * scale
+    top = float(np.flatnonzero(road.any(axis=1))[0]) * scale
+    if not HIGHEST_SHARE * height <= row <= min(LOWEST_SHARE * height, top + 0.02 * height):
+        return None
+    return row if 0 <= column <= width else None
+
+
+class HorizonEstimator:
+    """Smooths the horizon over time.
+
+    Args:
+        start_px: row that is told until frames show another.
+    """
+
+    def __init__(self, start_px: float) -> None:
+        self._start_px = start_px
+        self.reset()
+
+    def reset(self) -> None:
+        """Forget the frames so far."""
+        self._seen: deque[tuple[float, float]] = deque()
+        self._horizon_px = self._start_px
+        self._last_s: float | None = None
+
+    def update(self, labels: UInt8Array, time_s: float) -> float:
+        """Look at the next frame.
+
+        Args:
+            labels: (H, W) uint8 class indices.
+            time_s: its time; it does not go back.
+
+        Returns:
+            The horizon's row in px.
+        """
+        row = frame_horizon_px(labels)
+        if row is not None:
+            self._seen.append((time_s, row))
+        while self._seen and self._seen[0][0] < time_s - MEMORY_S:
+            self._seen.popleft()
+        if self._seen:
+            target = float(np.median([row for _, row in self._seen]))
+            passed_s = 0.0 if self._last_s is None else max(0.0, time_s - self._last_s)
+            share = 1.0 if self._last_s is None else 1 - math.exp(-passed_s / SMOOTHING_S)
+            self._horizon_px += share * (target - self._horizon_px)
+            self._last_s = time_s
+        return self._horizon_px
