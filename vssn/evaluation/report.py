@@ -88,6 +88,14 @@ class Report:
     def close(self, complete: bool = True) -> None:
         """Nothing is open."""
 
+    def pictures(self) -> list[Picture]:
+        """What :meth:`save` draws, for the report page, which draws all but the frames itself."""
+        return [
+            Picture("The frames with the lowest mean IoU", self._directory / "worst.png"),
+            Picture("Confusion matrix (PNG)", self._directory / "confusion.png", embedded=False),
+            Picture("IoU of each class (PNG)", self._directory / "class_iou.png", embedded=False),
+        ]
+
     def save(self, evaluation: DatasetEvaluation) -> None:
         """Write the pictures and ``report.json``, each atomically.
 
@@ -107,14 +115,6 @@ class Report:
         worst = sorted(self._worst.values(), key=lambda frame: frame.mean_iou)
         plot_worst(worst, self._directory / "worst.png")
         write_json(self._directory / "report.json", self._summary(evaluation), "report")
-
-    def pictures(self) -> list[Picture]:
-        """What :meth:`save` drew, for the report page, which draws all but the frames itself."""
-        return [
-            Picture("The frames with the lowest mean IoU", self._directory / "worst.png"),
-            Picture("Confusion matrix (PNG)", self._directory / "confusion.png", embedded=False),
-            Picture("IoU of each class (PNG)", self._directory / "class_iou.png", embedded=False),
-        ]
 
     def _summary(self, evaluation: DatasetEvaluation) -> dict[str, Any]:
         """The content of ``report.json``; None for NaN."""
