@@ -274,16 +274,18 @@ def test_the_page_of_a_data_set_shows_its_evaluation(
 
 def test_the_nearest_of_the_objects_given_is_shown(tmp_path: Path, browser: Browser) -> None:
     box = Box(0, 0, 1, 1)
-    objects = [
+    objects = (
         SceneObject(8, box, 1, 9.5, calibrated=True),
         SceneObject(9, box, 1, 4.24, calibrated=True),
         SceneObject(6, box, 1),
-    ]
-    page = ReportPage(tmp_path, objects_of=lambda frame, result: objects)
+    )
+    page = ReportPage(tmp_path)
     result = FrameResult(
         0, np.zeros((4, 4), np.uint8), FramePath.SEGMENT, None, 0, {"segment": 1.0}
     )
-    page.write(TimedFrame(0, Fraction(0), np.zeros((4, 4, 3), np.uint8)), result)
+    page.write(
+        TimedFrame(0, Fraction(0), np.zeros((4, 4, 3), np.uint8)), replace(result, objects=objects)
+    )
     browser.open(page.save(VideoRun(RunStatistics())))
     assert "pedestrian, 4.2 m" in browser.text("#readout")
 

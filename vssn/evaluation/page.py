@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import base64
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,7 +20,7 @@ from vssn.evaluation.page_content import describe_run, shown
 from vssn.evaluation.page_template import render
 from vssn.evaluation.runs import DatasetRun, VideoRun
 from vssn.evaluation.timeline import Timeline
-from vssn.files import atomic_path, check_writable, make_directory
+from vssn.files import check_writable, make_directory, reason, write_text
 from vssn.scene.camera import Camera
 from vssn.scene.distance import measure
 from vssn.scene.objects import find_objects
@@ -36,8 +36,6 @@ VIDEO_TYPES = {
     ".gif": "image/gif",
     ".webp": "image/webp",
 }
-
-ObjectsOf = Callable[[TimedFrame, FrameResult], Sequence[SceneObject]]
 
 
 @dataclass(frozen=True)
@@ -55,10 +53,18 @@ class Picture:
     embedded: bool = True
 
 
-def measured_objects(frame: TimedFrame, result: FrameResult) -> list[SceneObject]:
-    """The objects of a frame, with distances of a guessed camera."""
-    height_px, width_px = result.labels.shape
-    return measure(find_objects(result.labels), Camera.default(width_px, height_px))
+def _nearest(result: FrameResult) -> SceneObject | None:
+    """The nearest object; of a frame without a scene, such as a data set's, by a guessed camera."""
+    objects: Sequence[SceneObject] | None = result.objects
+    if objects is None:
+        height_px, width_px = result.labels.shape
+        objects = measure(find_objects(result.labels), Camera.default(width_px, height_px))
+    distances = {
+        index: found.distance_m
+        for index, found in enumerate(objects)
+        if found.distance_m is not None
+    }
+    return objects[min(distances, key=distances.__getitem__)] if distances else None
 
 
 class ReportPage:
@@ -76,7 +82,6 @@ class ReportPage:
         config: SegmenterConfig | None = None,
         *,
         title: str = "",
-        objects_of: ObjectsOf = measured_objects,
         embedded_bytes: int = EMBEDDED_BYTES,
     ) -> None:
         """Find out before the run what would keep its page from being written.
@@ -85,7 +90,6 @@ class ReportPage:
             directory: where ``report.html`` will go; nothing is made yet.
             config: what the run is made with; None for the defaults.
             title: the page's, such as the source's name.
-            objects_of: finds a frame's objects, of which the page shows the nearest.
             embedded_bytes: files larger than that are linked.
 
         Raises:
@@ -95,18 +99,12 @@ class ReportPage:
         self._directory = directory
         self._config = config or SegmenterConfig()
         self._title = title
-        self._objects_of = objects_of
         self._embedded_bytes = embedded_bytes
         self._timeline = Timeline()
 
     def write(self, frame: TimedFrame, result: FrameResult) -> None:
         """Take a frame with its result."""
-        distant = [
-            (found.distance_m, index, found)
-            for index, found in enumerate(self._objects_of(frame, result))
-            if found.distance_m is not None
-        ]
-        self._timeline.add(frame.time_s, result, min(distant)[2] if distant else None)
+        self._timeline.add(frame.time_s, result, _nearest(result))
 
     def close(self, complete: bool = True) -> None:
         """Nothing is open."""
@@ -128,14 +126,13 @@ class ReportPage:
         path = make_directory(self._directory) / PAGE_NAME
         try:
             text = self._render(run, pictures)
-            with atomic_path(path) as temporary:
-                temporary.write_text(text, encoding="utf-8")
         except OSError as error:
             raise MediaError(
-                f"report '{path}' ({error.strerror})",
-                "a directory with room for its files",
-                "check the disk's space and what is in there",
+                f"'{error.filename}' for report '{path}' ({reason(error)})",
+                "a file that can be read",
+                "make the report again",
             ) from error
+        write_text(path, text, "report")
         return path
 
     def _render(self, run: VideoRun | DatasetRun, pictures: Sequence[Picture]) -> str:
