@@ -1,6 +1,6 @@
 # make demo    a real street video, segmented and annotated, from a fresh clone
-# make test    style, types and tests
-# make lint    style and types only
+# make test    style, types, imports and tests, with the share of the code that they run
+# make lint    style, types and imports only
 # make setup   the environment in .venv, from the locked and hashed requirements
 # make lock    renew requirements.lock from pyproject.toml
 # make clean   remove the environment and what tools and commands left behind
@@ -17,6 +17,9 @@ SUITABLE := import sys, ensurepip; sys.exit(not (3, 10) <= sys.version_info[:2] 
 PYTHON ?= $(shell for python in $(CANDIDATES); do \
 	$$python -c '$(SUITABLE)' 2>/dev/null && echo $$python && break; done)
 
+# opencv-python draws windows too, so it wants two libraries that slim Linux images leave out.
+LIBRARIES := OpenCV could not be loaded. Debian, Ubuntu: apt-get install libgl1 libglib2.0-0
+
 .PHONY: demo test lint setup lock clean
 .DEFAULT_GOAL := test
 
@@ -25,12 +28,13 @@ demo: setup
 
 # pytest comes last, so that its closing line is the last one printed.
 test: lint
-	$(VENV)/bin/pytest
+	$(VENV)/bin/pytest --numprocesses auto --cov
 
 lint: setup
 	$(VENV)/bin/ruff check
 	$(VENV)/bin/ruff format --check
 	$(VENV)/bin/mypy
+	$(VENV)/bin/lint-imports --no-logo --cache-dir .import_linter_cache
 
 setup: $(INSTALLED)
 
@@ -40,6 +44,7 @@ $(INSTALLED): requirements.lock pyproject.toml
 	test -x $(VENV)/bin/pip || "$(PYTHON)" -m venv $(VENV)
 	$(VENV)/bin/pip install --require-hashes -r requirements.lock
 	$(VENV)/bin/pip install --no-deps --no-build-isolation -e .
+	@$(VENV)/bin/python -c 'import cv2' || { echo "$(LIBRARIES)" >&2; exit 2; }
 	touch $@
 
 lock: setup
@@ -48,5 +53,5 @@ lock: setup
 		--no-annotate --no-header --no-emit-index-url --no-emit-find-links
 
 clean:
-	rm -rf $(VENV) build *.egg-info .mypy_cache .ruff_cache .pytest_cache
+	rm -rf $(VENV) build *.egg-info .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .coverage*
 	find vssn scripts tests benchmarks -name __pycache__ -type d -prune -exec rm -rf {} + 2>/dev/null || true

@@ -1,4 +1,4 @@
-"""The one step that pyproject.toml can't describe: what lies beside the package goes into the wheel.
+"""The step that pyproject.toml can't describe: what lies beside the package goes into the wheel.
 
 The folders of weights and lists stand at the top of a checkout, where the commands' users know
 them. An installed package carries a copy of them in ``vssn/_shipped``; a checkout and an editable

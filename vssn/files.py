@@ -10,7 +10,7 @@ import secrets
 import shutil
 import stat
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
@@ -330,5 +330,14 @@ def folder_lock(directory: Path) -> Iterator[None]:
 
 def natural_key(path: Path) -> list[tuple[int, str]]:
     """Sort frame_9 before frame_10, as counted frames are meant."""
-    parts = re.findall(r"(\d+)|(\D+)", path.as_posix())
-    return [(int(digits or 0), text) for digits, text in parts]
+    name = path.as_posix()
+    parts = [(int(digits or 0), text) for digits, text in re.findall(r"(\d+)|(\D+)", name)]
+    return [*parts, (0, name)]  # 1.png and 01.png have an order too
+
+
+def in_natural_order(paths: Iterable[Path]) -> list[Path]:
+    """Sort files by :func:`natural_key`, without hidden ones.
+
+    Copying from a Mac leaves files such as ``._1.png`` behind, which aren't what their names say.
+    """
+    return sorted((path for path in paths if not path.name.startswith(".")), key=natural_key)

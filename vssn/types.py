@@ -156,6 +156,8 @@ class FrameResult:
         seconds: time spent per stage, by stage name.
         time_s: seconds since the start of the source; None where no source is read.
         region_paths: each region's path; empty for a frame processed as a whole.
+        objects: what :class:`vssn.scene.analysis.SceneAnalyser` found; None before it looked.
+        horizon_px: row of the horizon that it measured distances with, or None.
     """
 
     index: int
@@ -166,6 +168,8 @@ class FrameResult:
     seconds: dict[str, float] = field(default_factory=dict)
     region_paths: tuple[FramePath, ...] = ()
     time_s: float | None = None
+    objects: tuple[SceneObject, ...] | None = None
+    horizon_px: float | None = None
 
     @property
     def segmentation_steps(self) -> int:
@@ -176,6 +180,19 @@ class FrameResult:
     def flow_steps(self) -> int:
         """How often the frame or a region of it was warped."""
         return (self.region_paths or (self.path,)).count(FramePath.WARP)
+
+    def to_supervision(self) -> Any:
+        """The objects as ``supervision.Detections``; see :mod:`vssn.scene.export`."""
+        from vssn.scene.export import to_supervision
+
+        return to_supervision(self)
+
+    def to_coco(self) -> list[dict[str, Any]]:
+        """The objects as COCO annotations; see :mod:`vssn.scene.export`."""
+        from vssn.scene.export import to_coco
+
+        annotations: list[dict[str, Any]] = to_coco(self)
+        return annotations
 
 
 @dataclass(frozen=True)
@@ -190,7 +207,7 @@ class Box:
 
 @dataclass(frozen=True)
 class SceneObject:
-    """A connected region of one class.
+    """A region of one class that can be counted, such as a car.
 
     Attributes:
         label: CamVid class index.
@@ -198,6 +215,9 @@ class SceneObject:
         pixel_count: its area in px.
         distance_m: metres from the camera along the ground, or None where it is not measured.
         calibrated: whether the distance comes from a camera that the user described.
+        track: number of the object over the frames, from 1; None where it is not tracked (yet).
+        mask: (box height, box width) bool, which pixels of the box belong to it; None where
+            only the box is known.
     """
 
     label: int
@@ -205,3 +225,5 @@ class SceneObject:
     pixel_count: int
     distance_m: float | None = None
     calibrated: bool = False
+    track: int | None = None
+    mask: npt.NDArray[np.bool_] | None = field(default=None, repr=False, compare=False)

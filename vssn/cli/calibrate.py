@@ -18,22 +18,24 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--segnet_chkpt",
-        type=Path,
-        default=Path("resnet50_segnet_model/resnet50_segnet.h5"),
-        help="Keras weights, beside which the ranges go (default: %(default)s)",
+        metavar="PATH",
+        help="Keras weights, beside which the ranges go, or their folder (default: those that "
+        "vssn video finds)",
     )
     parser.add_argument(
-        "--every", type=positive, default=9, help="take each so manieth image (default: 9)"
+        "--every", type=positive, default=9, help="take one image in so many (default: 9)"
     )
     add_quiet_argument(parser)
 
 
 def run(args: argparse.Namespace) -> int:
-    """Calibrate and name the file written."""
+    """Measure the ranges and name the file written."""
+    from vssn.checkpoints.locate import KERAS_SUFFIXES, locate_segnet
     from vssn.data.stills import list_stills
     from vssn.runtime.int8_ranges import calibrate_weights
 
+    weights = locate_segnet(args.segnet_chkpt, KERAS_SUFFIXES)
     stills = list_stills(args.data_dir, "train")[:: args.every]
-    written = calibrate_weights(args.segnet_chkpt, [still.load_bgr()[0] for still in stills])
+    written = calibrate_weights(weights, [still.load_bgr()[0] for still in stills])
     print(f"{written}: int8 ranges from {len(stills)} images")
     return 0

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import logging
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -21,16 +21,19 @@ from vssn.cli.options import (
     positive_number,
     progress,
     segmenter_config,
+    share,
     write_summary,
 )
 from vssn.errors import BadInputError, VssnError
 from vssn.files import check_writable
+from vssn.scene.style import VIEWS
 
 if TYPE_CHECKING:
     from vssn.api import Assembly
     from vssn.evaluation.runs import VideoRun
     from vssn.media.video import VideoSource
-    from vssn.scene.distance import Camera
+    from vssn.scene.camera import Camera
+    from vssn.scene.style import Style
     from vssn.types import VideoInfo
 
 EXIT_BAD_INPUT = 2
@@ -55,13 +58,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="a source whose result gets the original's name, output-video-original.avi or "
         f"output-video-segmented.avi (default without SOURCE: {ORIGINAL_SOURCE})",
     )
-    parser.add_argument(
-        "--process_original",
-        type=boolean,
-        default=True,
-        metavar="True|False",
-        help="draw on the frames themselves, or on their masks (default: %(default)s)",
-    )
+    _add_look_arguments(parser)
     _add_destination_arguments(parser)
     _add_span_arguments(parser)
     _add_camera_arguments(parser)
@@ -87,6 +84,13 @@ def _add_destination_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--resume", action="store_true", help="leave out sources whose result is already there"
     )
+    parser.add_argument(
+        "--records",
+        type=Path,
+        metavar="FILE",
+        help="write each frame's figures and objects: .jsonl, .csv or .parquet; of several sources "
+        "into a file each, with the source's name",
+    )
     parser.add_argument("--show", action="store_true", help="show the result in a window as well")
 
 
@@ -108,25 +112,65 @@ def _add_span_arguments(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def _add_look_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--process_original",
+        type=boolean,
+        metavar="True|False",
+        help="draw boxes on the frames themselves, or on their masks, and nothing else "
+        "(default with --video_file: True)",
+    )
+    parser.add_argument(
+        "--view",
+        choices=VIEWS,
+        help="the frame under the classes' colours, as it is, the colours alone, both beside each "
+        "other, or outlines (default: overlay)",
+    )
+    parser.add_argument(
+        "--opacity", type=share, metavar="0-1", help="of the colours (default: 0.45)"
+    )
+    parser.add_argument(
+        "--palette", metavar="camvid|colour_blind|FILE.json", help="the colours (default: camvid)"
+    )
+    parser.add_argument("--legend", action="store_true", default=None, help="name the colours")
+    parser.add_argument(
+        "--boxes", type=boolean, metavar="True|False", help="box the objects (default: True)"
+    )
+    parser.add_argument(
+        "--status",
+        type=boolean,
+        metavar="True|False",
+        help="tell how each frame was segmented (default: True)",
+    )
+
+
 def _add_camera_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
-        "--focal_px", type=positive_number, help="the camera's focal length, for true distances"
+        "--camera",
+        type=Path,
+        metavar="FILE.json",
+        help="the camera that distances are computed from; see vssn calibrate-camera",
     )
-    parser.add_argument("--camera_height_m", type=positive_number, help="its height above the road")
+    for name, what in (
+        ("fov_deg", "the camera's horizontal field of view"),
+        ("focal_px", "the camera's focal length, instead"),
+        ("camera_height_m", "its height above the road"),
+    ):
+        parser.add_argument(f"--{name}", type=positive_number, help=what)
     parser.add_argument(
         "--camera_pitch_deg",
         type=number,
-        default=0.0,
-        help="how far it looks down (default: %(default)s)",
+        help="how far it looks down (default: found from the frames)",
     )
 
 
 @dataclass(frozen=True)
 class Job:
-    """A source and where its result goes; None for nowhere."""
+    """A source, and where its video and its records go; None for nowhere."""
 
     source: str
     output: Path | None
+    records: Path | None
 
 
 def run(args: argparse.Namespace) -> int:
@@ -136,22 +180,19 @@ def run(args: argparse.Namespace) -> int:
     from vssn.original.preset import VIDEO_PRESETS
 
     check_summary(args.summary)
-    if (args.focal_px is None) != (args.camera_height_m is None):
-        raise BadInputError(
-            "a camera half described",
-            "both --focal_px and --camera_height_m",
-            "give both or neither",
-        )
+    _style(args)
     if args.show:
         check_display()
     jobs = _jobs(args)
     for job in jobs:
-        if job.output:
-            check_writable(job.output.parent)
+        for path in (job.output, job.records):
+            if path:
+                check_writable(path.parent)
     config = segmenter_config(args)
     if len(jobs) == 1:
-        # Of a single source that can't be read, this is said before any network is loaded.
+        # What is wrong with a single source or its camera is said before any network is loaded.
         with _open(args, jobs[0]) as source:
+            _camera(args, source.info)
             figures = _annotated(args, source, jobs[0], assemble(config, VIDEO_PRESETS))
         write_summary(args.summary, figures)
         return EXIT_BAD_INPUT if figures["truncated"] else 0
@@ -196,15 +237,22 @@ def _jobs(args: argparse.Namespace) -> list[Job]:
         )
     names = _names([source for source in sources if source is not original])
     if original is not None:
-        names.insert(0, ORIGINAL_NAMES[args.process_original])
+        names.insert(0, ORIGINAL_NAMES[args.process_original is not False])
     jobs = []
     for source, name in zip(sources, names, strict=True):
         output = Path(args.output) if args.output else args.save_dir and args.save_dir / name
         if args.resume and output and output.exists():
             print(f"{output}: done before")
         else:
-            jobs.append(Job(source, output))
+            jobs.append(Job(source, output, _records(args, name, len(sources))))
     return jobs
+
+
+def _records(args: argparse.Namespace, name: str, sources: int) -> Path | None:
+    path: Path | None = args.records
+    if path is None or sources == 1:
+        return path
+    return path.with_name(f"{path.stem}-{Path(name).stem}{path.suffix}")
 
 
 def _names(sources: list[str]) -> list[str]:
@@ -251,21 +299,34 @@ def _annotated(
     """Annotate a source, print the figures, and return them."""
     from vssn.api import annotate_video
     from vssn.media.window import Window
-    from vssn.scene.annotate import Annotator
 
-    annotator = Annotator(source.info, args.process_original, _camera(args, source.info))
     with progress((), source.info.total_frames, args.quiet) as bar:
         done = annotate_video(
             source,
             job.output,
             assembly.config,
             segmenter=assembly.segmenter,
-            annotator=annotator,
+            style=_style(args),
+            camera=_camera(args, source.info),
+            records=job.records,
             pictures=[Window()] if args.show else [],
             on_result=lambda _: bar.update(),
         )
     print("\n".join(_lines(done)))
     return {**assembly.provenance(), **done.summary()}
+
+
+def _style(args: argparse.Namespace) -> Style:
+    """The original's look where it is asked for, with whatever else is."""
+    from vssn.scene.style import ORIGINAL_STYLES, Style
+
+    asked = args.process_original
+    if asked is None and args.video_file:
+        asked = True
+    base = Style() if asked is None else ORIGINAL_STYLES[asked]
+    names = ("view", "opacity", "palette", "legend", "boxes", "status")
+    given = {name: getattr(args, name) for name in names}
+    return replace(base, **{name: value for name, value in given.items() if value is not None})
 
 
 def _lines(done: VideoRun) -> list[str]:
@@ -275,11 +336,15 @@ def _lines(done: VideoRun) -> list[str]:
     return lines
 
 
-def _camera(args: argparse.Namespace, info: VideoInfo) -> Camera | None:
-    """The camera that the user described, or None."""
-    from vssn.scene.distance import Camera
+def _camera(args: argparse.Namespace, info: VideoInfo) -> Camera:
+    """The camera as far as the user described it."""
+    from vssn.scene.camera import camera_for
 
-    if args.focal_px is None:
-        return None
-    centre_px = (info.width_px / 2, info.height_px / 2)
-    return Camera(args.focal_px, args.camera_height_m, centre_px, args.camera_pitch_deg)
+    return camera_for(
+        info,
+        camera=args.camera,
+        fov_deg=args.fov_deg,
+        focal_px=args.focal_px,
+        camera_height_m=args.camera_height_m,
+        camera_pitch_deg=args.camera_pitch_deg,
+    )

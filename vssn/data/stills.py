@@ -9,6 +9,7 @@ import cv2
 import numpy as np
 
 from vssn.errors import MediaError
+from vssn.files import in_natural_order
 from vssn.media.images import IMAGE_SUFFIXES, read_image_bgr, read_label
 from vssn.preprocess import size_hw
 from vssn.types import UInt8Array
@@ -45,13 +46,13 @@ class Still:
 
 
 def list_stills(data_dir: Path, split: str) -> list[Still]:
-    """List a split of a data set in the stills layout, sorted by name.
+    """List a split of a data set in the stills layout, in natural order.
 
     Raises:
         MediaError: a folder or a label is missing, or there are no images.
     """
     folder, annotations = data_dir / split, data_dir / f"{split}annot"
-    images = sorted(p for p in folder.glob("*") if p.suffix.lower() in IMAGE_SUFFIXES)
+    images = in_natural_order(p for p in folder.glob("*") if p.suffix.lower() in IMAGE_SUFFIXES)
     if not images:
         raise MediaError(
             f"data folder '{folder}' without images",

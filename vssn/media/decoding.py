@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Generator, Iterator
 from fractions import Fraction
+from itertools import chain
 from typing import Any
 
 import av
@@ -157,10 +158,14 @@ class Decoder:
     def __iter__(self) -> Iterator[tuple[Fraction, UInt8Array]]:
         """Yield times, in s since the stream's start, and (H, W, 3) uint8 BGR frames."""
         first, self._first = self._first, None
-        if first is not None:
-            yield self._time(first), self._picture(first)
-        for frame in self._frames:
-            yield self._time(frame), self._picture(frame)
+        for frame in chain([first] if first else [], self._frames):
+            time = self._time(frame)
+            try:
+                picture = self._picture(frame)
+            except (av.FFmpegError, OSError):
+                self.lost += 1
+                continue
+            yield time, picture
 
     def _iter_decoded(self) -> Generator[VideoFrame, None, None]:
         packets = self._container.demux(self._stream)

@@ -12,7 +12,7 @@ from fractions import Fraction
 from pathlib import Path
 
 from vssn.errors import MediaError
-from vssn.files import natural_key
+from vssn.files import in_natural_order
 from vssn.media.containers import check_regular, printable_url
 from vssn.media.images import IMAGE_SUFFIXES
 from vssn.media.pipeline import STOP_TIMEOUT_S
@@ -248,8 +248,7 @@ def _listed(path: Path) -> list[Path]:
 
 
 def _natural(paths: list[Path], what: str) -> list[Path]:
-    # Copying from a Mac leaves files such as ._1.png, which are no images.
-    shown = sorted((p for p in paths if not p.name.startswith(".")), key=natural_key)
+    shown = in_natural_order(paths)
     if not shown:
         raise MediaError(
             what, "images in it (PNG, JPEG, BMP, TIFF, WebP, PPM)", "pass videos one by one"

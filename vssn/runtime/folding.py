@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from vssn.checkpoints.arrays import Weights
-from vssn.models.layout import BATCH_NORM_EPSILON
+from vssn.checkpoints.folded import fold
 from vssn.types import Float32Array
 
 TAIL_STRIDE = 4  # the decoder's tail enlarges twice
@@ -27,19 +27,9 @@ class ConvWeights:
     bias: Float32Array
 
 
-def folded(weights: Weights, convolution: str, batch_norm: str | None = None) -> ConvWeights:
+def folded(weights: Weights, convolution: str) -> ConvWeights:
     """The convolution named, with the batch norm that follows it multiplied in."""
-    kernel, bias = weights[f"{convolution}/kernel"], weights[f"{convolution}/bias"]
-    if batch_norm is None:
-        return ConvWeights(kernel, bias)
-    gamma, beta, mean, variance = (
-        weights[f"{batch_norm}/{name}"].astype(np.float64)
-        for name in ("gamma", "beta", "moving_mean", "moving_variance")
-    )
-    gain = gamma / np.sqrt(variance + BATCH_NORM_EPSILON)
-    return ConvWeights(
-        (kernel * gain).astype(np.float32), ((bias - mean) * gain + beta).astype(np.float32)
-    )
+    return ConvWeights(*fold(weights, convolution))
 
 
 def with_means(linear: ConvWeights, means: Float32Array, one: float) -> ConvWeights:

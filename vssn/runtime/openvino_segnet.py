@@ -64,7 +64,7 @@ def segnet_image(frame_bgr: UInt8Array, input_hw: tuple[int, int]) -> UInt8Array
 
 
 def _first(layers: Layers, image: Node, weights: Weights) -> Node:
-    rgb = folded(weights, "conv1", "bn_conv1")
+    rgb = folded(weights, "conv1")
     bgr = ConvWeights(rgb.kernel[:, :, ::-1], rgb.bias)
     means_bgr = SEGNET_MEANS_RGB[::-1]
     linear = with_means(bgr, means_bgr, ALPHA)
@@ -83,7 +83,7 @@ def _bottleneck(
 
     def convolution(x: Node, source: str, branch: str, strides: int = 1) -> Node:
         name = f"{block}_branch{branch}"
-        linear = folded(weights, f"res{name}", f"bn{name}")
+        linear = folded(weights, f"res{name}")
         return layers.convolution(x, source, linear, strides)
 
     def activated(x: Node, source: str, branch: str, strides: int = 1) -> Node:
@@ -143,8 +143,7 @@ def _probabilities(logits: Node) -> Node:
 
 
 def _decoder(layers: Layers, x: Node, source: str, weights: Weights) -> Node:
-    linears = [folded(weights, f"conv2d_{n}", f"batch_normalization_{n}") for n in range(1, 5)]
-    linears.append(folded(weights, "conv2d_5"))
+    linears = [folded(weights, f"conv2d_{n}") for n in range(1, 6)]
     x = layers.named("conv2d_1", layers.convolution(x, source, linears[0]))
     phases = upsampling_phases(linears[1])
     x = layers.convolution(x, "conv2d_1", phases, padding=((1, 1), (1, 1)))
@@ -160,7 +159,7 @@ def build_segnet_graph(
     """Build the graph.
 
     Args:
-        weights: from :func:`vssn.checkpoints.arrays.read_segnet`.
+        weights: from :func:`vssn.checkpoints.segnet_weights.read_any_segnet`.
         input_hw: height and width of the input in px, multiples of 32.
         layers: makes the convolutions; without it, all are in floating point.
 

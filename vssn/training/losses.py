@@ -53,10 +53,9 @@ def soft_jaccard(logits: tf.Tensor, labels: tf.Tensor) -> tf.Tensor:
 
 
 def disagreement(probabilities: tf.Tensor, others: tf.Tensor, known: tf.Tensor) -> tf.Tensor:
-    """Jensen-Shannon divergence of two predictions, in nats, averaged over the known pixels.
+    """Divergence of two predictions from their mean, in nats, averaged over the known pixels.
 
-    Their mean is the target of both and gets no gradient, so that neither is pulled towards what
-    is merely less certain.
+    Half the sum of KL(mean | prediction); the mean, the target of both, gets no gradient.
 
     Args:
         probabilities: (n, h, w, classes) float32.

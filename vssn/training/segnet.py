@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -21,73 +19,27 @@ from vssn.models.layout import OUTPUT_STRIDE
 from vssn.models.segnet import build_segnet
 from vssn.preprocess import SEGNET_MEANS_RGB, segnet_input, size_hw
 from vssn.streaming.labelling import labels_from_probabilities
-from vssn.training.augment import ViewRange, random_view
+from vssn.training.augment import random_view
 from vssn.training.batches import drawn_ahead
 from vssn.training.frame_pairs import FramePairs
 from vssn.training.layers import with_fused_batch_norm
 from vssn.training.losses import disagreement, soft_jaccard, weighted_cross_entropy
 from vssn.training.mixture import Mixture
 from vssn.training.progress import Metrics
+from vssn.training.schedules import warm_cosine
+from vssn.training.segnet_recipe import SegnetRecipe
 from vssn.training.sources import Source
 from vssn.training.warp_loss import sampled
 from vssn.types import UInt8Array
 
 WEIGHTS_FILE = "resnet50_segnet.h5"
 LAST_WEIGHTS_FILE = "resnet50_segnet_last.h5"
-WARMUP_PART = 12
 Example = tuple[UInt8Array, UInt8Array]
 
 # (n, h, w, 3) uint8 RGB; (m, h, w) uint8 training labels of the first m of them; and of a pair, the
 # last two, (1, h/2, w/2, 2) float32 flow and (1, h/2, w/2) where it is known; (0, ...) without one.
 Batch = tuple[npt.NDArray[Any], npt.NDArray[Any], npt.NDArray[Any], npt.NDArray[Any]]
 Drawn = tuple[list[tuple[int, tuple[int, int]]], int | None]
-
-
-@dataclass(frozen=True)
-class SegnetRecipe:
-    """All that decides how ResNet50-SegNet is trained.
-
-    Attributes:
-        batch_size: views per step.
-        crop_hw: size of a view in px, at the scale of the 416x608 input.
-        encoder_rate: peak learning rate of the ImageNet encoder.
-        decoder_rate: peak learning rate of the decoder.
-        weight_decay: AdamW's, on kernels only.
-        jaccard_weight: weight of the soft IoU loss beside cross-entropy.
-        frozen_norms: leave the batch norms as they were at the start: right where a trained network
-            learns from small batches of several data sets.
-        epoch_steps: steps per epoch; 0 for as many as show each still once.
-        pair_every: steps from one pair of neighbouring frames of an unlabelled clip to the next.
-        consistency_weight: of the pair's disagreement beside the labels' losses.
-        average_share: the running average of the weights, which is what is kept, forgets over this
-            share of the steps.
-        seed: of all random choices.
-        mixed_precision: compute in bfloat16, keep variables in float32. Ten times slower than
-            float32 on a processor that only imitates it; see
-            :func:`vssn.runtime.processor.computes_bfloat16`.
-        views: augmentation.
-    """
-
-    batch_size: int = 6
-    crop_hw: tuple[int, int] = (288, 320)
-    encoder_rate: float = 2e-4
-    decoder_rate: float = 1e-3
-    weight_decay: float = 1e-2
-    jaccard_weight: float = 0.5
-    frozen_norms: bool = False
-    epoch_steps: int = 0
-    pair_every: int = 2
-    consistency_weight: float = 2.0
-    average_share: float = 1 / 6
-    seed: int = 1
-    mixed_precision: bool = False
-    views: ViewRange = field(default_factory=ViewRange)
-
-    def fingerprint(self, epochs: int, sources: Sequence[Source], start: str) -> str:
-        """The settings as text; a resumed run must have the same."""
-        data = {s.name: {"share": s.share, "stills": len(s.train)} for s in sources}
-        settings = {"epochs": epochs, "data": data, "start": start}
-        return json.dumps({**asdict(self), **settings})
 
 
 def _build(recipe: SegnetRecipe, input_hw: tuple[int, int], fused: bool) -> keras.Model:
@@ -106,16 +58,8 @@ def _build(recipe: SegnetRecipe, input_hw: tuple[int, int], fused: bool) -> kera
     return keras.Model(model.inputs, model.get_layer("logits").output, name="resnet50_segnet")
 
 
-def _rate(peak: float, steps: int) -> keras.optimizers.schedules.LearningRateSchedule:
-    """Linear warm-up to ``peak`` in a twelfth of the steps, then half a cosine down to zero."""
-    warmup = max(1, steps // WARMUP_PART)
-    return keras.optimizers.schedules.CosineDecay(
-        peak / 100, max(1, steps - warmup), alpha=0.0, warmup_target=peak, warmup_steps=warmup
-    )
-
-
 def _optimizer(peak: float, steps: int, recipe: SegnetRecipe) -> keras.optimizers.Optimizer:
-    optimizer = keras.optimizers.AdamW(_rate(peak, steps), weight_decay=recipe.weight_decay)
+    optimizer = keras.optimizers.AdamW(warm_cosine(peak, steps), weight_decay=recipe.weight_decay)
     optimizer.exclude_from_weight_decay(var_names=["bias", "gamma", "beta"])
     return optimizer
 
@@ -154,7 +98,7 @@ class SegnetTask:
         self.average = [tf.Variable(np.asarray(v), trainable=False) for v in self.model.weights]
         steps = epochs * self.steps_per_epoch
         self._average_decay = max(0.0, 1 - 1 / (recipe.average_share * steps))
-        self._label_weights = tf.constant(self.mixture.label_weights())
+        self._label_weights = tf.constant(self.mixture.label_weights(recipe.class_power))
         self._groups = self._make_groups(steps)
         self._step = tf.function(self._train_step)
 

@@ -21,17 +21,20 @@ from vssn.training.synthetic_motion import (
     camera_flow,
     compose,
     drawn_objects,
-    move_on_object,
+    jitter_frames,
     object_motion,
     paste,
     places_in_first,
     random_crop,
-    recoloured,
     sample,
+    set_object_flow,
 )
 from vssn.types import Float32Array, UInt8Array
 
-SURE_SCORE, OTHER_SCORE = 240, 1  # what a network says about an object that stands out
+OBJECT_PROBABILITY, OTHER_PROBABILITY = (
+    240,
+    1,
+)  # what a network says about an object that stands out
 JITTER_SHARE = 0.5  # neighbours in a video look more alike than the frames of a pair
 SLOW_SHARE = 0.3  # of the chains move at a part of the pace that pairs do
 
@@ -100,7 +103,7 @@ def synthetic_chain(
         min_share: smallest share of the still's width that is shown.
     """
     matrix = random_crop(rng, size_hw(still.image_rgb), hw, min_share)
-    flow = _jolted_flow(rng, hw, steps)
+    flow = _shaken_camera_flow(rng, hw, steps)
     where = [pixel_grid(hw), *places_in_first(flow)]
     places = [place @ matrix[:, :2].T + matrix[:, 2] for place in where]
     chain = Chain(
@@ -115,8 +118,8 @@ def synthetic_chain(
     return chain
 
 
-def _jolted_flow(rng: np.random.Generator, hw: tuple[int, int], steps: int) -> Float32Array:
-    """A camera's flow, repeated with a little unrest."""
+def _shaken_camera_flow(rng: np.random.Generator, hw: tuple[int, int], steps: int) -> Float32Array:
+    """A camera's flow, repeated with a little strength."""
     steady = camera_flow(rng, hw) * (rng.uniform(0, 0.5) if rng.random() < SLOW_SHARE else 1)
     pace = rng.uniform(0.8, 1.2, (steps, 1, 1, 1))
     jolt = rng.normal(0, 0.4, (steps, 1, 1, 2))
@@ -139,8 +142,8 @@ def _add_object(rng: np.random.Generator, chain: Chain, cut: CutOut) -> None:
     for step in range(len(chain.flow)):
         chain.labels[step][opacity[step + 1] > 0.5] = cut.label
         before_and_after = (opacity[step + 1], opacity[step])
-        move_on_object(chain.flow[step], chain.weight[step], before_and_after, back)
-    own = np.where(np.arange(NUM_CLASSES) == cut.label, SURE_SCORE, OTHER_SCORE)
+        set_object_flow(chain.flow[step], chain.weight[step], before_and_after, back)
+    own = np.where(np.arange(NUM_CLASSES) == cut.label, OBJECT_PROBABILITY, OTHER_PROBABILITY)
     here = opacity[0] > 0
     blend = opacity[0][here, np.newaxis]
     chain.probabilities[here] = (own * blend + chain.probabilities[here] * (1 - blend)).astype(
@@ -167,7 +170,7 @@ def jittered(rng: np.random.Generator, chain: Chain, displaced_share: float) -> 
         chain: what is changed; it is kept itself.
         displaced_share: how many chains' scores are displaced by a px or so, now here, now there.
     """
-    frames = np.stack(recoloured(rng, chain.frames_rgb, JITTER_SHARE))
+    frames = np.stack(jitter_frames(rng, chain.frames_rgb, JITTER_SHARE))
     probabilities = chain.probabilities
     if rng.random() < displaced_share:
         hw = size_hw(probabilities)

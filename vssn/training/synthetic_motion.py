@@ -200,7 +200,7 @@ def object_motion(
     return to_current, to_key
 
 
-def move_on_object(
+def set_object_flow(
     flow: Float32Array,
     weight: Float32Array,
     opacity: tuple[Float32Array, Float32Array],
@@ -249,7 +249,7 @@ def _add_object(rng: np.random.Generator, example: FlowExample, cut: CutOut) -> 
     to_current, to_key = object_motion(rng, cut, size_hw(example.flow))
     inside = paste(example.current_rgb, cut, to_current)
     hidden = paste(example.key_rgb, cut, compose(to_key, to_current))
-    move_on_object(example.flow, example.weight, (inside, hidden), to_key)
+    set_object_flow(example.flow, example.weight, (inside, hidden), to_key)
 
 
 def synthetic_pair(
@@ -274,28 +274,28 @@ def synthetic_pair(
     return example
 
 
-def photometric(rng: np.random.Generator, example: FlowExample) -> FlowExample:
+def photometric_jitter(rng: np.random.Generator, example: FlowExample) -> FlowExample:
     """Change both frames' colours alike and, a little, apart; add sensor noise."""
-    current, key = recoloured(rng, [example.current_rgb, example.key_rgb])
+    current, key = jitter_frames(rng, [example.current_rgb, example.key_rgb])
     return FlowExample(current, key, example.flow, example.weight)
 
 
-def recoloured(
-    rng: np.random.Generator, frames_rgb: Iterable[UInt8Array], unrest: float = 1.0
+def jitter_frames(
+    rng: np.random.Generator, frames_rgb: Iterable[UInt8Array], strength: float = 1.0
 ) -> list[UInt8Array]:
     """Change colours alike and, a little, apart; add sensor noise.
 
     Args:
         rng: source of all randomness.
         frames_rgb: (h, w, 3) uint8 RGB each.
-        unrest: strength of what differs from frame to frame.
+        strength: strength of what differs from frame to frame.
     """
     seed = rng.integers(1 << 32)
     frames = []
     for frame in frames_rgb:
         frame = jitter_colour(np.random.default_rng(seed), frame, 0.6)
-        frame = jitter_colour(rng, frame, 0.08 * unrest)
-        noise = sensor_noise(rng, frame.shape, 4 * unrest)
+        frame = jitter_colour(rng, frame, 0.08 * strength)
+        noise = sensor_noise(rng, frame.shape, 4 * strength)
         frames.append(np.clip(frame + noise, 0, 255).astype(np.uint8))
     return frames
 

@@ -105,10 +105,10 @@ def synthetic_frames(
     frames = [sample(image_rgb, place) for place in _places(flow, times)]
     for cut in drawn_objects(rng, cut_outs(image_rgb, label), MOST_OBJECTS):
         _add_object(rng, frames, times, cut)
-    return [_as_recorded(rng, frame) for frame in frames]
+    return [_with_sensor_noise(rng, frame) for frame in frames]
 
 
-def _as_recorded(rng: np.random.Generator, frame_rgb: UInt8Array) -> UInt8Array:
+def _with_sensor_noise(rng: np.random.Generator, frame_rgb: UInt8Array) -> UInt8Array:
     """A frame with a camera's small changes of exposure, and its noise."""
     noise = sensor_noise(rng, frame_rgb.shape, MOST_NOISE)
     noisy: Float32Array = jitter_colour(rng, frame_rgb, EXPOSURE) + noise

@@ -1,0 +1,100 @@
+"""What lies over a picture besides the objects: the legend and the status line."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import cv2
+
+from vssn.labels import CLASS_NAMES
+from vssn.scene.draw import FONT, WHITE, TextSize, draw_text, text_extent
+from vssn.scene.palettes import Palette
+from vssn.types import Box, FrameResult, UInt8Array
+
+# The speed told is that of about the last second.
+SPEED_SMOOTHING = 0.1
+
+
+class Legend:
+    """The classes' names in their colours, along the lower left edge.
+
+    Args:
+        palette: the classes' colours.
+    """
+
+    def __init__(self, palette: Palette) -> None:
+        self._palette = palette
+
+    def draw(self, image_bgr: UInt8Array) -> Box:
+        """Draw the legend, in place.
+
+        Args:
+            image_bgr: (H, W, 3) uint8 BGR.
+
+        Returns:
+            What it covers, in px; of no size where the frame has no room for it.
+        """
+        height, width = image_bgr.shape[:2]
+        size = TextSize.of(height)
+        extents = [text_extent(name, size) for name in CLASS_NAMES]
+        wide = max(extent[0] for extent in extents)
+        row = max(extent[1] for extent in extents)
+        if row * len(CLASS_NAMES) > height or wide > width:
+            return Box(0, 0, 0, 0)
+        top = first = height - row * len(CLASS_NAMES)
+        for label, (name, extent) in enumerate(zip(CLASS_NAMES, extents, strict=True)):
+            place = Box(0, top, wide, top + row)
+            draw_text(image_bgr, name, place, extent[2], self._palette.colour_bgr(label), size)
+            top += row
+        return Box(0, first, wide, height)
+
+
+class StatusLine:
+    """How a frame was segmented, with the confidence and the speed, at the upper left.
+
+    Args:
+        clock: tells seconds.
+    """
+
+    def __init__(self, clock: Callable[[], float]) -> None:
+        self._clock = clock
+        self._last_s: float | None = None
+        self._frame_s: float | None = None
+
+    def text(self, result: FrameResult) -> str:
+        """The line of the next frame, such as ``warp | confidence 83 | 24.1 fps``."""
+        parts = [result.path.value]
+        if result.predicted_confidence is not None:
+            parts.append(f"confidence {result.predicted_confidence:.0f}")
+        now_s = self._clock()
+        if self._last_s is not None:
+            passed_s = now_s - self._last_s
+            before_s = passed_s if self._frame_s is None else self._frame_s
+            self._frame_s = before_s + SPEED_SMOOTHING * (passed_s - before_s)
+            if self._frame_s > 0:
+                parts.append(f"{1 / self._frame_s:.1f} fps")
+        self._last_s = now_s
+        return " | ".join(parts)
+
+    def draw(self, image_bgr: UInt8Array, result: FrameResult) -> Box:
+        """Draw the line, in place.
+
+        Args:
+            image_bgr: (H, W, 3) uint8 BGR.
+            result: of the frame.
+
+        Returns:
+            What it covers, in px.
+        """
+        size = TextSize.of(image_bgr.shape[0])
+        text = self.text(result)
+        width, height, baseline = text_extent(text, size)
+        place = Box(0, 0, min(width, image_bgr.shape[1]), min(height, image_bgr.shape[0]))
+        # Darkened rather than filled, so that the picture behind it is still seen.
+        window = image_bgr[: place.bottom, : place.right]
+        window //= 4
+        origin = (size.pad, height - size.pad - baseline)
+        cv2.putText(
+            image_bgr, text, origin, FONT, size.font_scale, WHITE, size.text_line, cv2.LINE_AA
+        )
+        return place
