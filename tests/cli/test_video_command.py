@@ -348,7 +348,7 @@ def test_the_demo_annotates_its_clip_with_the_figures_beside_it(
     monkeypatch.setattr(WeightPaths, "locate", lambda *_: paths)
     monkeypatch.setattr(demo, "demo_clip", lambda: video)
     monkeypatch.setattr(demo, "camera_file", lambda name: tmp_path / "camera.json")
-    vssn.Camera(80, 1.4, (80.5, 60.5)).to_json(tmp_path / "camera.json")
+    vssn.Camera(80, 1.4, (80.5, 60.5), size_wh=SIZE_WH).to_json(tmp_path / "camera.json")
     assert main(["demo", "--save_dir", str(tmp_path / "demo")]) == 0
     assert {path.name for path in (tmp_path / "demo").iterdir()} == {
         *("demo.mp4", "preview.jpg", "report.html", "summary.json"),
