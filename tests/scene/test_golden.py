@@ -14,12 +14,16 @@ import numpy as np
 import pytest
 
 from vssn.media.images import read_image_bgr
+from vssn.scene.analysis import SceneAnalyser
 from vssn.scene.annotators import Annotator
+from vssn.scene.camera import Camera
 from vssn.scene.style import Style
 from vssn.types import FramePath, FrameResult, UInt8Array, VideoInfo
 
 GOLDEN = Path(__file__).with_name("golden.png")
 SIZE_WH = (480, 272)
+# Level, so that the horizon is where the made road ends.
+CAMERA = Camera(focal_px=400, height_m=1.3, centre_px=(240, 140), size_wh=SIZE_WH)
 SKY, BUILDING, POLE, ROAD, PAVEMENT, CAR, PEDESTRIAN = 0, 1, 2, 3, 4, 8, 9
 # Blending may round otherwise on another processor; a character or a line that moves shows.
 LEVELS, SHARE_OF_PIXELS = 3, 0.0005
@@ -44,7 +48,12 @@ def _annotated(labels: UInt8Array) -> UInt8Array:
     frame_bgr = np.dstack([rows % 256, columns % 256, (rows + columns) % 256]).astype(np.uint8)
     info = VideoInfo(*SIZE_WH, 25.0, None)
     ticks = count()
-    annotator = Annotator(info, Style(legend=True), clock=lambda: next(ticks) / 25)
+    annotator = Annotator(
+        info,
+        Style(legend=True),
+        analyser=SceneAnalyser(info, CAMERA),
+        clock=lambda: next(ticks) / 25,
+    )
     result = FrameResult(1, labels, FramePath.WARP, 87.5, 1, time_s=0.04)
     annotator.annotate(frame_bgr, result)
     return annotator.annotate(frame_bgr, result)
