@@ -8,7 +8,11 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from vssn.cli.recipe_flags import add_recipe_arguments, recipe_from_arguments
+from vssn.cli.recipe_flags import (
+    add_phase_arguments,
+    add_recipe_arguments,
+    recipe_from_arguments,
+)
 from vssn.training.settings import setting
 
 
@@ -80,3 +84,27 @@ def test_help_says_what_a_setting_is_and_its_default(capsys: pytest.CaptureFixtu
     text = " ".join(capsys.readouterr().out.split())
     assert "peak learning rate, in 100 % (default: 0.0002)" in text
     assert "size in px (default: 288 320)" in text
+
+
+@dataclass(frozen=True)
+class First:
+    rate: float = setting(0.5, "peak learning rate", above=0, most=1)
+    pairs: int = setting(8, "pairs per step", least=1)
+
+
+@dataclass(frozen=True)
+class Second:
+    rate: float = setting(0.25, "peak learning rate", above=0, most=1)
+
+
+def test_each_phase_has_its_own_defaults(capsys: pytest.CaptureFixture[str]) -> None:
+    parser = argparse.ArgumentParser()
+    add_phase_arguments(parser, {"without --task": First, "with --task": Second})
+    args = parser.parse_args(["--pairs", "2"])
+    assert recipe_from_arguments(args, First) == First(0.5, 2)
+    assert recipe_from_arguments(args, Second) == Second(0.25)
+    assert recipe_from_arguments(parser.parse_args(["--rate", "1"]), Second) == Second(1.0)
+    with pytest.raises(SystemExit):
+        parser.parse_args(["--rate", "1.5"])
+    assert "'1.5' is not 1 or less" in capsys.readouterr().err
+    assert "0.5 without --task, 0.25 with --task" in " ".join(parser.format_help().split())

@@ -180,6 +180,29 @@ def test_names_that_are_no_text_are_written(tmp_path: Path) -> None:
             assert sum(1 for _ in written) == 8
 
 
+def test_sound_without_its_description_is_encoded_again_for_an_avi(tmp_path: Path) -> None:
+    # In a transport stream AAC has a header in each packet, which an .avi does not take.
+    source = make_clip(tmp_path / "s.ts", EIGHT * 5, codec="mpeg2video", tone_s=1)
+    with av.open(str(copy(source, tmp_path / "v.avi"))) as container:
+        assert container.streams.audio[0].codec_context.name == "pcm_s16le"
+        assert container.streams.video[0].frames == 40
+
+
+def test_sound_that_can_not_be_kept_does_not_cost_the_pictures(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    source = make_clip(tmp_path / "s.mp4", EIGHT, tone_s=1)
+
+    def fail(*_: object) -> None:
+        raise av.error.InvalidDataError(1, "damaged")
+
+    monkeypatch.setattr("vssn.media.remux._copied", fail)
+    monkeypatch.setattr("vssn.media.remux._encoded", fail)
+    made = copy(source, tmp_path / "v.mp4")
+    assert (len(frame_numbers(made)), sound_packets(made)) == (8, [])
+    assert "the output has no sound" in caplog.text
+
+
 def test_sound_is_cut_with_the_pictures(tmp_path: Path) -> None:
     source = make_clip(
         tmp_path / "s.mp4",

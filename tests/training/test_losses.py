@@ -90,7 +90,7 @@ def test_a_pixel_of_one_of_two_classes_is_judged_by_the_sum_of_both() -> None:
     from vssn.training.mixture import label_weights
     from vssn.training.sources import SourceRules
 
-    weights = label_weights(np.full(11, 1 / 11))
+    weights = label_weights(np.full(11, 1 / 11), 0.5)
     either = SourceRules({7: ("sky", "road")}).table()[7]
     labels = np.array([[[0, 3], [either, 11]]], np.int32)
     shares = [[0.8, 0.2], [0.5, 0.5], [0.25, 0.75], [0.9, 0.1]]

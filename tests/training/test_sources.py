@@ -106,7 +106,7 @@ def test_batches_hold_the_sources_by_their_shares(tmp_path: Path) -> None:
 def test_rare_classes_weigh_more_and_void_nothing(tmp_path: Path) -> None:
     frequency = np.zeros(11)
     frequency[[0, 8]] = 0.98, 0.02
-    weights = label_weights(frequency)
+    weights = label_weights(frequency, 0.5)
     assert weights.shape == (NUM_TRAINING_LABELS,)
     assert weights[11] == 0
     assert weights[8] / weights[0] == pytest.approx(7)  # of 49 to 1
@@ -118,5 +118,5 @@ def test_rare_classes_weigh_more_and_void_nothing(tmp_path: Path) -> None:
 def test_frequencies_follow_the_shares_not_the_numbers_of_stills(tmp_path: Path) -> None:
     many = read_source(make_source(tmp_path / "many", label=0, count=5)).train
     few = read_source(make_source(tmp_path / "few", label=8, count=1)).train
-    weights = Mixture([Source("a", 1, many, []), Source("b", 1, few, [])]).label_weights()
+    weights = Mixture([Source("a", 1, many, []), Source("b", 1, few, [])]).label_weights(0.5)
     assert weights[0] == pytest.approx(weights[8])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,13 +12,13 @@ import pytest
 from vssn.checkpoints.locate import index_path
 from vssn.errors import MediaError
 from vssn.training.decision import (
-    DecisionRecipe,
     DecisionTask,
     FeatureSet,
     hold_out,
     read_feature_set,
 )
 from vssn.training.loop import LoopConfig, train
+from vssn.training.recipes import DecisionRecipe
 
 if TYPE_CHECKING:
     import keras
@@ -44,7 +45,7 @@ def run(
     folder: Path, sets: tuple[FeatureSet, FeatureSet], epochs: int, resume: bool = False
 ) -> tuple[DecisionTask, list[dict[str, Any]]]:
     task = DecisionTask(*sets, RECIPE)
-    config = LoopConfig(4, folder, resume=resume, fingerprint=RECIPE.fingerprint(72))
+    config = LoopConfig(4, folder, resume=resume, fingerprint=RECIPE.fingerprint(pairs=72))
     rows = train(task, config)
     return task, [next(rows) for _ in range(epochs)]
 
@@ -66,7 +67,7 @@ def test_training_lowers_the_error_on_pairs_it_has_not_seen(
 ) -> None:
     folder, task, rows = whole
     errors = [row["val_mean_absolute_error"] for row in rows]
-    untrained = float(sets[1].agreement.mean())  # it says about 0
+    untrained = float(sets[1].agreement.mean())  # it predicts about 0
     assert min(errors) < untrained / 3
     # The best model is kept, and says what was measured.
     task.load_best(folder)
@@ -103,7 +104,7 @@ def _uninterrupted(whole: Whole, tmp_path: Path) -> DecisionTask:
     """The state of the whole training at its end, whatever tests did with its task."""
     from vssn.training.loop import _load_state
 
-    config = LoopConfig(4, whole[0], fingerprint=RECIPE.fingerprint(72))
+    config = LoopConfig(4, whole[0], fingerprint=RECIPE.fingerprint(pairs=72))
     _load_state(config, whole[1])
     return whole[1]
 
@@ -158,11 +159,11 @@ WITH_NAN[1, 2, 3, 4] = np.nan
 @pytest.mark.parametrize(
     ("features", "agreement", "message"),
     [
-        (X, Y[:2], "as many features as agreement"),
+        (X, Y[:2], "as many features as agreements"),
         (WITH_NAN, Y, "finite numbers only"),
         (X, np.array([1, np.inf, 2], np.float32), "finite numbers only"),
-        (X, np.array([0, 50, 100.5], np.float32), "agreement from 0 to 100"),
-        (X, np.array([-1, 50, 100], np.float32), "from -1 to 100.*agreement from 0 to 100"),
+        (X, np.array([0, 50, 100.5], np.float32), "values from 0 to 100"),
+        (X, np.array([-1, 50, 100], np.float32), "from -1 to 100.*values from 0 to 100"),
         (np.zeros((3, 4, 6, 384), np.float32), Y, r"X \(N, \(4, 5, 384\)\)"),
         (X.reshape(3, -1), Y, r"X \(N, \(4, 5, 384\)\)"),
         (X, np.zeros((3, 2), np.float32), r"Y \(N,\)"),
@@ -170,6 +171,7 @@ WITH_NAN[1, 2, 3, 4] = np.nan
         (np.array(1.0), np.array(1.0), r"X \(N, \(4, 5, 384\)\)"),
         (X, np.array(["a", "b", "c"]), "numbers in a NumPy array file"),
         (X.astype(bool), Y, "numbers in a NumPy array file"),
+        (X, np.zeros(3, [("a", "f4"), ("b", "i4")]), "numbers in a NumPy array file"),
     ],
 )
 def test_bad_data_is_refused_in_one_line(
@@ -181,12 +183,16 @@ def test_bad_data_is_refused_in_one_line(
     assert "\n" not in str(caught.value)
 
 
-@pytest.mark.parametrize("damage", ["missing", "empty", "text", "half", "pickle", "zip", "huge"])
+@pytest.mark.parametrize(
+    "damage", ["missing", "empty", "text", "half", "pickle", "zip", "huge", "pipe"]
+)
 def test_a_file_that_is_no_array_is_refused_in_one_line(tmp_path: Path, damage: str) -> None:
     path = save(tmp_path, X, Y) / "X.npy"
     content = path.read_bytes()
-    if damage == "missing":
+    if damage in ("missing", "pipe"):
         path.unlink()
+        if damage == "pipe":
+            os.mkfifo(path)
     elif damage == "pickle":
         np.save(path, np.array([{}, 1], dtype=object))
     elif damage == "huge":
@@ -199,7 +205,7 @@ def test_a_file_that_is_no_array_is_refused_in_one_line(tmp_path: Path, damage: 
     assert "\n" not in str(caught.value)
 
 
-def test_dropout_is_off_when_the_network_is_judged(whole: Whole, decision: keras.Model) -> None:
+def test_dropout_is_off_when_the_network_predicts(whole: Whole, decision: keras.Model) -> None:
     features = made_set(5, 3).features
     assert np.array_equal(whole[1].predict(features), whole[1].predict(features))
 
@@ -228,5 +234,5 @@ def test_runs_of_pairs_are_held_out(share: float, held_runs: int) -> None:
 
 def test_something_must_be_left_to_learn_from() -> None:
     pairs = FeatureSet(np.zeros((5, *SHAPE), np.float32), np.zeros(5, np.float32))
-    with pytest.raises(MediaError, match="some to learn from"):
+    with pytest.raises(MediaError, match="some to train on"):
         hold_out(pairs, 0.9, seed=1)

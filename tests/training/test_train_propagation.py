@@ -1,4 +1,4 @@
-"""Training on the task, on made stills and a made clip: it learns, resumes exactly, and is kept."""
+"""Training for propagation: it learns, resumes exactly, and is saved."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ import pytest
 
 from vssn.errors import MediaError
 from vssn.training.loop import LoopConfig, train
+from vssn.training.recipes import PropagationRecipe
 
 if TYPE_CHECKING:
     from vssn.training.propagation import PropagationTask
@@ -47,7 +48,7 @@ def made_task(clip_folder: Path, epochs: int = 2) -> PropagationTask:
 
     from vssn.data.clips import iter_clip
     from vssn.models.flownets import build_flownets
-    from vssn.training.propagation import PropagationRecipe, PropagationTask
+    from vssn.training.propagation import PropagationTask
     from vssn.training.propagation_validation import PropagationEvaluator
     from vssn.training.synthetic_chains import SegmentedStill
     from vssn.training.video_chains import VideoChains
@@ -73,7 +74,7 @@ def trained(
     clip_folder: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> tuple[PropagationTask, Path]:
     """Two epochs without a break."""
-    folder = tmp_path_factory.mktemp("carry")
+    folder = tmp_path_factory.mktemp("propagation")
     task = made_task(clip_folder)
     rows = list(train(task, LoopConfig(2, folder)))
     ious = [row for row in rows[-1] if row.startswith("val_iou")]
@@ -133,7 +134,7 @@ def test_training_resumed_is_the_same_as_without_a_break(
         np.testing.assert_array_equal(np.asarray(one), np.asarray(other))
 
 
-def test_it_learns_to_carry(clip_folder: Path) -> None:
+def test_it_learns(clip_folder: Path) -> None:
     from keras import optimizers
 
     task = made_task(clip_folder)
@@ -157,6 +158,8 @@ def test_too_short_a_validation_video_is_refused_in_one_line() -> None:
     ("arguments", "said"),
     [
         (["--scores_dir", "x"], "--scores_dir without --task"),
+        (["--chain_steps", "3"], "--chain_steps without --task"),
+        (["--task", "--clip_pairs", "3"], "--clip_pairs with --task"),
         (["--task", "--start_weights", "/missing"], "/missing"),
         (["--task", "--clips", "/missing.mp4"], "/missing.mp4"),
         (["--task"], "train"),
@@ -175,14 +178,14 @@ def test_bad_arguments_get_one_line(
 
 
 def test_the_fingerprint_tells_settings_and_sources_apart() -> None:
-    from vssn.training.propagation import PropagationRecipe
+    from vssn.training.recipes import PropagationRecipe
 
     recipe = PropagationRecipe()
     texts = {
-        recipe.fingerprint(3, clips=["a"], start="x"),
-        recipe.fingerprint(4, clips=["a"], start="x"),
-        recipe.fingerprint(3, clips=["b"], start="x"),
-        recipe.fingerprint(3, clips=["a"], start="y"),
-        replace(recipe, seed=2).fingerprint(3, clips=["a"], start="x"),
+        recipe.fingerprint(epochs=3, clips=["a"], start="x"),
+        recipe.fingerprint(epochs=4, clips=["a"], start="x"),
+        recipe.fingerprint(epochs=3, clips=["b"], start="x"),
+        recipe.fingerprint(epochs=3, clips=["a"], start="y"),
+        replace(recipe, seed=2).fingerprint(epochs=3, clips=["a"], start="x"),
     }
     assert len(texts) == 5

@@ -39,6 +39,7 @@ COMMANDS = {
     "average-weights": "average weights of the segmentation network",
     "convert": "convert a Keras .h5 to a frozen .pb and other formats",
     "calibrate": "measure the ranges that int8 needs",
+    "calibrate-camera": "make a camera file from pictures of a chessboard",
     "fit-schedule": "calibrate the confidence threshold",
     "evaluate-warp": "evaluate how well results are propagated over frames",
     "evaluate-schedule": "evaluate when frames are segmented",

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import argparse
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import Field, fields, is_dataclass
 from functools import partial
 from typing import Any, TypeVar, get_args, get_origin, get_type_hints
@@ -29,12 +29,38 @@ def add_recipe_arguments(parser: argparse.ArgumentParser, recipe: type[Any]) -> 
     _add(parser, recipe, "")
 
 
+def add_phase_arguments(parser: argparse.ArgumentParser, phases: Mapping[str, type[Any]]) -> None:
+    """Declare the flags of a training in phases, each of which has a recipe of its own.
+
+    A flag that is left out takes the default of the phase's recipe.
+
+    Args:
+        parser: where the flags go.
+        phases: each phase's recipe by what tells it in ``--help``, such as "with --task".
+    """
+    names: dict[str, list[tuple[str, Field[Any], Any, Setting]]] = {}
+    for phase, recipe in phases.items():
+        for entry, kind, setting in _settings(recipe):
+            if setting is not None:
+                names.setdefault(entry.name, []).append((phase, entry, kind, setting))
+    for name, uses in names.items():
+        _, _, kind, setting = uses[0]
+        texts = dict.fromkeys(setting.what for _, _, _, setting in uses)
+        defaults = ", ".join(f"{entry.default:g} {phase}" for phase, entry, _, _ in uses)
+        parser.add_argument(
+            f"--{name}",
+            type=partial(_number, kind, setting),
+            metavar=kind.__name__.upper(),
+            help=f"{'; '.join(texts)} (default: {defaults})".replace("%", "%%"),
+        )
+
+
 def recipe_from_arguments(args: argparse.Namespace, recipe: type[Recipe], **others: Any) -> Recipe:
-    """Make the recipe that the flags of :func:`add_recipe_arguments` ask for.
+    """Make the recipe that the flags ask for.
 
     Args:
         args: parsed arguments.
-        recipe: the same dataclass.
+        recipe: the dataclass that the flags were made of.
         others: values of fields that have no flag.
     """
     return _made(args, recipe, "", others)
@@ -103,5 +129,6 @@ def _made(
             values[entry.name] = _made(args, kind, f"{name}_", {})
         else:
             value = getattr(args, name)
-            values[entry.name] = tuple(value) if get_origin(kind) is tuple else value
+            if value is not None:
+                values[entry.name] = tuple(value) if get_origin(kind) is tuple else value
     return recipe(**values)

@@ -190,8 +190,9 @@ def run(args: argparse.Namespace) -> int:
                 check_writable(path.parent)
     config = segmenter_config(args)
     if len(jobs) == 1:
-        # Of a single source that can't be read, this is said before any network is loaded.
+        # What is wrong with a single source or its camera is said before any network is loaded.
         with _open(args, jobs[0]) as source:
+            _camera(args, source.info)
             figures = _annotated(args, source, jobs[0], assemble(config, VIDEO_PRESETS))
         write_summary(args.summary, figures)
         return EXIT_BAD_INPUT if figures["truncated"] else 0

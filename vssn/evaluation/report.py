@@ -11,6 +11,7 @@ from vssn.data.dataset import DatasetFrame
 from vssn.errors import BadInputError, argument
 from vssn.evaluation.dataset_evaluation import DatasetEvaluation, finite_or_none
 from vssn.evaluation.metrics import ConfusionMatrix
+from vssn.evaluation.page import Picture
 from vssn.evaluation.plots import EvaluatedFrame, plot_class_iou, plot_confusion, plot_worst
 from vssn.evaluation.temporal_consistency import TemporalConsistency
 from vssn.files import check_writable, make_directory
@@ -86,6 +87,14 @@ class Report:
 
     def close(self, complete: bool = True) -> None:
         """Nothing is open."""
+
+    def pictures(self) -> list[Picture]:
+        """What :meth:`save` draws, for the report page, which draws all but the frames itself."""
+        return [
+            Picture("The frames with the lowest mean IoU", self._directory / "worst.png"),
+            Picture("Confusion matrix (PNG)", self._directory / "confusion.png", embedded=False),
+            Picture("IoU of each class (PNG)", self._directory / "class_iou.png", embedded=False),
+        ]
 
     def save(self, evaluation: DatasetEvaluation) -> None:
         """Write the pictures and ``report.json``, each atomically.

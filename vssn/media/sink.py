@@ -34,7 +34,7 @@ from vssn.media.parts import (
     take_name,
     warn_of_another_source,
 )
-from vssn.media.remux import Sound, remux
+from vssn.media.remux import Finishing, Sound, remux
 from vssn.media.timeline import Timeline
 from vssn.types import UInt8Array, VideoInfo
 
@@ -235,10 +235,8 @@ class VideoSink:
         )
         os.close(create_exclusively(finished))
         try:
-            count = remux(
-                *(self._part, finished, self._output, self._grid()),
-                *(self._sound(complete), self._comment()),
-            )
+            wanted = (self._output, self._grid(), self._sound(complete), self._comment())
+            count = remux(self._part, finished, Finishing(*wanted))
             self._check_finished(finished, count, complete)
             self._kept = count
             if complete:

@@ -13,6 +13,7 @@ import numpy as np
 
 from vssn.media.pipeline import Sink
 from vssn.scene.analysis import SceneAnalyser
+from vssn.scene.camera import Camera
 from vssn.scene.draw import ObjectDrawer, object_text
 from vssn.scene.overlays import Legend, StatusLine
 from vssn.scene.palettes import load_palette
@@ -26,8 +27,9 @@ class Annotator:
     Args:
         info: of the video.
         style: how the pictures look.
-        analyser: finds the objects of results that come without any; one with a guessed camera
-            where it is not given.
+        camera: what distances are computed from; a guess where it is not given.
+        analyser: finds the objects of results that come without any; made of ``camera`` where
+            it is not given.
         text: what is written at an object.
         clock: tells seconds, for the speed in the status line.
 
@@ -38,8 +40,10 @@ class Annotator:
         BadInputError: the style's palette can't be read.
 
     Example:
-        >>> annotator = Annotator(source.info, Style(view="contours", legend=True))
-        >>> picture_bgr = annotator.annotate(frame_bgr, result)
+        >>> with vssn.VideoSource("street.mp4") as source:
+        ...     annotator = vssn.Annotator(source.info, vssn.Style(view="contours", legend=True))
+        ...     for frame_bgr in source:
+        ...         picture_bgr = annotator.annotate(frame_bgr, segmenter.step(frame_bgr))
     """
 
     def __init__(
@@ -47,13 +51,14 @@ class Annotator:
         info: VideoInfo,
         style: Style | None = None,
         *,
+        camera: Camera | None = None,
         analyser: SceneAnalyser | None = None,
         text: Callable[[SceneObject], str] = object_text,
         clock: Callable[[], float] = time.perf_counter,
     ) -> None:
         self._style = style or Style()
         self._palette = load_palette(self._style.palette)
-        self._analyser = analyser or SceneAnalyser(info)
+        self._analyser = analyser or SceneAnalyser(info, camera)
         self._drawer = ObjectDrawer(self._palette, text)
         self._status = StatusLine(clock) if self._style.status else None
         self._legend = Legend(self._palette) if self._style.legend else None

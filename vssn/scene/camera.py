@@ -148,7 +148,7 @@ class Camera:
 
     @property
     def horizon_px(self) -> float:
-        """Row of the horizon at the column of the centre; of an unknown pitch, that of a level view."""
+        """Row of the horizon at the centre's column; of an unknown pitch, that of a level view."""
         pitch = math.radians(self.pitch_deg or 0.0)
         return self.centre_px[1] - self.focal_px * math.tan(pitch)
 

@@ -3,7 +3,8 @@
 On a straight flat road both edges point to one vanishing point, which lies on the horizon of a
 camera without roll; see Hartley and Zisserman, "Multiple View Geometry", 8.6. Curves, junctions
 and cars that hide an edge give wrong points: each frame's estimate is checked, and the horizon
-told is the median of those of the last seconds.
+told is the median of those of the last seconds. Until there is one, the road's far end stands for
+it, which lies a little lower.
 """
 
 from __future__ import annotations
@@ -17,14 +18,19 @@ import numpy.typing as npt
 
 from vssn.types import UInt8Array
 
-ROAD, PAVEMENT = 3, 4
+ROAD = 3
 # Where a horizon can be, as shares of the frame's height.
 HIGHEST_SHARE, LOWEST_SHARE = 0.15, 0.75
 MIN_EDGE_ROWS_SHARE = 0.08
 # Edge points lie this near to the edge's line, as a share of the frame's width, in the mean.
-MAX_RESIDUAL_SHARE = 0.012
+MAX_RESIDUAL_SHARE = 0.006
+# The road's far end lies below the horizon by no more than this share of the height: where it
+# seems to, the road bends.
+FAR_END_SHARE = 0.04
+# So far below, mostly: some 60 m away for a dash-cam.
+USUAL_FAR_END_SHARE = 0.02
+MIN_ROW_SHARE = 0.02
 MEMORY_S = 4.0
-# The frames of the first second settle it quickly, from then on it changes slowly.
 SMOOTHING_S = 1.0
 WORK_WIDTH_PX = 320
 
@@ -64,6 +70,30 @@ def _line(points: Points, hw: tuple[int, int]) -> tuple[float, float] | None:
     return slope, offset
 
 
+def _far_end(road: npt.NDArray[np.bool_]) -> int | None:
+    """The uppermost row with some road in it, where a horizon can be near."""
+    height, width = road.shape
+    rows = np.flatnonzero(road.sum(axis=1) >= max(2.0, MIN_ROW_SHARE * width))
+    plausible = rows[rows >= HIGHEST_SHARE * height]
+    return int(plausible[0]) if len(plausible) >= MIN_EDGE_ROWS_SHARE * height else None
+
+
+def _road(labels: UInt8Array) -> tuple[npt.NDArray[np.bool_], int]:
+    """Where the road is, on a coarser grid, and how much coarser that is."""
+    scale = max(1, labels.shape[1] // WORK_WIDTH_PX)
+    return labels[::scale, ::scale] == ROAD, scale
+
+
+def far_end_horizon_px(labels: UInt8Array) -> float | None:
+    """Guess the horizon's row from the road's far end; None where there is no road."""
+    road, scale = _road(labels)
+    top = _far_end(road)
+    if top is None:
+        return None
+    row = top * scale - USUAL_FAR_END_SHARE * labels.shape[0]
+    return row if row <= LOWEST_SHARE * labels.shape[0] else None
+
+
 def frame_horizon_px(labels: UInt8Array) -> float | None:
     """Estimate the horizon's row from one frame.
 
@@ -75,12 +105,11 @@ def frame_horizon_px(labels: UInt8Array) -> float | None:
         part too little, or meet where no horizon can be.
     """
     height, width = labels.shape
-    scale = max(1, width // WORK_WIDTH_PX)
-    small = labels[::scale, ::scale]
-    road = small == ROAD
-    if not road.any():
+    road, scale = _road(labels)
+    top = _far_end(road)
+    if top is None:
         return None
-    left, right = (_line(points, small.shape) for points in _edges(road))
+    left, right = (_line(points, road.shape) for points in _edges(road))
     if left is None or right is None:
         return None
     spread = left[0] - right[0]
@@ -89,8 +118,10 @@ def frame_horizon_px(labels: UInt8Array) -> float | None:
         return None
     row = (right[1] - left[1]) / spread * scale
     column = left[0] * row + left[1] * scale
-    top = float(np.flatnonzero(road.any(axis=1))[0]) * scale
-    if not HIGHEST_SHARE * height <= row <= min(LOWEST_SHARE * height, top + 0.02 * height):
+    below = top * scale - row
+    if not -USUAL_FAR_END_SHARE * height <= below <= FAR_END_SHARE * height:
+        return None
+    if not HIGHEST_SHARE * height <= row <= LOWEST_SHARE * height:
         return None
     return row if 0 <= column <= width else None
 
@@ -109,6 +140,8 @@ class HorizonEstimator:
     def reset(self) -> None:
         """Forget the frames so far."""
         self._seen: deque[tuple[float, float]] = deque()
+        self._guesses: deque[tuple[float, float]] = deque()
+        self._settled = False
         self._horizon_px = self._start_px
         self._last_s: float | None = None
 
@@ -125,12 +158,23 @@ class HorizonEstimator:
         row = frame_horizon_px(labels)
         if row is not None:
             self._seen.append((time_s, row))
-        while self._seen and self._seen[0][0] < time_s - MEMORY_S:
-            self._seen.popleft()
+        elif not self._seen:
+            guess = far_end_horizon_px(labels)
+            if guess is not None:
+                self._guesses.append((time_s, guess))
+        for rows in (self._seen, self._guesses):
+            while rows and rows[0][0] < time_s - MEMORY_S:
+                rows.popleft()
         if self._seen:
-            target = float(np.median([row for _, row in self._seen]))
-            passed_s = 0.0 if self._last_s is None else max(0.0, time_s - self._last_s)
-            share = 1.0 if self._last_s is None else 1 - math.exp(-passed_s / SMOOTHING_S)
-            self._horizon_px += share * (target - self._horizon_px)
-            self._last_s = time_s
+            self._approach(float(np.median([row for _, row in self._seen])), time_s)
+        elif self._guesses and not self._settled:
+            # The farthest of the ends seen: nearer ones are hidden by cars or bends.
+            self._approach(float(np.percentile([row for _, row in self._guesses], 20)), time_s)
+        self._settled = self._settled or bool(self._seen)
         return self._horizon_px
+
+    def _approach(self, target_px: float, time_s: float) -> None:
+        passed_s = 0.0 if self._last_s is None else max(0.0, time_s - self._last_s)
+        share = 1.0 if self._last_s is None else 1 - math.exp(-passed_s / SMOOTHING_S)
+        self._horizon_px += share * (target_px - self._horizon_px)
+        self._last_s = time_s

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import cv2
 
 from vssn.labels import CLASS_NAMES
-from vssn.scene.draw import BLACK, WHITE, TextSize, draw_text, text_extent
+from vssn.scene.draw import FONT, WHITE, TextSize, draw_text, text_extent
 from vssn.scene.palettes import Palette
 from vssn.types import Box, FrameResult, UInt8Array
 
@@ -62,10 +62,10 @@ class StatusLine:
         self._frame_s: float | None = None
 
     def text(self, result: FrameResult) -> str:
-        """The line of the next frame, such as ``warp  confidence 83  24.1 fps``."""
-        parts = [f"{result.path.value:7}"]
+        """The line of the next frame, such as ``warp | confidence 83 | 24.1 fps``."""
+        parts = [result.path.value]
         if result.predicted_confidence is not None:
-            parts.append(f"confidence {result.predicted_confidence:3.0f}")
+            parts.append(f"confidence {result.predicted_confidence:.0f}")
         now_s = self._clock()
         if self._last_s is not None:
             passed_s = now_s - self._last_s
@@ -74,7 +74,7 @@ class StatusLine:
             if self._frame_s > 0:
                 parts.append(f"{1 / self._frame_s:.1f} fps")
         self._last_s = now_s
-        return "  ".join(parts)
+        return " | ".join(parts)
 
     def draw(self, image_bgr: UInt8Array, result: FrameResult) -> Box:
         """Draw the line, in place.
@@ -92,11 +92,9 @@ class StatusLine:
         place = Box(0, 0, min(width, image_bgr.shape[1]), min(height, image_bgr.shape[0]))
         # Darkened rather than filled, so that the picture behind it is still seen.
         window = image_bgr[: place.bottom, : place.right]
-        window //= 3
+        window //= 4
         origin = (size.pad, height - size.pad - baseline)
-        for colour, line in ((BLACK, size.text_line + 2), (WHITE, size.text_line)):
-            cv2.putText(
-                image_bgr, text, origin, cv2.FONT_HERSHEY_SIMPLEX, size.font_scale, colour, line,
-                cv2.LINE_AA,
-            )  # fmt: skip
+        cv2.putText(
+            image_bgr, text, origin, FONT, size.font_scale, WHITE, size.text_line, cv2.LINE_AA
+        )
         return place

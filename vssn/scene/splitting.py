@@ -13,14 +13,20 @@ import numpy as np
 import numpy.typing as npt
 
 # Between two objects the region's height falls to at most this share of the lower one's.
-NOTCH_SHARE = 0.72
+NOTCH_SHARE = 0.76
 # A step of the lower edge, as a share of the smaller neighbour's height.
 STEP_SHARE = 0.3
+# A smaller one, such as a wheel makes too, counts where there is a dip between two roofs above it:
+# from this share on, when both together are of that share.
+MIN_STEP_SHARE = 0.12
+STEP_AND_DIP_SHARE = 0.33
 # A step is a step where it happens within this share of the region's height, and a slant else.
-STEP_WIDTH_SHARE = 0.12
+STEP_WIDTH_SHARE = 0.25
 # What is cut off is at least this wide for its height: poles of noise are none.
 MIN_ASPECT = 0.3
 MIN_WIDTH_PX = 6
+MIN_STEP_PX = 3
+MAX_STEPS = 8
 
 Profile = npt.NDArray[np.float64]
 
@@ -53,27 +59,38 @@ def _notches(heights: Profile) -> list[int]:
     return cuts
 
 
-def _steps(bottoms: Profile, heights: Profile) -> list[int]:
-    """Columns where the lower edge steps up or down and stays there."""
-    reach = max(2, round(STEP_WIDTH_SHARE * float(heights.max())))
-    if len(bottoms) <= 2 * reach:
+def _jump(profile: Profile, column: int, reach: int) -> float:
+    """How much the profile's level differs left and right of a column."""
+    left = profile[max(0, column - 3 * reach) : max(1, column - reach)]
+    right = profile[column + reach : column + 3 * reach]
+    return abs(float(np.median(left)) - float(np.median(right)))
+
+
+def _dip(tops: Profile, column: int, reach: int) -> float:
+    """How far the upper edge lies below the roofs on both sides of a column."""
+    left = tops[max(0, column - 6 * reach) : column + 1].min()
+    right = tops[column : column + 6 * reach + 1].min()
+    return float(tops[column] - max(left, right))
+
+
+def _steps(tops: Profile, bottoms: Profile, heights: Profile) -> list[int]:
+    """Columns where the lower edge steps up or down and stays there, the largest steps first."""
+    reach = max(1, round(STEP_WIDTH_SHARE / 2 * float(heights.max())))
+    if len(bottoms) <= 4 * reach:
         return []
-    change = np.abs(bottoms[reach:] - bottoms[:-reach])
+    change = np.abs(bottoms[2 * reach :] - bottoms[: -2 * reach])
+    lower = np.minimum(heights[2 * reach :], heights[: -2 * reach])
+    change = np.where(change >= np.maximum(MIN_STEP_PX, MIN_STEP_SHARE * lower), change, 0.0)
     cuts: list[int] = []
-    for start in np.argsort(-change).tolist():
-        column = start + reach // 2
-        if any(abs(column - cut) < 2 * reach for cut in cuts):
-            continue
-        left = slice(max(0, start - 2 * reach), start + 1)
-        right = slice(start + reach, start + 3 * reach)
-        lower = min(float(np.median(heights[left])), float(np.median(heights[right])))
-        jump = abs(float(np.median(bottoms[left])) - float(np.median(bottoms[right])))
-        if change[start] < STEP_SHARE * lower:
-            continue
-        if jump >= STEP_SHARE * lower:
-            cuts.append(column)
-        if len(cuts) == 8:
+    for _ in range(MAX_STEPS):
+        start = int(change.argmax())
+        if change[start] == 0:
             break
+        jump = _jump(bottoms, start + reach, reach) / lower[start]
+        dip = _dip(tops, start + reach, reach) / lower[start]
+        if jump >= STEP_SHARE or (jump >= MIN_STEP_SHARE and jump + dip >= STEP_AND_DIP_SHARE):
+            cuts.append(start + reach)
+        change[max(0, start - 4 * reach) : start + 4 * reach + 1] = 0
     return cuts
 
 
@@ -106,10 +123,11 @@ def split_columns(mask: npt.NDArray[np.bool_]) -> list[int]:
     width = max(3, round(0.06 * float(rows.max())))
     heights = _smooth(rows.astype(np.float64), width)
     bottoms = _smooth((mask.shape[0] - mask[::-1].argmax(axis=0)).astype(np.float64), width)
+    tops = _smooth(mask.argmax(axis=0).astype(np.float64), width)
     cuts = _notches(heights)
     cuts += [
         step
-        for step in _steps(bottoms, heights)
+        for step in _steps(tops, bottoms, heights)
         if all(abs(step - cut) > MIN_WIDTH_PX + width for cut in cuts)
     ]
     return _wide_enough(cuts, heights)

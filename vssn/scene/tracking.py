@@ -8,14 +8,26 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from vssn.types import SceneObject
+
+FloatArray = npt.NDArray[np.float64]
 
 # Boxes match when they share some 30 % of their union: at 25 frames per second a car's do.
 MAX_IOU_DISTANCE = 0.7
 # An object is one from its second frame on, and is remembered while hidden for this long.
 MEMORY_S = 0.6
 DISTANCE_SMOOTHING_S = 0.4
+
+
+def _box_distances(found: FloatArray, tracked: FloatArray) -> FloatArray:
+    """1 - intersection over union of (N, 4) and (K, 4) boxes, as (N, K)."""
+    from norfair.distances import iou
+
+    # The filter may predict a narrow box inside out, which norfair would log for each frame.
+    valid = np.maximum(tracked, np.add(np.tile(tracked[:, :2], 2), (0, 0, 1, 1)))
+    return np.asarray(iou(found, valid), np.float64)
 
 
 class ObjectTracker:
@@ -33,6 +45,7 @@ class ObjectTracker:
         """Forget the frames so far; numbers start at 1 again."""
         # Its import takes longer than the rest of the scene's.
         from norfair import Tracker
+        from norfair.distances import VectorizedDistance
 
         self._tracker: Any = Tracker(
             distance_function="iou",
@@ -41,6 +54,9 @@ class ObjectTracker:
             initialization_delay=1,
             past_detections_length=0,
         )
+        # The constructor takes names only of those that compare all boxes at once.
+        self._tracker.distance_function = VectorizedDistance(_box_distances)
+        self._frame = 0
         self._numbers: dict[int, int] = {}
         self._distances: dict[int, tuple[float, float]] = {}
 
@@ -61,7 +77,7 @@ class ObjectTracker:
                 points=np.array(
                     [[each.box.left, each.box.top], [each.box.right, each.box.bottom]], float
                 ),
-                data=position,
+                data=(self._frame, position),
                 label=each.label,
             )
             for position, each in enumerate(objects)
@@ -71,9 +87,10 @@ class ObjectTracker:
         for tracked in self._tracker.update(detections=detections):
             number = self._numbers.setdefault(tracked.id, len(self._numbers) + 1)
             alive.add(number)
-            if any(tracked.last_detection is detection for detection in detections):
-                position = tracked.last_detection.data
+            frame, position = tracked.last_detection.data
+            if frame == self._frame:
                 numbered[position] = self._smoothed(objects[position], number, time_s)
+        self._frame += 1
         self._distances = {n: seen for n, seen in self._distances.items() if n in alive}
         return numbered
 

@@ -1,4 +1,4 @@
-"""Drawing training examples ahead, in a thread beside the step that learns."""
+"""Training batches, prepared in a thread beside the training step."""
 
 from __future__ import annotations
 

@@ -47,14 +47,14 @@ class Mixture:
         image, label = self.sources[place[0]].train[place[1]].load_rgb()
         return image, np.asarray(cv2.LUT(label, _full(self._tables[place[0]])), np.uint8)
 
-    def label_weights(self) -> Float32Array:
+    def label_weights(self, power: float) -> Float32Array:
         """(training labels,) float32: see :func:`label_weights`."""
         shares = np.diff(self._ends, prepend=0)
         frequency = sum(
             share * _class_frequency(source.train)
             for share, source in zip(shares, self.sources, strict=True)
         )
-        return label_weights(np.asarray(frequency))
+        return label_weights(np.asarray(frequency), power)
 
 
 def _full(table: UInt8Array) -> UInt8Array:
@@ -72,16 +72,17 @@ def _class_frequency(stills: list[Still]) -> npt.NDArray[np.float64]:
     return np.asarray(counts / np.maximum(np.sum(counts), 1))
 
 
-def label_weights(frequency: npt.NDArray[np.float64]) -> Float32Array:
-    """Weights 1 / sqrt(frequency) of the classes, mean 1 over the pixels, void 0.
+def label_weights(frequency: npt.NDArray[np.float64], power: float) -> Float32Array:
+    """Weights frequency ** -power of the classes, mean 1 over the pixels, void 0.
 
     Args:
         frequency: (11,) share of each class.
+        power: 0 weighs all classes alike, 1 evens their frequencies out.
 
     Returns:
         (training labels,) float32; what may be one of several classes weighs as their mean.
     """
-    weights = 1 / np.sqrt(np.maximum(frequency, 1e-4))
+    weights = np.maximum(frequency, 1e-4) ** -power
     weights /= (weights * frequency).sum()
     allowed = allowed_classes()[:, :NUM_CLASSES].astype(np.float64)
     means = allowed @ weights / np.maximum(allowed.sum(1), 1)

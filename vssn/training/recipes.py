@@ -1,4 +1,4 @@
-"""Recipes: the settings of the trainings; without TensorFlow, so that commands make flags of them."""
+"""Settings of the trainings; imports no TensorFlow, so that commands can make flags of them."""
 
 from __future__ import annotations
 

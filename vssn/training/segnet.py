@@ -98,7 +98,7 @@ class SegnetTask:
         self.average = [tf.Variable(np.asarray(v), trainable=False) for v in self.model.weights]
         steps = epochs * self.steps_per_epoch
         self._average_decay = max(0.0, 1 - 1 / (recipe.average_share * steps))
-        self._label_weights = tf.constant(self.mixture.label_weights())
+        self._label_weights = tf.constant(self.mixture.label_weights(recipe.class_power))
         self._groups = self._make_groups(steps)
         self._step = tf.function(self._train_step)
 

@@ -21,6 +21,7 @@ class SegnetRecipe:
         encoder_rate: peak learning rate of the ImageNet encoder.
         decoder_rate: peak learning rate of the decoder.
         weight_decay: AdamW's, on kernels only.
+        class_power: classes weigh as their frequency to the power of minus this.
         jaccard_weight: weight of the soft IoU loss beside cross-entropy.
         frozen_norms: leave the batch norms as they were at the start.
         epoch_steps: steps per epoch; 0 for as many as show each still once.
@@ -40,6 +41,7 @@ class SegnetRecipe:
     encoder_rate: float = setting(2e-4, "peak learning rate of the encoder", above=0)
     decoder_rate: float = setting(1e-3, "peak learning rate of the decoder", above=0)
     weight_decay: float = setting(1e-2, "AdamW's, on kernels", least=0)
+    class_power: float = setting(0.25, "0 weighs classes alike, 1 evens them out", least=0)
     jaccard_weight: float = setting(0.5, "of the soft IoU loss beside cross-entropy", least=0)
     frozen_norms: bool = setting(
         False,

@@ -15,12 +15,14 @@ class Setting:
     Attributes:
         what: what it is, for ``--help``.
         least: smallest value allowed; None for any.
+        most: largest value allowed; None for any.
         above: the value must be larger than this; None for any.
         below: the value must be smaller than this; None for any.
     """
 
     what: str
     least: float | None = None
+    most: float | None = None
     above: float | None = None
     below: float | None = None
 
@@ -28,6 +30,8 @@ class Setting:
         """What is wrong with a finite ``value``, such as "is not above 0"; None for nothing."""
         if self.least is not None and value < self.least:
             return f"is not {self.least:g} or more"
+        if self.most is not None and value > self.most:
+            return f"is not {self.most:g} or less"
         if self.above is not None and value <= self.above:
             return f"is not above {self.above:g}"
         if self.below is not None and value >= self.below:
@@ -40,6 +44,7 @@ def setting(
     what: str,
     *,
     least: float | None = None,
+    most: float | None = None,
     above: float | None = None,
     below: float | None = None,
 ) -> Any:
@@ -49,7 +54,8 @@ def setting(
         default: its value where nothing is said.
         what: what it is, for ``--help``.
         least: smallest value allowed; None for any.
+        most: largest value allowed; None for any.
         above: the value must be larger than this; None for any.
         below: the value must be smaller than this; None for any.
     """
-    return field(default=default, metadata={KEY: Setting(what, least, above, below)})
+    return field(default=default, metadata={KEY: Setting(what, least, most, above, below)})
