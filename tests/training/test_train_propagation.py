@@ -50,7 +50,6 @@ def made_task(clip_folder: Path, epochs: int = 2) -> PropagationTask:
     from vssn.models.flownets import build_flownets
     from vssn.training.propagation import PropagationTask
     from vssn.training.propagation_validation import PropagationEvaluator
-    from vssn.training.recipes import PropagationRecipe
     from vssn.training.synthetic_chains import SegmentedStill
     from vssn.training.video_chains import VideoChains
 
@@ -179,7 +178,6 @@ def test_bad_arguments_get_one_line(
 
 
 def test_the_fingerprint_tells_settings_and_sources_apart() -> None:
-    from vssn.training.recipes import PropagationRecipe
 
     recipe = PropagationRecipe()
     texts = {

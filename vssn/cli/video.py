@@ -11,22 +11,15 @@ from typing import TYPE_CHECKING, Any
 
 from vssn.cli.options import (
     FLAGS,
-    add_network_arguments,
-    add_output_arguments,
-    boolean,
     check_summary,
-    directory_or_none,
-    number,
-    positive,
-    positive_number,
     progress,
     segmenter_config,
-    share,
     write_summary,
 )
+from vssn.cli.video_flags import ORIGINAL_SOURCE
+from vssn.cli.video_flags import add_arguments as add_arguments
 from vssn.errors import BadInputError, VssnError
 from vssn.files import check_writable
-from vssn.scene.style import VIEWS
 
 if TYPE_CHECKING:
     from vssn.api import Assembly
@@ -37,140 +30,19 @@ if TYPE_CHECKING:
     from vssn.types import VideoInfo
 
 EXIT_BAD_INPUT = 2
-ORIGINAL_SOURCE = Path("01TP_extract.avi")
 ORIGINAL_NAMES = {True: "output-video-original.avi", False: "output-video-segmented.avi"}
 
 logger = logging.getLogger(__name__)
 
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Declare the original's flags and ours."""
-    parser.add_argument(
-        "sources",
-        nargs="*",
-        metavar="SOURCE",
-        help="videos, folders or globs of images, lists of them (.txt), camera numbers, URLs, or - "
-        "for a video on the standard input",
-    )
-    parser.add_argument(
-        "--video_file",
-        metavar="SOURCE",
-        help="a source whose result gets the original's name, output-video-original.avi or "
-        f"output-video-segmented.avi (default without SOURCE: {ORIGINAL_SOURCE})",
-    )
-    _add_look_arguments(parser)
-    _add_destination_arguments(parser)
-    _add_span_arguments(parser)
-    _add_camera_arguments(parser)
-    add_network_arguments(parser)
-    add_output_arguments(parser)
-
-
-def _add_destination_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "--save_dir",
-        type=directory_or_none,
-        default=Path("video-output"),
-        metavar="DIR|none",
-        help="where results go, as SOURCE's name with .mp4; none writes nothing "
-        "(default: %(default)s)",
-    )
-    parser.add_argument(
-        "--output",
-        metavar="FILE",
-        help="write the result of one source here: .mp4, .mkv, .webm, .avi, an animated .gif or "
-        ".webp, or images such as frames/%%06d.png",
-    )
-    parser.add_argument(
-        "--resume", action="store_true", help="leave out sources whose result is already there"
-    )
-    parser.add_argument(
-        "--records",
-        type=Path,
-        metavar="FILE",
-        help="write each frame's figures and objects: .jsonl, .csv or .parquet; of several sources "
-        "into a file each, with the source's name",
-    )
-    parser.add_argument("--show", action="store_true", help="show the result in a window as well")
-
-
-def _add_span_arguments(parser: argparse.ArgumentParser) -> None:
-    for name, what in (("start", "begin"), ("end", "end")):
-        parser.add_argument(
-            f"--{name}", type=number, metavar="SECONDS", help=f"{what} at this time of the source"
-        )
-    parser.add_argument(
-        "--stride", type=positive, default=1, metavar="N", help="take every N-th frame only"
-    )
-    parser.add_argument("--max_frames", type=positive, metavar="N", help="stop after N frames")
-    parser.add_argument(
-        "--image_fps",
-        type=positive_number,
-        default=25.0,
-        metavar="FPS",
-        help="frames per second of images (default: %(default)s)",
-    )
-
-
-def _add_look_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "--process_original",
-        type=boolean,
-        metavar="True|False",
-        help="draw boxes on the frames themselves, or on their masks, and nothing else "
-        "(default with --video_file: True)",
-    )
-    parser.add_argument(
-        "--view",
-        choices=VIEWS,
-        help="the frame under the classes' colours, as it is, the colours alone, both beside each "
-        "other, or outlines (default: overlay)",
-    )
-    parser.add_argument(
-        "--opacity", type=share, metavar="0-1", help="of the colours (default: 0.45)"
-    )
-    parser.add_argument(
-        "--palette", metavar="camvid|colour_blind|FILE.json", help="the colours (default: camvid)"
-    )
-    parser.add_argument("--legend", action="store_true", default=None, help="name the colours")
-    parser.add_argument(
-        "--boxes", type=boolean, metavar="True|False", help="box the objects (default: True)"
-    )
-    parser.add_argument(
-        "--status",
-        type=boolean,
-        metavar="True|False",
-        help="tell how each frame was segmented (default: True)",
-    )
-
-
-def _add_camera_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "--camera",
-        type=Path,
-        metavar="FILE.json",
-        help="the camera that distances are computed from; see vssn calibrate-camera",
-    )
-    for name, what in (
-        ("fov_deg", "the camera's horizontal field of view"),
-        ("focal_px", "the camera's focal length, instead"),
-        ("camera_height_m", "its height above the road"),
-    ):
-        parser.add_argument(f"--{name}", type=positive_number, help=what)
-    parser.add_argument(
-        "--camera_pitch_deg",
-        type=number,
-        help="how far it looks down (default: found from the frames)",
-    )
-
-
 @dataclass(frozen=True)
 class Job:
-    """A source, and where its video and its records go; None for nowhere."""
+    """A source, and where its video, its records and its report go; None for nowhere."""
 
     source: str
     output: Path | None
     records: Path | None
+    report: Path | None
 
 
 def run(args: argparse.Namespace) -> int:
@@ -244,13 +116,14 @@ def _jobs(args: argparse.Namespace) -> list[Job]:
         if args.resume and output and output.exists():
             print(f"{output}: done before")
         else:
-            jobs.append(Job(source, output, _records(args, name, len(sources))))
+            several = len(sources) > 1
+            report = args.report and (args.report / Path(name).stem if several else args.report)
+            jobs.append(Job(source, output, _records(args.records, name, several), report))
     return jobs
 
 
-def _records(args: argparse.Namespace, name: str, sources: int) -> Path | None:
-    path: Path | None = args.records
-    if path is None or sources == 1:
+def _records(path: Path | None, name: str, several: bool) -> Path | None:
+    if path is None or not several:
         return path
     return path.with_name(f"{path.stem}-{Path(name).stem}{path.suffix}")
 
@@ -298,8 +171,11 @@ def _annotated(
 ) -> dict[str, Any]:
     """Annotate a source, print the figures, and return them."""
     from vssn.api import annotate_video
+    from vssn.evaluation.page import ReportPage
     from vssn.media.window import Window
 
+    title = Path(job.source).name
+    page = ReportPage(job.report, assembly.config, title=title) if job.report else None
     with progress((), source.info.total_frames, args.quiet) as bar:
         done = annotate_video(
             source,
@@ -309,11 +185,15 @@ def _annotated(
             style=_style(args),
             camera=_camera(args, source.info),
             records=job.records,
+            sinks=[page] if page else [],
             pictures=[Window()] if args.show else [],
             on_result=lambda _: bar.update(),
         )
+    done = replace(done, provenance=assembly.provenance())
     print("\n".join(_lines(done)))
-    return {**assembly.provenance(), **done.summary()}
+    if page:
+        print(f"Report: {page.save(done)}")
+    return done.summary()
 
 
 def _style(args: argparse.Namespace) -> Style:
