@@ -8,6 +8,7 @@ import os
 import signal
 import struct
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -16,7 +17,9 @@ import numpy.typing as npt
 
 from vssn.errors import BadInputError
 
-SECONDS = 20  # for the file alone; the largest networks take one
+# For the file alone; the largest networks take less than one. A busy machine may be slow.
+CPU_SECONDS = 20
+WALL_SECONDS = 120
 MEMORY_BYTES = {"hdf5": 1 << 30, "tf1": 6 << 30}  # of addresses; TensorFlow maps 3 GiB of its own
 START_SECONDS = 240
 
@@ -36,7 +39,8 @@ def _end_after(seconds: int) -> None:
 
 def _libraries_are_loaded() -> None:
     """From here on it is the file that takes time or writes something."""
-    _end_after(SECONDS)
+    _end_after(WALL_SECONDS)
+    _limit("RLIMIT_CPU", int(time.process_time()) + CPU_SECONDS)
     _limit("RLIMIT_FSIZE", 0)
 
 

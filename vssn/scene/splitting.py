@@ -42,20 +42,20 @@ def _smooth(profile: Profile, width: int) -> Profile:
 
 
 def _notches(heights: Profile) -> list[int]:
-    """Columns of the lowest height between two higher parts, from left to right."""
+    """Columns in the middle of a lowest part between two higher ones, from left to right."""
     cuts: list[int] = []
     peak = valley = float(heights[0])
-    valley_at = 0
+    first = last = 0
     for column, height in enumerate(heights.tolist()):
         if height < valley:
-            valley, valley_at = height, column
+            valley, first, last = height, column, column
+        elif height == valley:
+            last = column
         if valley <= NOTCH_SHARE * min(peak, height):
-            cuts.append(valley_at)
-            peak = valley = height
-            valley_at = column
+            cuts.append((first + last + 1) // 2)
+            peak, valley, first, last = height, height, column, column
         elif height > peak:
-            peak = valley = height
-            valley_at = column
+            peak, valley, first, last = height, height, column, column
     return cuts
 
 
@@ -89,7 +89,8 @@ def _steps(tops: Profile, bottoms: Profile, heights: Profile) -> list[int]:
         jump = _jump(bottoms, start + reach, reach) / lower[start]
         dip = _dip(tops, start + reach, reach) / lower[start]
         if jump >= STEP_SHARE or (jump >= MIN_STEP_SHARE and jump + dip >= STEP_AND_DIP_SHARE):
-            cuts.append(start + reach)
+            steepest = np.abs(np.diff(bottoms[start : start + 2 * reach + 1])).argmax()
+            cuts.append(start + int(steepest) + 1)
         change[max(0, start - 4 * reach) : start + 4 * reach + 1] = 0
     return cuts
 
