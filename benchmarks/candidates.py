@@ -1,4 +1,4 @@
-"""Who takes part: the plain Keras model, and each runtime and precision that runs here."""
+"""The candidates: the plain Keras model, and each runtime and precision that runs here."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def plain_keras(paths: WeightPaths) -> Networks:
 def candidates(
     paths: WeightPaths, runtimes: dict[str, RuntimeOptions]
 ) -> Iterator[tuple[str, Networks]]:
-    """The runtimes' networks, less those that this processor can't run."""
+    """The runtimes' networks, except those that this processor can't run."""
     for name, options in runtimes.items():
         try:
             yield name, load_networks(paths, VSSN_CONVENTIONS, options)

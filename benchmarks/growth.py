@@ -5,6 +5,7 @@ from __future__ import annotations
 import tempfile
 import time
 from collections.abc import Callable, Sequence
+from fractions import Fraction
 from itertools import cycle, islice
 from pathlib import Path
 
@@ -12,18 +13,15 @@ import cv2
 import numpy as np
 from measuring import markdown, median_seconds
 
-from vssn.api import load_networks, load_segmenter
+from vssn.api import load_networks, load_segmenter, process
 from vssn.flow.warp import warp_probabilities
-from vssn.media.pipeline import WriteBehind, read_ahead
+from vssn.media.pipeline import WriteBehind
 from vssn.media.sink import VideoSink
 from vssn.runtime.load import Networks
-from vssn.scene.annotate import Annotator, DrawingSink
-from vssn.scene.distance import Camera
-from vssn.scene.distance import measure as measure_distances
-from vssn.scene.draw import draw_objects
-from vssn.scene.objects import find_objects
+from vssn.scene.analysis import SceneAnalyser
+from vssn.scene.annotators import Annotator, DrawingSink
 from vssn.streaming.labelling import labels_from_probabilities
-from vssn.types import FlowEstimate, VideoInfo
+from vssn.types import FlowEstimate, FramePath, FrameResult, TimedFrame, VideoInfo
 
 SIZES = ((180, 320), (360, 640), (720, 1280), (1080, 1920), (2160, 3840))
 LENGTH, PART = 10_000, 1_000
@@ -45,18 +43,18 @@ def _resident_mib() -> float:
 
 
 def by_size(frames: Sequence[np.ndarray], networks: Networks) -> list[Row]:
-    """Median ms of a segmented and a carried frame, and of drawing, by the frame's pixels."""
+    """Median ms of a segmented and a warped frame, and of drawing, by the frame's pixels."""
     rows = []
     for height, width in SIZES:
         large = [cv2.resize(frame, (width, height)) for frame in frames[:REPEATS]]
         row: Row = {"width": width, "height": height}
-        for name, target in (("segmented_ms", 100.0), ("carried_ms", 0.0)):
+        for name, target in (("segmented_ms", 100.0), ("warped_ms", 0.0)):
             segmenter, following = load_segmenter(target=target, networks=networks), cycle(large)
             segmenter.step(next(following))
             row[name] = _ms(lambda: segmenter.step(next(following)))  # noqa: B023
         result = segmenter.step(large[0])
-        annotator = Annotator(VideoInfo(width, height, 25.0, None), on_original=True)
-        row["drawn_ms"] = _ms(lambda: annotator.draw(large[0], result))  # noqa: B023
+        annotator = Annotator(VideoInfo(width, height, 25.0, None))
+        row["drawn_ms"] = _ms(lambda: annotator.annotate(large[0], result))  # noqa: B023
         rows.append(row)
     return rows
 
@@ -64,7 +62,7 @@ def by_size(frames: Sequence[np.ndarray], networks: Networks) -> list[Row]:
 def by_length(frames: Sequence[np.ndarray], networks: Networks) -> list[Row]:
     """Memory and time per frame of the whole chain, in parts of a long video.
 
-    Reading is from memory; every frame after the first is carried, drawn and written.
+    Reading is from memory; every frame after the first is warped, drawn and written.
     """
     small = [cv2.resize(frame, LENGTH_HW[::-1]) for frame in frames]
     info = VideoInfo(LENGTH_HW[1], LENGTH_HW[0], 25.0, LENGTH)
@@ -72,12 +70,16 @@ def by_length(frames: Sequence[np.ndarray], networks: Networks) -> list[Row]:
     rows: list[Row] = []
     with tempfile.TemporaryDirectory() as folder:
         sink = VideoSink(Path(folder, "long.avi"), info)
-        drawing = DrawingSink(Annotator(info, on_original=True), WriteBehind(sink))
+        drawing = DrawingSink(Annotator(info), [WriteBehind(sink)])
         with WriteBehind(drawing) as writer:
             start = time.perf_counter()
-            source = read_ahead(frame.copy() for frame in islice(cycle(small), LENGTH))
-            for index, frame in enumerate(source, start=1):
-                writer.write((frame, segmenter.step(frame)))
+            frames_in = (
+                TimedFrame(index, Fraction(index, 25), frame.copy())
+                for index, frame in enumerate(islice(cycle(small), LENGTH), start=1)
+            )
+            for timed, result in process(frames_in, segmenter):
+                index = timed.index
+                writer.write(timed, result)
                 if index % PART == 0:
                     ms = (time.perf_counter() - start) / PART * 1000
                     rows.append({"frames": index, "ms": ms, "resident_mib": _resident_mib()})
@@ -101,7 +103,7 @@ def by_classes() -> list[Row]:
 def by_objects() -> list[Row]:
     """Median ms of finding, measuring and drawing by the number of objects in the frame."""
     rows = []
-    camera = Camera.default(1920, 1080)
+    info = VideoInfo(1920, 1080, 25.0, None)
     canvas = np.zeros((1080, 1920, 3), np.uint8)
     for count in OBJECTS:
         labels = np.full((1080, 1920), 3, np.uint8)
@@ -111,9 +113,11 @@ def by_objects() -> list[Row]:
             top, left = y * 1080 // side, x * 1920 // side
             labels[top : top + 540 // side, left : left + 960 // side] = 8
 
+        annotator = Annotator(info, analyser=SceneAnalyser(info, min_area_share=0.0))
+
         def run() -> None:
-            found = find_objects(labels, min_area_share=0.0)  # noqa: B023
-            draw_objects(canvas, measure_distances(found, camera))
+            result = FrameResult(0, labels, FramePath.SEGMENT, None, 0)  # noqa: B023
+            annotator.annotate(canvas, result)  # noqa: B023
 
         rows.append({"objects": count, "ms": _ms(run)})
     return rows

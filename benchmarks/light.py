@@ -1,7 +1,7 @@
-"""What a user would pick instead: a light network on every frame.
+"""The alternative: a light network on every frame.
 
 EfficientNet-Lite2 with a feature pyramid of 128 channels, 352x480, as an OpenVINO graph. Its
-weights are random, since time doesn't depend on them; its mean IoU is that of the same network
+weights are random, since time does not depend on them; its mean IoU is that of the same network
 trained once on CamVid for 28 epochs, whose weights are not kept.
 
 Sources: Tan and Le, "EfficientNet" (ICML 2019), and its Lite variant; Lin et al., "Feature Pyramid

@@ -1,4 +1,4 @@
-"""What the parts of the benchmark share: a clock, and tables in Markdown."""
+"""Shared by the parts of the benchmark: a clock, and tables in Markdown."""
 
 from __future__ import annotations
 

@@ -1,10 +1,11 @@
-"""Everything that the README says of speed, measured in one run.
+"""All speed figures of the README, measured in one run.
 
     python benchmarks/run.py --data_dir CamVid --save_dir out
 
-Contestants take turns on each frame, so that a machine's moods fall on all alike; medians, and
-ratios to the plain Keras float32 model in the same run. Prints the tables; writes the figures to
-``benchmark.json`` and mean IoU over frames per second to ``speed.png``. Let nothing else run then.
+Candidates take turns on each frame, so that other load affects all equally. Figures are medians,
+and ratios to the plain Keras float32 model of the same run. Prints the tables; writes the figures
+to ``benchmark.json`` and mean IoU over frames per second to ``speed.png``. Run nothing else
+meanwhile.
 """
 
 from __future__ import annotations

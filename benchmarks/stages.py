@@ -1,8 +1,8 @@
-"""What a frame costs, segmented and carried, as far as its class probabilities.
+"""Time of a frame, segmented and warped, up to its class probabilities.
 
-By FlowNetS it is carried from the key frame, with the decision network's score; by DIS from the
-frame before, with the score of the path. The baseline of both is FlowNetS in plain Keras. The
-decision network's own share of the former is measured apart.
+FlowNetS warps from the key frame, with the decision network's confidence; DIS from the frame
+before, with the confidence of the accumulated motion. The baseline of both is FlowNetS in plain
+Keras. The decision network is also measured alone.
 """
 
 from __future__ import annotations
@@ -41,35 +41,35 @@ def steps(networks: Networks) -> dict[str, Callable[[np.ndarray], float]]:
         return lambda frame: seconds(lambda: segmenter.step_probabilities(frame))
 
     feature = np.random.default_rng(0).random(FEATURE_SHAPE, np.float32)
-    # Two of them ask for scores, and never find one too low.
-    asks_network, asks_path = (
-        DynamicSchedule(score, -math.inf) for score in (by_network, MotionConfidence())
+    # Two schedules ask for the confidence and never segment.
+    asks_network, asks_motion = (
+        DynamicSchedule(estimator, -math.inf) for estimator in (by_network, MotionConfidence())
     )
     return {
         "segmented": timed(TargetSchedule(by_network, 100), networks.flow, Propagate.KEY),
         "FlowNetS": timed(asks_network, networks.flow, Propagate.KEY),
-        "DIS": timed(asks_path, DISFlow(), Propagate.CHAIN),
+        "DIS": timed(asks_motion, DISFlow(), Propagate.CHAIN),
         "decision": lambda _: seconds(lambda: networks.decision.predicted_confidence(feature)),
     }
 
 
 def measure(frames: Sequence[np.ndarray]) -> dict[str, dict[str, float]]:
-    """Median ms by contestant and stage; all take turns on each frame."""
+    """Median ms by candidate and stage; all take turns on each frame."""
     paths = WeightPaths.locate()
     every_core = cv2.getNumThreads()
-    rivals = {BASELINE: steps(plain_keras(paths))}
-    rivals |= {n: steps(found) for n, found in candidates(paths, RUNTIMES | ONE_THREAD)}
+    measured = {BASELINE: steps(plain_keras(paths))}
+    measured |= {n: steps(found) for n, found in candidates(paths, RUNTIMES | ONE_THREAD)}
     spent: dict[tuple[str, str], list[float]] = {}
     for frame in frames:
-        for name, stages in rivals.items():
-            # OpenCV's is one setting for all, made by whoever was loaded last.
+        for name, stages in measured.items():
+            # OpenCV has one setting for the whole process.
             cv2.setNumThreads(1 if name in ONE_THREAD else every_core)
             for stage, run in stages.items():
                 spent.setdefault((name, stage), []).append(run(frame))
     cv2.setNumThreads(every_core)
     return {
         name: {s: float(np.median(spent[name, s][WARM_UP:]) * 1000) for s in STAGES}
-        for name in rivals
+        for name in measured
     }
 
 

@@ -1,4 +1,4 @@
-"""How long a user waits: for --help, and for the first frame of a video with a warm cache."""
+"""Start-up time: of --help, and of the first frame of a video with a warm cache."""
 
 from __future__ import annotations
 

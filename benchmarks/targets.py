@@ -26,7 +26,7 @@ Frames = Sequence[tuple[np.ndarray, np.ndarray]]
 
 @dataclass
 class Run:
-    """One contestant at one target."""
+    """A candidate at one target."""
 
     name: str
     target: float | None
@@ -37,7 +37,7 @@ class Run:
 
     @property
     def light(self) -> bool:
-        """Whether it is the light network, whose random weights give no labels to judge."""
+        """Whether it is the light network, whose random weights give no labels to evaluate."""
         return self.target is None
 
     def add(self, frame_bgr: np.ndarray, truth: np.ndarray) -> None:
@@ -49,7 +49,7 @@ class Run:
 
     def row(self) -> dict[str, object]:
         return {
-            "contestant": self.name,
+            "candidate": self.name,
             "target": self.target,
             "segmented": len(self.seconds) if self.light else self.segmented,
             "mean_iou": TRAINED_MEAN_IOU if self.light else self.confusion.mean_iou(),
@@ -83,7 +83,7 @@ def _runs() -> list[Run]:
 
 
 def measure(frames: Frames) -> list[dict[str, object]]:
-    """Rows by contestant and target; all take turns on each frame."""
+    """Rows by candidate and target; all take turns on each frame."""
     runs = _runs()
     for frame_bgr, truth in frames:
         for run in runs:
@@ -93,10 +93,10 @@ def measure(frames: Frames) -> list[dict[str, object]]:
 
 def table(rows: list[dict[str, object]]) -> list[str]:
     """With the ratio to plain Keras on every frame in the same run."""
-    (base,) = [row["fps"] for row in rows if row["contestant"] == BASELINE]
+    (base,) = [row["fps"] for row in rows if row["candidate"] == BASELINE]
     cells = [
         (
-            str(row["contestant"]),
+            str(row["candidate"]),
             "every frame" if row["target"] is None else f"{row['target']:g}",
             f"{row['segmented']}",
             f"{row['mean_iou']:.3f}",
@@ -105,15 +105,15 @@ def table(rows: list[dict[str, object]]) -> list[str]:
         )
         for row in rows
     ]
-    return markdown(("contestant", "target", "segmented", "mean IoU", "fps", "ratio"), cells)
+    return markdown(("candidate", "target", "segmented", "mean IoU", "fps", "ratio"), cells)
 
 
 def plot(rows: list[dict[str, object]], machine: str, path: Path) -> None:
     """Mean IoU over frames per second."""
     figure = Figure(figsize=(6.4, 4.2), layout="constrained")
     panel = figure.subplots()
-    for name in dict.fromkeys(row["contestant"] for row in rows):
-        chosen = [row for row in rows if row["contestant"] == name]
+    for name in dict.fromkeys(row["candidate"] for row in rows):
+        chosen = [row for row in rows if row["candidate"] == name]
         light = chosen[0]["target"] is None
         line = panel.plot(
             [row["fps"] for row in chosen],

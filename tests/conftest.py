@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
+import tempfile
+from collections.abc import Callable, Iterator, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -28,6 +29,7 @@ _REPO_ROOT = Path(__file__).resolve().parents[1]
 
 GRID_HW = (24, 32)  # of the fakes' scores and flow
 BLUE_STEP = 20
+NOBODY = 65534  # the user without rights, by custom
 
 
 @pytest.fixture(scope="session")
@@ -45,6 +47,30 @@ def shared_data(repo_root: Path) -> Path:
             f"NO REAL DATA: '{folder}' is missing; set VSSN_DATA to the folder that holds it"
         )
     return folder
+
+
+@pytest.fixture
+def unprivileged(tmp_path: Path) -> Iterator[None]:
+    """Run the test without root's right to read and write everything.
+
+    Only this thread's rights change, and only for files; ``tmp_path`` is the test's own.
+    """
+    if not hasattr(os, "geteuid"):
+        pytest.skip("Windows knows no permission bits")
+    if os.geteuid() != 0:
+        yield
+        return
+    os.chown(tmp_path, NOBODY, NOBODY)
+    for folder in (tmp_path, *tmp_path.parents):  # pytest's folders let only their owner through
+        if folder.stat().st_uid in (0, NOBODY) and folder.is_relative_to(tempfile.gettempdir()):
+            folder.chmod(folder.stat().st_mode | 0o111)
+    os.setegid(NOBODY)
+    os.seteuid(NOBODY)
+    try:
+        yield
+    finally:
+        os.seteuid(0)
+        os.setegid(0)
 
 
 class FakeSegmentation:

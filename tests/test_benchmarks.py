@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -32,12 +33,17 @@ def test_the_light_network_labels_frames_in_eight_bits_too() -> None:
 def test_growth_with_classes_and_objects_is_measured(monkeypatch: pytest.MonkeyPatch) -> None:
     import growth
 
+    def clock(call: Callable[[], object], rounds: int) -> float:
+        call()
+        return 0.25
+
+    monkeypatch.setattr(growth, "median_seconds", clock)
     monkeypatch.setattr(growth, "REPEATS", 1)
     monkeypatch.setattr(growth, "CLASSES", (3, 6))
     monkeypatch.setattr(growth, "OBJECTS", (2, 5))
     grown = {"classes": growth.by_classes(), "objects": growth.by_objects()}
     assert [row["classes"] for row in grown["classes"]] == [3, 6]
-    assert all(row["ms"] > 0 for row in grown["objects"])
+    assert [row["ms"] for row in grown["objects"]] == [250, 250]
     assert "| 5 |" in "\n".join(growth.table(grown))
 
 
@@ -49,7 +55,7 @@ def test_ratios_are_to_plain_keras_in_the_same_run() -> None:
     other = {"segmented": 20.0, "FlowNetS": 50.0, "DIS": 10.0, "decision": 25.0}
     lines = stages.table({stages.BASELINE: plain, "other": other})
     assert lines[-1] == "| other | 20.0 | 5.0 | 50.0 | 2.0 | 10.0 | 10.0 | 25.0 | 4.0 |"
-    keys = ("contestant", "target", "segmented", "mean_iou", "fps")
+    keys = ("candidate", "target", "segmented", "mean_iou", "fps")
     rows = [
         (targets.BASELINE, 100.0, 9, 0.7, 2.0),
         ("OpenVINO int8", 100.0, 9, 0.7, 10.0),
@@ -75,4 +81,7 @@ def test_the_command_measures_and_keeps_its_figures(
     run.main()
     found = json.loads((tmp_path / "benchmark.json").read_text())
     assert {"OpenVINO f32", "OpenVINO int8"} < set(found["stages"])
-    assert all(ms > 0 for row in found["stages"].values() for ms in row.values())
+    for name, row in found["stages"].items():
+        # Each of these is several times as much work as the next.
+        assert row["segmented"] > row["DIS"], name
+        assert row["segmented"] > row["FlowNetS"] > row["decision"], name

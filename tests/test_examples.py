@@ -59,6 +59,12 @@ def test_the_page_on_python_runs(repo_root: Path, capsys: pytest.CaptureFixture[
     assert len(list(Path("masks").glob("mask*.png"))) == 2
 
 
+def test_the_readme_runs(repo_root: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    text = (repo_root / "README.md").read_text()
+    exec(compile(python_blocks(text), "README.md", "exec"), {})
+    assert len(capsys.readouterr().out.splitlines()) == 12
+
+
 def test_the_page_on_python_shows_every_public_name(repo_root: Path) -> None:
     text = (repo_root / "docs/python.md").read_text()
     assert [name for name in vssn.__all__ if f"vssn.{name}" not in text] == []

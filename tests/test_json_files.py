@@ -69,3 +69,15 @@ def test_anything_else_is_one_line(tmp_path: Path, old: str, new: str, why: str)
     with pytest.raises(CheckpointError, match=why) as caught:
         read_json(tmp_path / "a.json", Outer, "settings", CheckpointError)
     assert "\n" not in str(caught.value)
+
+
+def test_a_changed_number_is_found(tmp_path: Path) -> None:
+    path = tmp_path / "a.json"
+    write_json(path, {"name": "n", "inner": {}, "pair": (0.5, 1)}, checked=True)
+    assert read_json(path, Outer, checked=True) == Outer("n", {}, (0.5, 1.0))
+    path.write_text(path.read_text().replace("0.5", "50.0"))
+    with pytest.raises(CheckpointError, match="was changed"):
+        read_json(path, Outer, "settings", CheckpointError, checked=True)
+    path.write_text(GOOD)
+    with pytest.raises(CheckpointError, match="'sha256' is missing"):
+        read_json(path, Outer, "settings", CheckpointError, checked=True)

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from vssn.cli.main import COMMANDS
 from vssn.version import __version__
 
 
@@ -81,3 +82,32 @@ def test_a_list_file_has_its_known_number_of_lines(repo_root: Path, split: str, 
     data = (repo_root / "list" / f"{split}_file_list.txt").read_bytes()
     assert data.count(b"\n") == lines
     assert b"\r" not in data
+
+
+def _pages(repo_root: Path) -> list[Path]:
+    return [repo_root / "README.md", repo_root / "SECURITY.md", *(repo_root / "docs").glob("*.md")]
+
+
+def test_every_link_to_a_file_leads_to_one(repo_root: Path) -> None:
+    broken = [
+        f"{page.name}: {link}"
+        for page in _pages(repo_root)
+        for link in re.findall(r"\]\(([^)#:]+)\)", page.read_text(encoding="utf-8"))
+        if not (page.parent / link).exists()
+    ]
+    assert broken == []
+
+
+def test_every_command_in_the_pages_exists(repo_root: Path) -> None:
+    shown = {
+        command
+        for page in _pages(repo_root)
+        for command in re.findall(r"\bvssn ([a-z]+(?:-[a-z]+)*)\b(?= |`|$)", page.read_text(), re.M)
+    }
+    known = shown & set(COMMANDS)
+    assert len(known) > 8
+    assert {name for name in shown - known if "-" in name} == set()
+
+
+def test_the_readme_stays_short(repo_root: Path) -> None:
+    assert _read(repo_root, "README.md").count("\n") <= 150

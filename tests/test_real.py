@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from vssn.cli.demo import CLIP_PACKAGE, demo_clip
 from vssn.cli.main import main
+from vssn.data.demo import STREET_PACKAGE, street_clip
 from vssn.errors import CheckpointError, MediaError
 from vssn.labels import CLASS_NAMES
 from vssn.media.sink import VideoSink
@@ -19,6 +20,14 @@ from vssn.runtime.load import WeightPaths
 
 # Minutes where other work shares the processor.
 pytestmark = [pytest.mark.real, pytest.mark.timeout(900)]
+
+# What the shipped weights give on CamVid's validation video, in each precision within TOLERANCE:
+# the README's figures, to be renewed with the weights.
+MEAN_IOU_AT_100 = 0.763
+MEAN_IOU_AT_80 = 0.754
+SEGMENTED_AT_80 = 20
+TOLERANCE = 0.005
+SEGMENTED_TOLERANCE = 3
 
 DISTANCES = range(1, 9)
 DEMO_FRAMES = 40
@@ -57,31 +66,34 @@ def infer(
     return run
 
 
-def test_every_frame_segmented_scores_070(
+def test_every_frame_segmented_gives_the_published_mean_iou(
     infer: Callable[[str], dict[str, Any]], capsys: pytest.CaptureFixture[str]
 ) -> None:
     summary = infer("100")
     print(capsys.readouterr().out)
     assert (summary["frames"], summary["segmentation_steps"]) == (101, 101)
-    assert summary["mean_iou"] >= 0.70
+    assert summary["mean_iou"] == pytest.approx(MEAN_IOU_AT_100, abs=TOLERANCE)
     assert list(summary["mean_iou_by_key_distance"]) == ["0"]
 
 
 def test_at_80_fewer_frames_are_segmented(
     infer: Callable[[str], dict[str, Any]], weights: WeightPaths
 ) -> None:
+    start = time.perf_counter()
     summary = infer("80")
+    spent_s = time.perf_counter() - start
     assert summary["frames"] == 101
-    assert 1 <= summary["segmentation_steps"] < 101
+    assert abs(summary["segmentation_steps"] - SEGMENTED_AT_80) <= SEGMENTED_TOLERANCE
     assert summary["segmentation_steps"] + summary["flow_steps"] == 101
     assert summary["weights"] == WeightPaths(weights.segnet).sha256()  # DIS has none
     assert list(summary["class_iou"]) == list(CLASS_NAMES)
-    assert 0.4 < summary["mean_iou"] <= 1  # the original: 0.477 at this target
-    assert 0.5 < summary["frequency_weighted_iou"] <= 1
+    assert summary["mean_iou"] == pytest.approx(MEAN_IOU_AT_80, abs=TOLERANCE)
+    assert MEAN_IOU_AT_80 < summary["frequency_weighted_iou"] < 1  # large classes are easy
     assert {"0", "1"} <= set(summary["mean_iou_by_key_distance"])
-    assert 0 < summary["fps_end_to_end"] <= summary["fps_model"] * 1.01
+    assert 101 / spent_s < summary["fps_end_to_end"] <= summary["fps_model"] * 1.01
     latency = summary["latency_ms"]
-    assert 0 < latency["p50"] <= latency["p95"] <= latency["p99"] <= latency["max"]
+    assert latency["p50"] < 1000 / summary["fps_model"] < latency["max"]  # most frames are warped
+    assert latency["p50"] < latency["p95"] <= latency["p99"] <= latency["max"] < 1000 * spent_s
     assert summary["runtime"]
 
 
@@ -98,9 +110,9 @@ def test_warping_beats_copying_at_every_distance(shared_data: Path, tmp_path: Pa
 @pytest.mark.usefixtures("weights")
 def test_the_demo_clip_becomes_an_annotated_video(tmp_path: Path) -> None:
     try:
-        clip = demo_clip()
+        clip = street_clip()
     except MediaError as error:
-        pytest.skip(f"NO DEMO CLIP: install {CLIP_PACKAGE} ({error})")
+        pytest.skip(f"NO DEMO CLIP: install {STREET_PACKAGE} ({error})")
     short = tmp_path / "short.avi"
     with VideoSource(clip) as source, VideoSink(short, source.info) as sink:
         for _, frame in zip(range(DEMO_FRAMES), source, strict=False):

@@ -27,9 +27,11 @@ from vssn.evaluation.metrics import ConfusionMatrix
 from vssn.labels import CLASS_NAMES, LABELS
 from vssn.media.sink import VideoSink
 from vssn.media.video import VideoSource
+from vssn.scene.analysis import SceneAnalyser
 from vssn.scene.annotators import Annotator
 from vssn.scene.camera import Camera
 from vssn.scene.objects import find_objects
+from vssn.scene.style import Style
 from vssn.streaming.schedule import DynamicSchedule, FixedInterval, TargetSchedule
 from vssn.streaming.segmenter import AdaptiveSegmenter
 from vssn.types import FramePath, FrameResult, Propagate, SceneObject, TimedFrame, VideoInfo
@@ -50,8 +52,10 @@ __all__ = [
     "FrameResult",
     "MediaError",
     "Propagate",
+    "SceneAnalyser",
     "SceneObject",
     "SegmenterConfig",
+    "Style",
     "TargetSchedule",
     "TimedFrame",
     "VideoInfo",

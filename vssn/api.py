@@ -22,7 +22,10 @@ from vssn.media.sinks import MaskFolder
 from vssn.media.video import VideoSource
 from vssn.original.preset import PRESETS, VIDEO_PRESETS, Preset
 from vssn.runtime import load
-from vssn.scene.annotators import Annotator, DrawingSink
+from vssn.scene.annotators import DrawingSink, SceneSink
+from vssn.scene.camera import Camera
+from vssn.scene.records import open_records
+from vssn.scene.style import Style
 from vssn.streaming.assemble import Plan, build_segmenter
 from vssn.streaming.confidence import ConfidenceEstimator
 from vssn.streaming.schedule import DynamicSchedule, Schedule
@@ -231,7 +234,9 @@ def annotate_video(
     config: SegmenterConfig | None = None,
     *,
     segmenter: Segmenter | None = None,
-    annotator: Annotator | None = None,
+    style: Style | None = None,
+    camera: Camera | None = None,
+    records: str | Path | None = None,
     sinks: Sequence[FrameSink] = (),
     pictures: Sequence[PictureSink] = (),
     on_result: OnResult = lambda result: None,
@@ -246,8 +251,10 @@ def annotate_video(
         config: see :func:`load_segmenter`.
         changes: likewise.
         segmenter: use this one, reset, instead of loading one.
-        annotator: draws the frames; by default boxes and distances on the frame.
-        sinks: take each frame with its result, and are closed at the end.
+        style: how the pictures look; None for an overlay with boxes.
+        camera: what distances are computed from; None for a guess.
+        records: a file for each frame's figures and objects: .jsonl, .csv or .parquet.
+        sinks: take each frame with its result, objects included; closed at the end.
         pictures: take each annotated frame too, such as a window; closed at the end.
         on_result: called after each frame.
 
@@ -262,17 +269,19 @@ def annotate_video(
     with ExitStack() as stack:
         opened = _opened(source, stack)
         assembly = _assembly(segmenter, _config(config, changes))
-        taking = [stack.enter_context(WriteBehind(sink)) for sink in sinks]
-        writer = None
-        drawn = [*pictures]
+        analyser, annotator = assembly.preset.make_scene(opened.info, style, camera)
+        taking: list[FrameSink] = [*sinks]
+        if records is not None:
+            taking.append(open_records(records, source=opened.name))
+        writer, drawn = None, [*pictures]
         if output is not None:
-            writer = open_sink(output, opened.info, audio_from=opened)
+            writer = open_sink(output, annotator.info, audio_from=opened)
             drawn.append(stack.enter_context(WriteBehind(writer)))
         if drawn:
-            annotator = annotator or Annotator(opened.info)
-            taking.append(stack.enter_context(WriteBehind(DrawingSink(annotator, drawn))))
+            taking.append(DrawingSink(annotator, drawn))
+        scene = [stack.enter_context(WriteBehind(SceneSink(analyser, taking)))] if taking else []
         statistics = assembly.preset.make_statistics()
-        for _, result in process(opened.iter_timed(), assembly.segmenter, taking):
+        for _, result in process(opened.iter_timed(), assembly.segmenter, scene):
             statistics.add(result)
             on_result(result)
     statistics.stop()

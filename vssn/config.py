@@ -83,6 +83,25 @@ class SegmenterConfig:
                 "leave one out",
             )
         _ = self.grid, self.propagation  # which refuse what there is not
+        self._refuse_unused_weights()
+
+    def _refuse_unused_weights(self) -> None:
+        propagation = self.propagation
+        uses = {
+            "flownets": propagation.flow is FlowMethod.FLOWNETS,
+            "decision": propagation.asks_decision_network,
+        }
+        for name, used in uses.items():
+            given = getattr(self, name)
+            if given is not None and not used:
+                flow = argument("flow", propagation.flow.value)
+                reference = argument("propagate", propagation.propagate.value)
+                raise BadInputError(
+                    f"{argument(name, str(given))} with {flow} and {reference}",
+                    "weights that these use",
+                    f"leave {argument(name)} out, or {argument('flow')} and "
+                    f"{argument('propagate')}",
+                )
 
     def changed(self, changes: dict[str, Any]) -> SegmenterConfig:
         """This configuration with other values.

@@ -66,6 +66,7 @@ class BadInputError(VssnError):
 
     def __init__(self, given: str, expected: str, remedy: str) -> None:
         # One line is promised, and a path or a parser's message may hold line ends.
+        self.given, self.expected, self.remedy = given, expected, remedy
         line = " ".join(f"{given}: expected {expected}; {remedy}".split())
         super().__init__(printable(line))
 

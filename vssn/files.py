@@ -10,7 +10,8 @@ import secrets
 import shutil
 import stat
 import tempfile
-from collections.abc import Iterator
+import time
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
@@ -18,6 +19,7 @@ from typing import BinaryIO
 from vssn.errors import BadInputError, MediaError
 
 LOCK_FILE = ".vssn.lock"
+READER_SECONDS = 5.0
 SPECIAL_FOLDERS = ("/dev/", "/proc/")
 WRITE_REMEDY = "check the disk's space and the permissions, or choose another place"
 KINDS = (
@@ -203,6 +205,28 @@ def _replace(temporary: Path, path: Path) -> None:
         flush_to_disk(path.parent)
 
 
+def _open_special(path: Path) -> int:
+    """Open for writing; a pipe must have a reader within seconds, or the wait would be for ever.
+
+    Raises:
+        OSError: it can't be opened.
+    """
+    flags = os.O_WRONLY | os.O_APPEND | os.O_CLOEXEC | getattr(os, "O_NONBLOCK", 0)
+    give_up = time.monotonic() + READER_SECONDS
+    while True:
+        try:
+            descriptor = os.open(path, flags)
+        except OSError as error:
+            if error.errno != errno.ENXIO:
+                raise
+            if time.monotonic() > give_up:
+                raise OSError(errno.ENXIO, "nobody reads this pipe") from error
+            time.sleep(0.05)
+        else:
+            os.set_blocking(descriptor, True)
+            return descriptor
+
+
 @contextmanager
 def _through(path: Path) -> Iterator[Path]:
     """Write into a device, pipe or standard output what was first written elsewhere."""
@@ -210,7 +234,7 @@ def _through(path: Path) -> Iterator[Path]:
         temporary = Path(folder) / f"content{path.suffix}"
         temporary.touch()
         yield temporary
-        descriptor = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CLOEXEC)
+        descriptor = _open_special(path)
         with os.fdopen(descriptor, "wb") as target, temporary.open("rb") as source:
             shutil.copyfileobj(source, target)
 
@@ -224,6 +248,31 @@ def _beside(path: Path) -> Iterator[Path]:
     finally:
         with contextlib.suppress(OSError):
             temporary.unlink(missing_ok=True)
+
+
+@contextmanager
+def writing(
+    path: Path, what: str = "file", error: type[BadInputError] = MediaError
+) -> Iterator[None]:
+    """Turn whatever the operating system refuses inside, such as a full disk, into one line.
+
+    Args:
+        path: what is written, for the error.
+        what: it is, for the error.
+        error: to raise.
+
+    Raises:
+        BadInputError: of the kind ``error``.
+    """
+    try:
+        yield
+    except (OSError, ValueError) as problem:
+        # A ValueError inside is the caller's own, but for a NUL in the name.
+        if isinstance(problem, ValueError) and "\0" not in str(path):
+            raise
+        raise error(
+            f"{what} '{path}' ({reason(problem)})", "a place that can be written to", WRITE_REMEDY
+        ) from problem
 
 
 @contextmanager
@@ -243,16 +292,11 @@ def atomic_path(
         BadInputError: of the kind ``error``; whatever the operating system refuses while the
             file is made, written or renamed.
     """
-    try:
-        with _through(path) if is_special(path) else _beside(path) as temporary:
-            yield temporary
-    except (OSError, ValueError) as problem:
-        # A ValueError inside is the caller's own, but for a NUL in the name.
-        if isinstance(problem, ValueError) and "\0" not in str(path):
-            raise
-        raise error(
-            f"{what} '{path}' ({reason(problem)})", "a place that can be written to", WRITE_REMEDY
-        ) from problem
+    with (
+        writing(path, what, error),
+        _through(path) if is_special(path) else _beside(path) as temporary,
+    ):
+        yield temporary
 
 
 def write_text(
@@ -330,5 +374,14 @@ def folder_lock(directory: Path) -> Iterator[None]:
 
 def natural_key(path: Path) -> list[tuple[int, str]]:
     """Sort frame_9 before frame_10, as counted frames are meant."""
-    parts = re.findall(r"(\d+)|(\D+)", path.as_posix())
-    return [(int(digits or 0), text) for digits, text in parts]
+    name = path.as_posix()
+    parts = [(int(digits or 0), text) for digits, text in re.findall(r"(\d+)|(\D+)", name)]
+    return [*parts, (0, name)]  # 1.png and 01.png have an order too
+
+
+def in_natural_order(paths: Iterable[Path]) -> list[Path]:
+    """Sort files by :func:`natural_key`, without hidden ones.
+
+    Copying from a Mac leaves files such as ``._1.png`` behind, which aren't what their names say.
+    """
+    return sorted((path for path in paths if not path.name.startswith(".")), key=natural_key)

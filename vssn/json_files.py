@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import math
 import types
@@ -15,9 +16,24 @@ from vssn.files import read_regular, write_text
 
 MAX_JSON_BYTES = 1 << 20
 MAX_WHOLE = 1 << 53  # what a double holds exactly
+DIGEST_KEY = "sha256"
 REMEDY = "make the file again, or remove it"
 
 T = TypeVar("T")
+
+
+def content_digest(content: Mapping[str, Any]) -> str:
+    """SHA-256 of a JSON object without its own digest, in hexadecimal."""
+    rest = {key: value for key, value in content.items() if key != DIGEST_KEY}
+    canonical = json.dumps(rest, sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(canonical.encode()).hexdigest()
+
+
+def _check_digest(value: object) -> None:
+    if not isinstance(value, dict) or DIGEST_KEY not in value:
+        raise ValueError(f"'{DIGEST_KEY}' is missing")
+    if value[DIGEST_KEY] != content_digest(value):
+        raise ValueError("its checksum is wrong, so it was changed")
 
 
 def _whole(text: str) -> int:
@@ -49,8 +65,7 @@ def _parse_dataclass(kind: Any, value: object, where: str) -> Any:
         raise ValueError(f"{where} lacks '{missing[0]}'")
     # What a later version adds is no harm.
     given = {name: parse(hints[name], value[name], name) for name in known if name in value}
-    parsed = kind(**given)
-    return parsed
+    return kind(**given)
 
 
 def _parse_sequence(kind: Any, value: object, where: str) -> tuple[Any, ...]:
@@ -101,6 +116,7 @@ def read_json(
     what: str = "file",
     error: type[BadInputError] = MediaError,
     remedy: str = REMEDY,
+    checked: bool = False,
 ) -> T:
     """Read a JSON file of a dataclass's fields.
 
@@ -110,6 +126,7 @@ def read_json(
         what: the file is, for the error.
         error: to raise.
         remedy: for the error.
+        checked: the file must hold its own digest, as :func:`write_json` adds it.
 
     Raises:
         BadInputError: of the kind ``error``; unreadable, no JSON, or not of these fields; numbers
@@ -118,6 +135,8 @@ def read_json(
     data = read_regular(path, MAX_JSON_BYTES, what, error)
     try:
         value = json.loads(data, parse_int=_whole, parse_float=_real, parse_constant=_real)
+        if checked:
+            _check_digest(value)
         parsed: T = parse(kind, value)
     except (ValueError, RecursionError) as problem:
         detail = "no JSON" if isinstance(problem, json.JSONDecodeError | RecursionError) else None
@@ -133,6 +152,21 @@ def write_json(
     content: Mapping[str, Any],
     what: str = "file",
     error: type[BadInputError] = MediaError,
+    checked: bool = False,
 ) -> None:
-    """Write a JSON object, atomically; numbers must be finite."""
-    write_text(path, json.dumps(content, indent=1, allow_nan=False) + "\n", what, error)
+    """Write a JSON object, atomically.
+
+    Args:
+        path: the file; its folder must exist.
+        content: numbers must be finite.
+        what: the file is, for the error.
+        error: to raise.
+        checked: add the object's digest, which tells whether it was changed.
+
+    Raises:
+        BadInputError: of the kind ``error``; it can't be written.
+    """
+    plain = json.loads(json.dumps(content, allow_nan=False))
+    if checked:
+        plain |= {DIGEST_KEY: content_digest(plain)}
+    write_text(path, json.dumps(plain, indent=1) + "\n", what, error)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from os.path import exists  # unlike pathlib's, false for names that can't exist
 from pathlib import Path
 
-_PACKAGE = Path(__file__).resolve().parent
+PACKAGE = Path(__file__).resolve().parent
 
 
 def find_shipped(name: str) -> Path:
@@ -20,5 +20,5 @@ def find_shipped(name: str) -> Path:
     Returns:
         The first that exists; where none does, the one in the current directory.
     """
-    places = (Path(name), _PACKAGE.parent / name, _PACKAGE / "_shipped" / name)
+    places = (Path(name), PACKAGE.parent / name, PACKAGE / "_shipped" / name)
     return next((place for place in places if exists(place)), places[0])

@@ -123,12 +123,12 @@ class ReferenceFrame:
     Attributes:
         key_index: number of the key frame that the result comes from; its own for a key frame.
         view: what the flow method sees of the frame; see
-            :class:`vssn.networks.FlowNetwork`.
+            :class:`vssn.networks.FlowNetwork`. None where no frame is compared with it.
         probabilities: (h, w, 11) float32 class probabilities.
     """
 
     key_index: int
-    view: npt.NDArray[Any]
+    view: npt.NDArray[Any] | None
     probabilities: Float32Array
 
 

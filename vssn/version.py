@@ -1,3 +1,3 @@
-"""The version, stated here only."""
+"""The version; pyproject.toml states it too, where Poetry looks for it."""
 
 __version__ = "0.1.0"

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import hashlib
 import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from shutil import copy
 from typing import Any
 
 import keras
@@ -15,6 +17,7 @@ import tensorflow as tf
 
 from vssn.checkpoints.freeze import write_frozen_graph
 from vssn.checkpoints.frozen import INPUT_NAME, OUTPUT_NAME, read_frozen_graph, write_graph_def
+from vssn.checkpoints.graph_def import checksum_path
 from vssn.errors import CheckpointError
 
 HW = (32, 64)
@@ -46,6 +49,10 @@ def _write(path: Path, build: Callable[[], object]) -> Path:
     return path
 
 
+def _nodes(path: Path) -> Any:
+    return tf.compat.v1.GraphDef.FromString(path.read_bytes()).node
+
+
 def _foreign() -> None:
     tf.identity(tf.identity(tf.nn.softmax(_probabilities(_image()), name="classes")))
 
@@ -62,7 +69,7 @@ def test_a_written_graph_gives_the_models_output(
 
 
 def test_the_graph_is_that_of_a_plain_folded_network(frozen_path: Path) -> None:
-    nodes = tf.compat.v1.GraphDef.FromString(frozen_path.read_bytes()).node
+    nodes = _nodes(frozen_path)
     counts = {op: sum(node.op == op for node in nodes) for op in {node.op for node in nodes}}
     assert counts["Conv2D"] == counts["BiasAdd"] == 43 + 5
     assert counts["Placeholder"] == counts["RealDiv"] == 1
@@ -95,9 +102,16 @@ def test_mixed_precision_models_are_frozen_in_float32(
     assert (tmp_path / "again.pb").read_bytes() == frozen_path.read_bytes()
 
 
+def test_the_checksum_beside_it_is_one_of_sha256sum(frozen_path: Path) -> None:
+    digest = hashlib.sha256(frozen_path.read_bytes()).hexdigest()
+    assert checksum_path(frozen_path).read_text() == f"{digest}  {frozen_path.name}\n"
+    assert not any(node.op == "NoOp" for node in _nodes(frozen_path))
+
+
 def test_damage_anywhere_in_our_file_is_refused(frozen_path: Path, tmp_path: Path) -> None:
     whole = frozen_path.read_bytes()
-    positions = [0, 10, len(whole) - 1, *(len(whole) - 94 + i for i in range(0, 94, 9))]
+    copy(checksum_path(frozen_path), checksum_path(tmp_path / "a.pb"))
+    positions = [0, 10, len(whole) - 1]
     positions += np.random.default_rng(7).integers(0, len(whole), 12).tolist()
     for position in positions:
         damaged = bytearray(whole)
@@ -107,7 +121,7 @@ def test_damage_anywhere_in_our_file_is_refused(frozen_path: Path, tmp_path: Pat
             read_frozen_graph(tmp_path / "a.pb")
 
 
-@pytest.mark.parametrize("kept", [0, 1, 1000, 0.5, -95, -93, -1])
+@pytest.mark.parametrize("kept", [0, 1, 1000, 0.5, -1])
 def test_a_cut_off_file_is_refused(frozen_path: Path, tmp_path: Path, kept: float) -> None:
     whole = frozen_path.read_bytes()
     (tmp_path / "a.pb").write_bytes(whole[: int(kept if kept != 0.5 else len(whole) // 2)])
@@ -206,13 +220,13 @@ def _huge() -> None:
             lambda: tf.nn.softmax(_probabilities(_image(), stride=1)),
             r"\[None, 2048, 12\], not float32",
         ),
-        (_variable, "is the graph frozen"),
-        (_file_writer, "works on text"),
-        (_file_reader, "works on text"),
-        (_python_function, "PyFunc"),
-        (_loop, "Enter|While|functions"),
+        (_variable, "none of a frozen network's"),
+        (_file_writer, "is of type 7"),
+        (_file_reader, "is of type 7"),
+        (_python_function, "none of a frozen network's"),
+        (_loop, "none of a frozen network's|functions of its own"),
         (_not_finite, "non-finite"),
-        (_huge, r"has shape \[1048576, 1048576\]"),
+        (_huge, "a Fill, is none of a frozen network's"),
     ],
 )
 def test_other_graphs_are_refused(
@@ -261,8 +275,8 @@ for trial in range(60):
     copy.write_bytes(damaged)
     try:
         graph = read_frozen_graph(copy)
-        (scores,) = graph.run(np.zeros((1, *graph.input_hw, 3), np.float32))
-        assert scores.shape[-1] == 12
+        (probabilities,) = graph.run(np.zeros((1, *graph.input_hw, 3), np.float32))
+        assert probabilities.shape[-1] == 12
         read += 1
     except CheckpointError as error:
         assert "\\n" not in str(error)

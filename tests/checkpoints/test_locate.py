@@ -3,23 +3,24 @@
 from __future__ import annotations
 
 import hashlib
+import re
 import subprocess
 import sys
 from pathlib import Path
 
-import numpy as np
 import pytest
 
-from vssn.checkpoints import locate
-from vssn.checkpoints.bundle import write_bundle
+from vssn import shipped
 from vssn.checkpoints.locate import (
     FLOWNETS_FOLDER,
+    data_path,
+    index_path,
     locate_segnet,
     locate_tf1,
     sha256_of,
     weights_files,
 )
-from vssn.errors import CheckpointError
+from vssn.errors import CheckpointError, printable
 
 
 def _touch(path: Path) -> Path:
@@ -30,7 +31,8 @@ def _touch(path: Path) -> Path:
 
 def _checkpoint(prefix: Path, recorded: str | None = "model.ckpt") -> Path:
     prefix.parent.mkdir(parents=True, exist_ok=True)
-    write_bundle(prefix, {"w": np.ones(2, np.float32)})
+    for path in (index_path(prefix), data_path(prefix)):
+        path.write_bytes(prefix.name.encode())
     if recorded is not None:
         text = f'model_checkpoint_path: "{recorded}"\nall_model_checkpoint_paths: "{recorded}"\n'
         (prefix.parent / "checkpoint").write_text(text)
@@ -43,8 +45,7 @@ def in_empty_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     work = tmp_path / "work"
     work.mkdir()
     monkeypatch.chdir(work)
-    package = tmp_path / "installed" / "vssn" / "checkpoints" / "locate.py"
-    monkeypatch.setattr(locate, "__file__", str(package))
+    monkeypatch.setattr(shipped, "PACKAGE", tmp_path / "installed" / "vssn")
 
 
 @pytest.mark.parametrize("name", ["a.pb", "a.h5", "a.keras", "a.weights.h5"])
@@ -81,7 +82,7 @@ def test_default_folder_here_comes_before_the_one_beside_the_package(tmp_path: P
 
 @pytest.mark.parametrize("path", [None, "nothing.h5", "n" * 300, "nul\0byte"])
 def test_missing_weights_are_named_with_what_to_do(path: str | None) -> None:
-    expected = path or "resnet50_segnet_model"
+    expected = re.escape(printable(path or "resnet50_segnet_model"))
     with pytest.raises(CheckpointError, match=f"(?s){expected}.*download the weights"):
         locate_segnet(path)
     with pytest.raises(CheckpointError, match="download the weights"):
@@ -163,6 +164,18 @@ def test_a_single_checkpoint_needs_no_state_file(tmp_path: Path) -> None:
     prefix = _checkpoint(tmp_path / "model.ckpt-7", recorded=None)
     _touch(tmp_path / ".half.index")
     assert locate_tf1(tmp_path, FLOWNETS_FOLDER) == prefix
+
+
+def test_the_state_file_itself_leads_to_the_checkpoint_it_names(tmp_path: Path) -> None:
+    prefix = _checkpoint(tmp_path / "a" / "model.ckpt")
+    assert locate_tf1(tmp_path / "a" / "checkpoint", FLOWNETS_FOLDER) == prefix
+
+
+def test_hdf5_is_known_by_its_content_under_any_name(tmp_path: Path) -> None:
+    """image-segmentation-keras names its weights PATH.EPOCH."""
+    path = tmp_path / "resnet50_segnet.4"
+    path.write_bytes(b"\x89HDF\r\n\x1a\n rest")
+    assert locate_segnet(path) == path
 
 
 def test_v1_checkpoints_are_told_apart(tmp_path: Path) -> None:

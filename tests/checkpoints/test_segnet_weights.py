@@ -85,7 +85,6 @@ def keras2_scores(keras2_segnet: Any, segnet_image: np.ndarray) -> np.ndarray:
     ("save", "suffix"),
     [("save", ".h5"), ("save", ".keras"), ("save_weights", ".h5"), ("save_weights", ".weights.h5")],
 )
-@pytest.mark.filterwarnings("ignore")
 def test_keras2_files_give_keras2_outputs(
     keras2_segnet: Any,
     keras2_scores: np.ndarray,
@@ -102,7 +101,6 @@ def test_keras2_files_give_keras2_outputs(
     assert keras2_scores.std() > 0.02  # the comparison would see a difference
 
 
-@pytest.mark.filterwarnings("ignore")
 @pytest.mark.parametrize("by_name", [False, True])
 def test_keras2_loads_what_we_write(
     segnet: keras.Model, segnet_image: np.ndarray, tmp_path: Path, by_name: bool
@@ -125,7 +123,6 @@ def _assert_same_weights(given: keras.Model, expected: keras.Model) -> None:
 
 
 @pytest.mark.parametrize("name", ["a.keras", "a.weights.h5", "a.h5"])
-@pytest.mark.filterwarnings("ignore")
 def test_keras3_files_load_exactly(
     segnet: keras.Model, empty_segnet: keras.Model, tmp_path: Path, name: str
 ) -> None:

@@ -223,7 +223,7 @@ def test_an_interrupted_run_keeps_the_masks_so_far(
     assert not (tmp_path / "summary.json").exists()
 
 
-REPORT = {"confusion.png", "class_iou.png", "worst.png", "report.json"}
+REPORT = {"confusion.png", "class_iou.png", "worst.png", "report.json", "report.html"}
 
 
 @pytest.mark.usefixtures("fake_networks")

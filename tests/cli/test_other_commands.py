@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -259,3 +260,26 @@ def test_training_the_decision_network(
     (tmp_path / "val/X.npy").unlink()
     refuses([*argv, "--save_dir", tmp_path / "new"], "X.npy", "generate_resnet_features")
     assert not (tmp_path / "new").exists()
+
+
+def test_ranges_are_measured_on_every_data_set_evenly(
+    data_dir: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, refuses: Refuses
+) -> None:
+    looked_at: list[int] = []
+
+    def pretend(path: Path, frames_bgr: list[object]) -> Path:
+        looked_at.append(len(frames_bgr))
+        return path
+
+    monkeypatch.setattr("vssn.runtime.int8_ranges.calibrate_weights", pretend)
+    for name, count in (("first", 5), ("second", 2)):
+        for part in ("train", "trainannot"):
+            (tmp_path / name / part).mkdir(parents=True)
+        for number in range(count):
+            shutil.copy(data_dir / f"val/{number}.png", tmp_path / name / "train")
+            shutil.copy(data_dir / f"valannot/{number}.png", tmp_path / name / "trainannot")
+    argv = ["calibrate", "--data_dir", str(tmp_path / "first"), str(tmp_path / "second")]
+    assert main(argv) == 0
+    assert main([*argv, "--images", "3"]) == 0
+    assert looked_at == [7, 5]
+    refuses([*argv, tmp_path / "third"], "third", "without images")

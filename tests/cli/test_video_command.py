@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import signal
 import subprocess
 import sys
@@ -14,6 +15,7 @@ import av
 import numpy as np
 import pytest
 
+import vssn
 from vssn.cli.main import main
 from vssn.labels import PALETTE_RGB
 from vssn.media.sink import VideoSink
@@ -140,36 +142,36 @@ def test_an_error_while_drawing_ends_the_run_and_keeps_the_frames_before(
 ) -> None:
     drawn = []
 
-    def fail(*_: object) -> list[object]:
+    def fail(self: object, frame_bgr: UInt8Array, result: object) -> UInt8Array:
         drawn.append(1)
         if len(drawn) == 4:
             raise RuntimeError("no ink")
-        return []
+        return frame_bgr
 
-    monkeypatch.setattr("vssn.scene.annotate.measure", fail)
+    monkeypatch.setattr("vssn.scene.annotators.Annotator.annotate", fail)
     with pytest.raises(RuntimeError, match="no ink"):
         main(argv)
     _, frames = read(tmp_path / "out/output-video-original.avi")
     assert len(frames) == 3
 
 
-def test_a_camera_half_described_is_refused(argv: list[str], refuses: Callable[..., str]) -> None:
-    refuses([*argv, "--focal_px", "800"], "--camera_height_m")
+def test_a_view_and_a_focal_length_at_once_are_refused(argv: list[str], refuses: Refuses) -> None:
+    both = ["--focal_px", "800", "--fov_deg", "60", "--decision_chkpt", "none"]
+    refuses([*argv, *both], "--fov_deg")
 
 
 @pytest.mark.usefixtures("fake_networks")
-def test_distances_come_from_the_camera_that_is_described(
-    argv: list[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    cameras = []
-    monkeypatch.setattr(
-        "vssn.scene.annotate.measure", lambda objects, camera: cameras.append(camera) or []
-    )
-    camera = ["--focal_px", "800", "--camera_height_m", "1.5", "--camera_pitch_deg", "2"]
-    assert main([*argv, *camera]) == 0
-    described = (cameras[0].focal_px, cameras[0].height_m, cameras[0].pitch_deg)
-    assert described == (800, 1.5, 2)
-    assert cameras[0].calibrated
+def test_distances_come_from_the_camera_that_is_described(argv: list[str], tmp_path: Path) -> None:
+    camera = ["--focal_px", "80", "--camera_height_m", "1.5", "--camera_pitch_deg", "2"]
+    records = tmp_path / "records.jsonl"
+    assert main([*argv, *camera, "--records", str(records)]) == 0
+    rows = [json.loads(line) for line in records.read_text().splitlines()]
+    assert len(rows) == 8
+    (car,) = rows[3]["objects"]
+    # Its foot is 29 or 30 px below the middle: 1.5 m / tan(2 degrees + atan(29.5 / 80)) ahead.
+    ahead_m = 1.5 / math.tan(math.radians(2) + math.atan(29.5 / 80))
+    assert car["distance_m"] == pytest.approx(ahead_m, rel=0.1)
+    assert (car["class"], car["calibrated"]) == ("car", True)
 
 
 @pytest.mark.usefixtures("fake_networks")
@@ -345,9 +347,11 @@ def test_the_demo_annotates_its_clip_with_the_figures_beside_it(
     paths = WeightPaths(weights_dir / "segnet.h5", weights_dir / "flow", weights_dir / "decision")
     monkeypatch.setattr(WeightPaths, "locate", lambda *_: paths)
     monkeypatch.setattr(demo, "demo_clip", lambda: video)
+    monkeypatch.setattr(demo, "camera_file", lambda name: tmp_path / "camera.json")
+    vssn.Camera(80, 1.4, (80.5, 60.5), size_wh=SIZE_WH).to_json(tmp_path / "camera.json")
     assert main(["demo", "--save_dir", str(tmp_path / "demo")]) == 0
     assert {path.name for path in (tmp_path / "demo").iterdir()} == {
-        *("output-video-original.avi", "summary.json"),
+        *("demo.mp4", "preview.jpg", "report.html", "summary.json"),
     }
 
 
@@ -355,7 +359,7 @@ def test_the_demo_names_the_package_that_is_missing(
     refuses: Refuses, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
 
-    monkeypatch.setattr("vssn.data.demo.CLIP_PACKAGE", "no-such-package")
+    monkeypatch.setattr("vssn.data.demo.DEMO_PACKAGE", "no-such-package")
     monkeypatch.chdir(tmp_path)
     refuses(["demo"], "demo clip", "pip install")
 

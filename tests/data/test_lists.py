@@ -2,31 +2,17 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
 
-from vssn.cli.main import main
-from vssn.data.lists import (
-    CAMVID_SPLITS,
-    ListEntry,
-    camvid_30_fps_entries,
-    entries_for_sparse_video,
-    entries_for_stills,
-    read_list,
-    resolve,
-    write_list,
-)
-from vssn.errors import BadInputError, MediaError
+from vssn.data import lists
+from vssn.data.dataset import existing
+from vssn.data.lists import MAX_BYTES, ListEntry, read_list, resolve, write_list
+from vssn.errors import MediaError
 
 ENTRY = ListEntry("val/a.png", "val/b.png", "valannot/b.png")
-
-
-def _touch(root: Path, *names: str) -> None:
-    for name in names:
-        path = root / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.touch()
 
 
 def _list_file(tmp_path: Path, data: bytes) -> Path:
@@ -46,8 +32,10 @@ def _list_file(tmp_path: Path, data: bytes) -> Path:
         b"\xef\xbb\xbfval/a.png val/b.png valannot/b.png\r\n",
         b"\r\n\r\nval/a.png  val/b.png\tvalannot/b.png \r\n  \r\n",
         b"./val/a.png val//b.png ././valannot/b.png\n",
+        b"\"val/a.png\" 'val/b.png' valannot/b.png\n",
+        b"val/a.png\tval/b.png\tvalannot/b.png\n",
     ],
-    ids=["plain", "no line end", "Windows", "blank lines", "dots"],
+    ids=["plain", "no line end", "Windows", "blank lines", "dots", "quotes", "tabs"],
 )
 def test_read_list_takes_every_usual_form(tmp_path: Path, data: bytes) -> None:
     assert read_list(_list_file(tmp_path, data)) == [ENTRY]
@@ -59,6 +47,20 @@ def test_an_entry_is_labelled_where_both_columns_name_one_file(tmp_path: Path) -
 
 
 @pytest.mark.parametrize(
+    "line",
+    [
+        '"my val/a.png" "my val/a ""b"".png" it\'s.png',
+        'my val/a.png\tmy val/a "b".png\tit\'s.png',
+        "'my val/a.png' 'my val/a \"b\".png' it's.png",
+    ],
+    ids=["double", "tabs", "single"],
+)
+def test_paths_with_spaces_and_quotes_are_read(tmp_path: Path, line: str) -> None:
+    expected = ListEntry("my val/a.png", 'my val/a "b".png', "it's.png")
+    assert read_list(_list_file(tmp_path, line.encode())) == [expected]
+
+
+@pytest.mark.parametrize(
     ("data", "said"),
     [
         (b"a b c\n\na b\n", "some_list.txt:3' holds 2 fields"),
@@ -67,8 +69,14 @@ def test_an_entry_is_labelled_where_both_columns_name_one_file(tmp_path: Path) -
         ("a b c\n".encode("utf-16"), "some_list.txt:1' holds bytes that are no text"),
         (b"", "some_list.txt', which is empty"),
         (b"\r\n \n", "some_list.txt', which is empty"),
+        (b'"a b c\n', "some_list.txt:1' holds a quote that is not closed"),
+        (b'"a"b c d\n', "some_list.txt:1' holds a quote that is not closed"),
+        (b'a "" c\n', "some_list.txt:1' holds 3 fields"),
     ],
-    ids=["two fields", "four fields", "binary", "UTF-16", "empty", "blank"],
+    ids=[
+        *("two fields", "four fields", "binary", "UTF-16", "empty", "blank"),
+        *("open quote", "text after a quote", "empty path"),
+    ],
 )
 def test_read_list_names_the_file_and_the_line(tmp_path: Path, data: bytes, said: str) -> None:
     with pytest.raises(MediaError) as caught:
@@ -77,10 +85,23 @@ def test_read_list_names_the_file_and_the_line(tmp_path: Path, data: bytes, said
     str(caught.value).encode()  # can be printed
 
 
-def test_read_list_refuses_a_missing_file_and_a_directory(tmp_path: Path) -> None:
-    for path in (tmp_path / "missing.txt", tmp_path):
-        with pytest.raises(MediaError, match=path.name):
+def test_read_list_refuses_what_is_no_plain_file(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    (tmp_path / "loop").symlink_to(tmp_path / "loop")
+    with (tmp_path / "sparse").open("wb") as file:
+        file.truncate(MAX_BYTES + 1)
+    names = ("missing.txt", "", "pipe", "loop", "sparse", "x" * 300)
+    for path in (*(tmp_path / name for name in names), Path("/dev/zero")):
+        with pytest.raises(MediaError, match=f"^list '{path}'"):
             read_list(path)
+
+
+def test_read_list_refuses_more_lines_than_memory_holds(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(lists, "MAX_ENTRIES", 2)
+    with pytest.raises(MediaError, match="of 3 lines: expected at most 2"):
+        read_list(_list_file(tmp_path, b"a b c\n" * 3))
 
 
 # --- from a line to a file -------------------------------------------------------------------
@@ -113,6 +134,11 @@ def test_resolve_refuses_what_is_no_path(tmp_path: Path) -> None:
         resolve(tmp_path, "a\0b")
 
 
+def test_a_name_too_long_is_no_existing_file(tmp_path: Path) -> None:
+    with pytest.raises(MediaError, match="expected an existing file"):
+        existing(tmp_path, "x" * 300)
+
+
 # --- writing ---------------------------------------------------------------------------------
 
 
@@ -124,7 +150,16 @@ def test_what_is_written_reads_back(tmp_path: Path) -> None:
     assert path.read_bytes().startswith(b"val/a.png val/b.png valannot/b.png\n")
 
 
-@pytest.mark.parametrize("name", ["my video/a.png", "a\n.png", "", "a\x07.png", "a\udcff.png"])
+@pytest.mark.parametrize(
+    "name", ["my video/a.png", " a.png", 'a"b".png', '"a".png', "'a.png", "a\u202fb.png"]
+)
+def test_any_printable_name_reads_back(tmp_path: Path, name: str) -> None:
+    entries = [ENTRY, ListEntry(name, name, "l.png")]
+    write_list(tmp_path / "list.txt", entries)
+    assert read_list(tmp_path / "list.txt") == entries
+
+
+@pytest.mark.parametrize("name", ["a\n.png", "a\t.png", "", "a\x07.png", "a\udcff.png"])
 def test_a_name_that_a_list_has_no_room_for_writes_nothing(tmp_path: Path, name: str) -> None:
     path = tmp_path / "list.txt"
     with pytest.raises(MediaError, match="file name"):
@@ -135,153 +170,3 @@ def test_a_name_that_a_list_has_no_room_for_writes_nothing(tmp_path: Path, name:
 def test_write_list_refuses_a_directory(tmp_path: Path) -> None:
     with pytest.raises(MediaError, match="is a directory"):
         write_list(tmp_path, [ENTRY])
-
-
-# --- CamVid at 30 frames per second ----------------------------------------------------------
-
-
-@pytest.mark.parametrize(("split", "lines"), [("train", 11005), ("val", 229), ("test", 6959)])
-def test_the_camvid_lists_have_their_known_lengths(split: str, lines: int) -> None:
-    entries = camvid_30_fps_entries(split)
-    assert len(entries) == len({entry.frame for entry in entries}) == lines
-
-
-@pytest.mark.parametrize(("split", "labels"), [("train", 367), ("val", 8), ("test", 233)])
-def test_the_camvid_lists_name_every_label(split: str, labels: int) -> None:
-    # 367 and 233 are the numbers of labelled images in CamVid's own train and test splits.
-    assert len({entry.label for entry in camvid_30_fps_entries(split)}) == labels
-
-
-@pytest.mark.parametrize("split", CAMVID_SPLITS)
-def test_camvid_entries_name_the_next_label_within_thirty_frames(split: str) -> None:
-    for entry in camvid_30_fps_entries(split):
-        folder, frame = entry.frame.rsplit("/", 1)
-        number, upcoming = (int(name[-10:-4]) for name in (frame, entry.labelled))
-        assert 0 <= upcoming - number <= 30
-        assert entry.labelled.startswith(folder + "/")
-        assert entry.label == entry.labelled.replace(f"{split}/", f"{split}annot/", 1)
-        assert upcoming <= int(folder.rsplit("_", 1)[1])
-
-
-def _labelled_numbers(split: str, folder: str) -> dict[int, int]:
-    return {
-        int(entry.frame[-10:-4]): int(entry.labelled[-10:-4])
-        for entry in camvid_30_fps_entries(split)
-        if f"/{folder}/" in entry.frame
-    }
-
-
-def test_a_camvid_folder_starts_29_before_its_first_label_and_stops_before_its_last() -> None:
-    numbers = _labelled_numbers("test", "01TP_1890_3720")
-    assert (min(numbers), max(numbers)) == (1861, 3719)
-    assert (numbers[1861], numbers[1890], numbers[1891]) == (1890, 1890, 1920)
-    numbers = _labelled_numbers("test", "05VD_0_5100")
-    assert (min(numbers), max(numbers)) == (0, 5099)
-    assert (numbers[0], numbers[1], numbers[5099]) == (0, 30, 5100)
-
-
-def test_the_last_val_frames_name_the_last_label() -> None:
-    numbers = _labelled_numbers("val", "16E5_7959_8159")
-    assert (min(numbers), max(numbers)) == (7930, 8158)
-    assert (numbers[7930], numbers[8139], numbers[8140], numbers[8158]) == (7959, 8139, 8159, 8159)
-
-
-def test_the_label_due_at_900_is_numbered_901() -> None:
-    numbers = _labelled_numbers("train", "16E5_390_2400")
-    assert [numbers[frame] for frame in (870, 871, 900, 901, 902)] == [870, 901, 901, 901, 930]
-
-
-def test_camvid_knows_three_splits() -> None:
-    with pytest.raises(BadInputError, match="train or val or test"):
-        camvid_30_fps_entries("all")
-
-
-def test_the_committed_lists_are_what_the_command_writes(repo_root: Path, tmp_path: Path) -> None:
-    assert main(["make-lists", "camvid", "--save_dir", str(tmp_path)]) == 0
-    for split in CAMVID_SPLITS:
-        name = f"{split}_file_list.txt"
-        assert (tmp_path / name).read_bytes() == (repo_root / "list" / name).read_bytes()
-
-
-# --- users' own folders ----------------------------------------------------------------------
-
-
-def test_stills_are_their_own_labelled_frames(tmp_path: Path) -> None:
-    _touch(tmp_path, "val/10.jpg", "val/9.PNG", "val/unlabelled.png", "val/notes.txt")
-    _touch(tmp_path, "valannot/9.png", "valannot/10.png", "valannot/notes.png")
-    assert entries_for_stills(tmp_path, "val") == [
-        ListEntry("val/9.PNG", "val/9.PNG", "valannot/9.png"),
-        ListEntry("val/10.jpg", "val/10.jpg", "valannot/10.png"),
-    ]
-
-
-def test_each_frame_of_a_sparse_video_names_the_next_label(tmp_path: Path) -> None:
-    _touch(tmp_path, *(f"clip/f{number}.jpg" for number in range(8, 13)))
-    _touch(tmp_path, "annot/f9.png", "annot/f11.png")
-    entries = entries_for_sparse_video(tmp_path, "clip", "annot")
-    assert [(entry.frame, entry.labelled) for entry in entries] == [
-        ("clip/f8.jpg", "clip/f9.jpg"),
-        ("clip/f9.jpg", "clip/f9.jpg"),
-        ("clip/f10.jpg", "clip/f11.jpg"),
-        ("clip/f11.jpg", "clip/f11.jpg"),
-    ]
-    assert entries[2].label == "annot/f11.png"
-
-
-def test_each_folder_is_a_video_of_its_own(tmp_path: Path) -> None:
-    # The 30 fps layout: a frame never names the label of another folder.
-    _touch(tmp_path, "train/A_1_2/A_000001.png", "train/A_1_2/A_000002.png")
-    _touch(tmp_path, "train/B_1_2/B_000001.png", "train/B_1_2/B_000002.png")
-    _touch(tmp_path, "trainannot/A_1_2/A_000001.png", "trainannot/B_1_2/B_000002.png")
-    entries = entries_for_sparse_video(tmp_path, "train", str(tmp_path / "trainannot"))
-    assert [(entry.frame[-12:], entry.label) for entry in entries] == [
-        ("A_000001.png", "trainannot/A_1_2/A_000001.png"),
-        ("B_000001.png", "trainannot/B_1_2/B_000002.png"),
-        ("B_000002.png", "trainannot/B_1_2/B_000002.png"),
-    ]
-
-
-def test_folders_that_give_no_list_are_refused(tmp_path: Path) -> None:
-    _touch(tmp_path, "data/val/a.png", "data/empty/b.png", "frames/a.png")
-    data_dir = tmp_path / "data"
-    for frames, labels, said in [
-        ("val", "valannot", "a folder"),
-        ("val", "empty", "no frame has a label"),
-        ("../frames", "val", "outside"),
-    ]:
-        with pytest.raises(MediaError, match=said):
-            entries_for_sparse_video(data_dir, frames, labels)
-
-
-# --- the command -----------------------------------------------------------------------------
-
-
-def test_the_command_lists_stills_and_videos(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    _touch(tmp_path, "data/val/a.png", "data/val/b.png", "data/valannot/b.png")
-    common = ["--data_dir", str(tmp_path / "data"), "--output"]
-    stills, video = tmp_path / "stills.txt", tmp_path / "video.txt"
-    assert main(["make-lists", "stills", *common, str(stills), "--split", "val"]) == 0
-    assert (
-        main(
-            ["make-lists", "video", *common, str(video), "--frames", "val", "--labels", "valannot"]
-        )
-        == 0
-    )
-    assert [len(read_list(path)) for path in (stills, video)] == [1, 2]
-    assert capsys.readouterr().out == f"{stills}: 1 lines\n{video}: 2 lines\n"
-
-
-def test_the_command_needs_a_layout(capsys: pytest.CaptureFixture[str]) -> None:
-    with pytest.raises(SystemExit) as caught:
-        main(["make-lists"])
-    assert caught.value.code == 2
-    assert "camvid|stills|video" in capsys.readouterr().err
-
-
-@pytest.mark.real
-def test_the_real_validation_stills_are_101(shared_data: Path) -> None:
-    entries = entries_for_stills(shared_data / "camvid", "val")
-    assert len(entries) == 101
-    assert all(resolve(shared_data / "camvid", entry.label).is_file() for entry in entries)

@@ -88,7 +88,7 @@ def test_nothing_counted_gives_nan_without_a_warning(truth: np.ndarray | None) -
         assert np.isnan(confusion.class_iou()).all()
 
 
-def test_a_perfect_result_scores_one() -> None:
+def test_a_perfect_result_has_an_iou_of_one() -> None:
     truth = np.random.default_rng(0).integers(0, 12, (40, 50)).astype(np.uint8)
     confusion = matrix(truth, np.where(truth == 11, 0, truth).astype(np.uint8))
     assert confusion.mean_iou() == confusion.frequency_weighted_iou() == 1

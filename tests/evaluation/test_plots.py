@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from vssn.errors import MediaError
 from vssn.evaluation.metrics import ConfusionMatrix
 from vssn.evaluation.plots import (
     VOID_RGB,
@@ -18,11 +20,11 @@ from vssn.evaluation.plots import (
     plot_class_iou,
     plot_confusion,
     plot_curves,
+    plot_predicted_confidence,
     plot_schedule_evaluation,
-    plot_scores,
     plot_worst,
 )
-from vssn.evaluation.schedule_evaluation import AdaptivePoint, FrameOrderResult, Point
+from vssn.evaluation.results import AdaptivePoint, FrameOrderResult, Point
 from vssn.labels import PALETTE_RGB
 from vssn.media.images import read_image_bgr
 from vssn.types import UInt8Array
@@ -35,7 +37,7 @@ HISTORY = [
 ]
 
 
-def test_every_metric_has_its_panel(tmp_path: Path) -> None:
+def test_every_metric_has_a_panel(tmp_path: Path) -> None:
     plot_curves(HISTORY, tmp_path / "two.png", NOT_METRICS)
     plot_curves(
         [{k: v for k, v in row.items() if k != "val_mean_iou"} for row in HISTORY],
@@ -48,11 +50,11 @@ def test_every_metric_has_its_panel(tmp_path: Path) -> None:
     assert sorted(path.name for path in tmp_path.iterdir()) == ["one.png", "two.png"]
 
 
-def test_predicted_and_true_scores_are_drawn(tmp_path: Path) -> None:
+def test_predicted_confidence_is_drawn_over_measured_agreement(tmp_path: Path) -> None:
     rng = np.random.default_rng(0)
-    true = rng.uniform(60, 100, 50).astype(np.float32)
-    plot_scores(true + 1, true, tmp_path / "a.png")
-    plot_scores(true[::-1].copy(), true, tmp_path / "b.png")
+    measured = rng.uniform(60, 100, 50).astype(np.float32)
+    plot_predicted_confidence(measured + 1, measured, tmp_path / "a.png")
+    plot_predicted_confidence(measured[::-1].copy(), measured, tmp_path / "b.png")
     a, b = (read_image_bgr(tmp_path / name) for name in ("a.png", "b.png"))
     assert a.shape != b.shape or not np.array_equal(a, b)
 
@@ -68,8 +70,8 @@ def confusion_of(truth: list[int], predicted: list[int]) -> ConfusionMatrix:
     return confusion
 
 
-def test_a_confusion_is_drawn_by_rows_of_truth(tmp_path: Path) -> None:
-    # Sky wholly taken for tree, and the reverse; the counts don't matter within a row.
+def test_confusion_is_drawn_in_percent_of_each_row(tmp_path: Path) -> None:
+    # All sky is predicted as tree, and the reverse.
     plot_confusion(confusion_of([0, 0], [5, 5]), tmp_path / "sky.png")
     plot_confusion(confusion_of([0], [5]), tmp_path / "fewer.png")
     plot_confusion(confusion_of([5], [0]), tmp_path / "tree.png")
@@ -80,7 +82,7 @@ def test_a_confusion_is_drawn_by_rows_of_truth(tmp_path: Path) -> None:
     assert has_colour(sky, (211, 211, 211))
 
 
-def test_a_matrix_of_nothing_is_drawn_without_a_warning(tmp_path: Path) -> None:
+def test_an_empty_matrix_is_drawn_without_a_warning(tmp_path: Path) -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         plot_confusion(ConfusionMatrix(), tmp_path / "a.png")
@@ -88,7 +90,7 @@ def test_a_matrix_of_nothing_is_drawn_without_a_warning(tmp_path: Path) -> None:
     assert len(list(tmp_path.iterdir())) == 2
 
 
-def test_bars_have_the_palettes_colours_and_the_iou_for_length(tmp_path: Path) -> None:
+def test_bars_are_as_long_as_the_iou_in_the_class_colours(tmp_path: Path) -> None:
     iou = np.full(11, 0.5)
     iou[4] = np.nan
     plot_class_iou(iou, 0.5, tmp_path / "a.png")
@@ -101,28 +103,37 @@ def test_bars_have_the_palettes_colours_and_the_iou_for_length(tmp_path: Path) -
     assert car_px[1] / car_px[0] == pytest.approx(2, rel=0.05)
 
 
-def scored(truth: np.ndarray, labels: np.ndarray) -> EvaluatedFrame:
+def evaluated(truth: np.ndarray, labels: np.ndarray) -> EvaluatedFrame:
     image = np.full((*truth.shape, 3), (200, 100, 0), np.uint8)
     return EvaluatedFrame("val/a.png", 0.25, image, truth.astype(np.uint8), labels.astype(np.uint8))
 
 
-def test_errors_are_red_and_void_is_grey_even_where_it_differs() -> None:
-    picture = error_picture_rgb(scored(np.array([[3, 3, 11]]), np.array([[3, 5, 5]])))
+def test_errors_are_red_and_void_is_grey() -> None:
+    picture = error_picture_rgb(evaluated(np.array([[3, 3, 11]]), np.array([[3, 5, 5]])))
     right, wrong, void = picture[0].tolist()
     assert (tuple(wrong), tuple(void)) == (WRONG_RGB, VOID_RGB)
     assert right[0] == right[1] == right[2] > VOID_RGB[0] + 50
     assert picture.dtype == np.uint8
 
 
-def test_the_worst_frames_are_a_row_each(tmp_path: Path) -> None:
+def test_each_worst_frame_is_a_row(tmp_path: Path) -> None:
     right = np.full((48, 64), 3)
-    plot_worst([scored(right, right)], tmp_path / "right.png")
-    plot_worst([scored(right, right + 2)] * 3, tmp_path / "wrong.png")
+    plot_worst([evaluated(right, right)], tmp_path / "right.png")
+    plot_worst([evaluated(right, right + 2)] * 3, tmp_path / "wrong.png")
     one, three = (read_image_bgr(tmp_path / name) for name in ("right.png", "wrong.png"))
     red_px = [int((image[..., ::-1] == WRONG_RGB).all(-1).sum()) for image in (one, three)]
     assert red_px[0] < 2000 < 100_000 < red_px[1]  # in the legend only
     assert 2 < three.shape[0] / one.shape[0] < 3
     assert has_colour(three, PALETTE_RGB[5])
+
+
+@pytest.mark.parametrize("name", ["$\\frac$.png", "a\x1b[2J\n.png"])
+def test_any_file_name_can_be_a_title(name: str, tmp_path: Path) -> None:
+    frame = replace(evaluated(np.full((48, 64), 3), np.full((48, 64), 3)), name=name)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        plot_worst([frame], tmp_path / "w.png")
+    assert (tmp_path / "w.png").is_file()
 
 
 def test_no_figure_stays_open(tmp_path: Path) -> None:
@@ -133,19 +144,17 @@ def test_no_figure_stays_open(tmp_path: Path) -> None:
     assert plt.get_fignums() == before
 
 
-def test_nothing_is_left_where_a_plot_can_not_be_written(tmp_path: Path) -> None:
-    with pytest.raises(OSError, match="No such file"):
+def test_a_plot_that_can_not_be_written_leaves_nothing(tmp_path: Path) -> None:
+    with pytest.raises(MediaError, match=r"plot .*No such file"):
         plot_curves(HISTORY, tmp_path / "missing" / "c.png")
     assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.parametrize("count", [1, 3])
-def test_a_replay_has_its_curves_and_a_target_without_a_score_a_gap(
-    count: int, tmp_path: Path
-) -> None:
+def test_each_frame_order_has_its_curves(count: int, tmp_path: Path) -> None:
     adaptive = [
-        AdaptivePoint(target, target / 2, target / 100, 0.5, score, 1.0, 0.5)
-        for target, score in ((100, float("nan")), (80, 84.0), (60, 70.0))
+        AdaptivePoint(target, target / 2, target / 100, 0.5, agreement, 1.0, 0.5)
+        for target, agreement in ((100, float("nan")), (80, 84.0), (60, 70.0))
     ]
     fixed = [Point(interval, 50 / interval, 0.8 / interval) for interval in (1, 2, 5)]
     oracle = [Point(target, target / 4, target / 90) for target in (90, 60)]

@@ -16,7 +16,8 @@ from vssn.evaluation import report as module
 from vssn.evaluation.dataset_evaluation import DatasetEvaluation
 from vssn.evaluation.metrics import ConfusionMatrix
 from vssn.evaluation.plots import EvaluatedFrame
-from vssn.evaluation.report import Report, TemporalConsistency
+from vssn.evaluation.report import Report
+from vssn.evaluation.temporal_consistency import TemporalConsistency
 from vssn.types import FramePath, FrameResult, TimedFrame, UInt8Array
 
 HW = (10, 10)
@@ -36,7 +37,7 @@ def right_in(percent: int) -> tuple[UInt8Array, UInt8Array]:
 
 
 class Run:
-    """A report and scores that are given the same frames."""
+    """A report and an evaluation of the same frames."""
 
     def __init__(self, directory: Path, *names: str, keep: int = 6) -> None:
         self.report = Report(directory, frames(*names), keep)
@@ -141,7 +142,7 @@ def test_a_file_that_can_not_be_written_is_told_in_one_line(tmp_path: Path) -> N
     (tmp_path / "confusion.png").mkdir()
     run = Run(tmp_path, "a.png")
     run.add(0, *right_in(50))
-    with pytest.raises(MediaError, match=r"report .*Is a directory"):
+    with pytest.raises(MediaError, match=r"plot .*Is a directory"):
         run.report.save(run.evaluation)
     assert [path.name for path in tmp_path.iterdir()] == ["confusion.png"]
 

@@ -14,9 +14,9 @@ import pytest
 from vssn.evaluation.baselines import Oracle, measured_agreement
 from vssn.evaluation.frame_orders import FrameOrder, even
 from vssn.evaluation.metrics import ConfusionMatrix
+from vssn.evaluation.results import Point
 from vssn.evaluation.schedule_evaluation import (
     INTERVALS,
-    Point,
     adaptive_point,
     at_same_cost,
     by_key_distance,

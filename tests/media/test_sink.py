@@ -170,6 +170,39 @@ def test_sound_that_the_container_can_not_hold_is_encoded_again(
     assert peak_hz == pytest.approx(440, abs=5)
 
 
+def test_names_that_are_no_text_are_written(tmp_path: Path) -> None:
+    source = tmp_path / os.fsdecode(b"caf\xe9.mp4")
+    make_clip(tmp_path / "s.mp4", EIGHT, tone_s=1).rename(source)
+    for suffix in SUFFIXES:
+        target = tmp_path / "out" / (os.fsdecode(b"\xe9") + suffix)
+        assert copy(source, target) == target
+        with VideoSource(target) as written:
+            assert sum(1 for _ in written) == 8
+
+
+def test_sound_without_its_description_is_encoded_again_for_an_avi(tmp_path: Path) -> None:
+    # In a transport stream AAC has a header in each packet, which an .avi does not take.
+    source = make_clip(tmp_path / "s.ts", EIGHT * 5, codec="mpeg2video", tone_s=1)
+    with av.open(str(copy(source, tmp_path / "v.avi"))) as container:
+        assert container.streams.audio[0].codec_context.name == "pcm_s16le"
+        assert container.streams.video[0].frames == 40
+
+
+def test_sound_that_can_not_be_kept_does_not_cost_the_pictures(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    source = make_clip(tmp_path / "s.mp4", EIGHT, tone_s=1)
+
+    def fail(*_: object) -> None:
+        raise av.error.InvalidDataError(1, "damaged")
+
+    monkeypatch.setattr("vssn.media.remux._copied", fail)
+    monkeypatch.setattr("vssn.media.remux._encoded", fail)
+    made = copy(source, tmp_path / "v.mp4")
+    assert (len(frame_numbers(made)), sound_packets(made)) == (8, [])
+    assert "the output has no sound" in caplog.text
+
+
 def test_sound_is_cut_with_the_pictures(tmp_path: Path) -> None:
     source = make_clip(
         tmp_path / "s.mp4",
@@ -280,6 +313,21 @@ def test_when_finishing_fails_the_frames_stay_and_the_error_names_them(
     assert frame_numbers(left) == list(range(8))
 
 
+def test_a_disk_that_fills_at_the_very_end_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(_: object) -> list[object]:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("vssn.media.encoding.JpegEncoder.flush", fail)
+    with pytest.raises(MediaError, match=r"No space left on device at its end; .*v\.avi") as caught:
+        write_video(tmp_path / "v.avi", 30)
+    (left,) = tmp_path.iterdir()
+    read = frame_numbers(left)
+    assert 15 < len(read) <= 30
+    assert f"the first {len(read)} frames" in str(caught.value)
+
+
 def test_a_second_interruption_keeps_the_frames(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -387,9 +435,9 @@ import numpy as np
 from vssn.media.sink import VideoSink
 from vssn.types import VideoInfo
 
-with VideoSink(Path(sys.argv[1]), VideoInfo(320, 240, 25.0, None)) as sink:
+with VideoSink(Path(sys.argv[1]), VideoInfo(96, 64, 25.0, None)) as sink:
     for number in itertools.count():
-        sink.write(np.random.default_rng(number).integers(0, 256, (240, 320, 3), np.uint8))
+        sink.write(np.random.default_rng(number).integers(0, 256, (64, 96, 3), np.uint8))
         print(number + 1, flush=True)
 """
 
@@ -413,8 +461,9 @@ def test_a_kill_loses_less_than_a_second(
     assert left.name.startswith("v.partial-")
     with VideoSource(left) as source:
         assert sum(1 for _ in source) > frames - 25
-    # A later run that is complete removes it.
+    # A later run that is complete removes it, with what a kill while finishing left.
     os.utime(left, (time.time() - 60,) * 2)
+    left.with_name(left.stem.replace("partial", "finishing") + suffix).write_bytes(b"half")
     assert frame_numbers(write_video(path)) == list(range(8))
     assert list(tmp_path.iterdir()) == [path]
     assert left.name in caplog.text

@@ -135,7 +135,7 @@ def test_impossible_parts_are_refused(images: Path, selected: dict[str, float], 
 
 
 def test_a_missing_camera_is_refused_in_one_line() -> None:
-    for camera in (63, "63"):
+    for camera in (63, "63", "/dev/video63"):
         with pytest.raises(MediaError, match="camera 63") as caught:
             VideoSource(camera)
         assert "\n" not in str(caught.value)

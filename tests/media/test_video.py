@@ -23,6 +23,7 @@ from made_clips import (
 
 from vssn.errors import MediaError
 from vssn.media.decoding import Decoder
+from vssn.media.picture import to_bgr
 from vssn.media.video import VideoSource
 from vssn.types import UInt8Array
 
@@ -171,6 +172,8 @@ def test_a_lying_frame_count_is_none(tmp_path: Path, count: int) -> None:
         ("v.mkv", "libx264", "yuv420p"),
         ("v.ts", "mpeg2video", "yuv420p"),
         ("v.gif", "gif", "rgb8"),
+        ("v.flv", "flv1", "yuv420p"),
+        ("v.webm", "libvpx-vp9", "yuv420p"),
     ],
 )
 def test_a_file_cut_short_gives_what_it_holds_and_says_so(
@@ -382,6 +385,14 @@ def test_an_unstated_matrix_is_guessed_by_the_size(tmp_path: Path, width: int, m
     )
     with VideoSource(path) as source:
         assert np.abs(next(iter(source)).astype(int) - red).max() <= 6
+
+
+def test_a_matrix_that_nobody_knows_is_guessed() -> None:
+    frame = av.VideoFrame.from_ndarray(CORNERS, "bgr24").reformat(
+        format="yuv444p", dst_colorspace=5, dst_color_range=1
+    )
+    frame.colorspace = 3  # reserved
+    assert np.abs(to_bgr(frame, (64, 48)).astype(int) - CORNERS).max() <= 3
 
 
 def test_hdr_and_interlaced_videos_are_flagged(

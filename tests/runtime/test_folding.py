@@ -33,11 +33,12 @@ def test_a_folded_batch_norm_gives_what_both_layers_give() -> None:
     linear = made(rng, 3, 2, 4)
     gamma, beta, mean = rng.normal(0, 1, (3, 4)).astype(np.float32)
     variance = rng.uniform(0.1, 2, 4).astype(np.float32)
-    weights = {"c/kernel": linear.kernel, "c/bias": linear.bias, "n/gamma": gamma, "n/beta": beta}
-    weights |= {"n/moving_mean": mean, "n/moving_variance": variance}
+    weights = {"conv1/kernel": linear.kernel, "conv1/bias": linear.bias}
+    weights |= {"bn_conv1/gamma": gamma, "bn_conv1/beta": beta}
+    weights |= {"bn_conv1/moving_mean": mean, "bn_conv1/moving_variance": variance}
     image = rng.normal(0, 1, (5, 6, 2))
     expected = (correlate(image, linear) - mean) / np.sqrt(variance + BATCH_NORM_EPSILON)
-    got = correlate(image, folding.folded(weights, "c", "n"))
+    got = correlate(image, folding.folded(weights, "conv1"))
     np.testing.assert_allclose(got, expected * gamma + beta, atol=1e-5)
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 
-from vssn.checkpoints import locate
+from vssn import shipped
 from vssn.errors import BadInputError, CheckpointError
 from vssn.flow.dis import DISFlow
 from vssn.labels import NUM_CLASSES
@@ -29,7 +29,7 @@ def in_empty_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     work = tmp_path / "work"
     work.mkdir()
     monkeypatch.chdir(work)
-    monkeypatch.setattr(locate, "__file__", str(tmp_path / "installed/vssn/checkpoints/locate.py"))
+    monkeypatch.setattr(shipped, "PACKAGE", tmp_path / "installed" / "vssn")
 
 
 @pytest.mark.usefixtures("in_empty_folder")

@@ -1,6 +1,9 @@
 from __future__ import annotations
 
+import hashlib
+import json
 import logging
+import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -64,17 +67,108 @@ def test_a_damaged_entry_is_built_anew(
     assert build.calls == 2
 
 
+def _entries(tmp_path: Path) -> list[Path]:
+    return sorted((tmp_path / "cache").glob("*.blob"))
+
+
+def _with_blob(entry: Path, blob: bytes) -> bytes:
+    header = json.loads(entry.read_bytes().split(b"\n", 1)[0])
+    header["sha256"] = hashlib.sha256(blob).hexdigest()
+    return json.dumps(header).encode() + b"\n" + blob
+
+
 def test_an_entry_that_openvino_refuses_is_built_anew(
     run: Callable[..., list[float]], build: Builder, tmp_path: Path
 ) -> None:
-    import hashlib
-
     run()
-    (entry,) = (tmp_path / "cache").glob("*.blob")
-    foreign = b"another format"
-    entry.write_bytes(hashlib.sha256(foreign).digest() + foreign)
+    (entry,) = _entries(tmp_path)
+    entry.write_bytes(_with_blob(entry, b"another format"))
     assert run() == [2, 3]
     assert build.calls == 2
+
+
+def test_an_entry_of_another_network_is_built_anew(
+    run: Callable[..., list[float]], build: Builder, tmp_path: Path
+) -> None:
+    run(weights="a")
+    (first,) = _entries(tmp_path)
+    run(weights="b")
+    (second,) = set(_entries(tmp_path)) - {first}
+    second.write_bytes(first.read_bytes())
+    assert run(weights="b") == [2, 3]
+    assert build.calls == 3
+
+
+def test_an_entry_with_other_inputs_is_built_anew(
+    run: Callable[..., list[float]], build: Builder, tmp_path: Path
+) -> None:
+    run()
+    (entry,) = _entries(tmp_path)
+    entry.write_bytes(entry.read_bytes().replace(b"[2]", b"[3]", 1))
+    assert run() == [2, 3]
+    assert build.calls == 2
+
+
+def test_links_and_pipes_are_no_entries(
+    run: Callable[..., list[float]], build: Builder, tmp_path: Path
+) -> None:
+    run()
+    (entry,) = _entries(tmp_path)
+    entry.rename(tmp_path / "elsewhere")
+    entry.symlink_to(tmp_path / "elsewhere")
+    assert run() == [2, 3]
+    assert build.calls == 2
+    assert not entry.is_symlink()
+    entry.unlink()
+    os.mkfifo(entry)
+    assert run() == [2, 3]
+    assert build.calls == 3
+
+
+def test_the_folder_is_the_users_alone(run: Callable[..., list[float]], tmp_path: Path) -> None:
+    (tmp_path / "cache").mkdir(mode=0o755)
+    run()
+    assert (tmp_path / "cache").stat().st_mode & 0o777 == 0o700
+
+
+def test_without_a_home_nothing_is_kept(build: Builder, monkeypatch: pytest.MonkeyPatch) -> None:
+    def no_home() -> Path:
+        raise RuntimeError("Could not determine home directory.")
+
+    monkeypatch.delenv("XDG_CACHE_HOME", raising=False)
+    monkeypatch.setattr(Path, "home", no_home)
+    assert default_cache_dir() is None
+    cache = ModelCache(None, CONFIG)
+    cache.load("made", {}, build)
+    cache.load("made", {}, build)
+    assert build.calls == 2
+    assert cache.recall("a", lambda: "text") == "text"
+
+
+def test_facts_are_computed_once(tmp_path: Path) -> None:
+    cache, computed = ModelCache(tmp_path / "cache", CONFIG), []
+
+    def compute() -> str:
+        computed.append(1)
+        return f"text {len(computed)}"
+
+    assert cache.recall("ab" * 32, compute) == cache.recall("ab" * 32, compute) == "text 1"
+    assert cache.recall("cd" * 32, compute) == "text 2"
+
+
+def test_the_digest_covers_what_the_graphs_are_made_of(monkeypatch: pytest.MonkeyPatch) -> None:
+    read: set[str] = set()
+    real = Path.read_bytes
+
+    def spy(path: Path) -> bytes:
+        read.add(path.name)
+        return real(path)
+
+    monkeypatch.setattr(Path, "read_bytes", spy)
+    model_cache.sources_digest.cache_clear()
+    model_cache.sources_digest()
+    expected = {"folding.py", "folded.py", "layout.py", "preprocess.py", "labels.py"}
+    assert expected | {"quantisation.py", "openvino_segnet.py", "openvino_flow.py"} <= read
 
 
 def test_another_version_has_its_own_entry(
@@ -95,7 +189,7 @@ def test_only_the_latest_entries_are_kept(
     monkeypatch.setattr(model_cache, "MAX_ENTRIES", 2)
     for weights in "abc":
         run(weights=weights)
-    assert len(list((tmp_path / "cache").iterdir())) == 2
+    assert len(_entries(tmp_path)) == 2
     run(weights="c")
     assert build.calls == 3
     run(weights="a")

@@ -4,12 +4,16 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from shutil import copyfile
 from typing import TYPE_CHECKING
 
 import numpy as np
 import openvino as ov
 import pytest
 
+from vssn.checkpoints.arrays import read_segnet
+from vssn.checkpoints.folded import weights_digest
+from vssn.checkpoints.segnet_weights import write_segnet_config
 from vssn.errors import BadInputError, CheckpointError
 from vssn.labels import NUM_CLASSES
 from vssn.networks import Precision
@@ -105,11 +109,51 @@ def test_a_frozen_graph_runs_as_the_keras_model_does(
     np.testing.assert_allclose(network.probabilities(frame_bgr), expected, rtol=1e-3, atol=1e-4)
 
 
+def test_a_frozen_graph_and_the_keras_weights_are_one_network(
+    folder: Path, tmp_path: Path, frame_bgr: np.ndarray
+) -> None:
+    """Also where the graph has the ranges of the weights that it was made of."""
+    for name in ("made.h5", "made.pb", "made.pb.sha256"):
+        copyfile(folder / name, tmp_path / name)
+    digest = weights_digest(read_segnet(tmp_path / "made.h5"))
+    write_ranges(tmp_path / "made.h5", {"image": (0.0, 255.0), "conv1": (0.0, 20.0)}, digest)
+    results = []
+    for name in ("made.h5", "made.pb"):
+        loader = OpenVINOLoader("int8", cache_dir=tmp_path / "cache")
+        if name == "made.h5":
+            write_segnet_config((64, 96), tmp_path)
+        results.append(loader.segmentation(tmp_path / name).probabilities(frame_bgr))
+        assert loader.name.endswith("int8")
+    np.testing.assert_array_equal(results[0], results[1], strict=True)
+    assert len(list((tmp_path / "cache").glob("*.blob"))) == 1
+
+
+def test_another_networks_graph_runs_as_it_is_and_says_so(
+    folder: Path, tmp_path: Path, frame_bgr: np.ndarray, caplog: pytest.LogCaptureFixture
+) -> None:
+    import tensorflow as tf
+
+    graph_def = tf.compat.v1.GraphDef.FromString((folder / "made.pb").read_bytes())
+    nodes = {node.name: node for node in graph_def.node}
+    nodes["relu4f"].op = "Identity"
+    (tmp_path / "other.pb").write_bytes(graph_def.SerializeToString())
+    loader = OpenVINOLoader("f32", cache_dir=tmp_path / "cache")
+    for _ in range(2):
+        caplog.clear()
+        network = loader.segmentation(tmp_path / "other.pb")
+        assert "'relu4f', a Identity, where Relu is expected" in caplog.text
+        assert "runs as it is written" in caplog.text
+    np.testing.assert_allclose(network.probabilities(frame_bgr).sum(-1).max(), 1, atol=0.1)
+    with pytest.raises(BadInputError, match="int8"):
+        OpenVINOLoader("int8", cache_dir=tmp_path / "cache").segmentation(tmp_path / "other.pb")
+
+
 @pytest.mark.parametrize("damage", ["cut", "flipped", "empty", "missing", "text"])
 def test_a_damaged_frozen_graph_is_refused(folder: Path, tmp_path: Path, damage: str) -> None:
     data = bytearray((folder / "made.pb").read_bytes())
     path = tmp_path / "damaged.pb"
     if damage == "flipped":
+        copyfile(folder / "made.pb.sha256", tmp_path / "damaged.pb.sha256")
         data[len(data) // 2] ^= 1
     contents = {"cut": data[: len(data) // 2], "flipped": data, "empty": b"", "text": b"no graph"}
     if damage in contents:
@@ -119,7 +163,7 @@ def test_a_damaged_frozen_graph_is_refused(folder: Path, tmp_path: Path, damage:
 
 
 @pytest.mark.parametrize(
-    ("wanted", "capabilities", "calibrated", "byte_products", "expected"),
+    ("wanted", "capabilities", "has_ranges", "byte_products", "expected"),
     [
         ("auto", ["BF16", "INT8"], True, True, "int8"),
         ("auto", ["BF16", "INT8"], False, True, "bf16"),
@@ -134,18 +178,18 @@ def test_auto_takes_what_the_processor_is_good_at(
     monkeypatch: pytest.MonkeyPatch,
     wanted: openvino_networks.Precision,
     capabilities: list[str],
-    calibrated: bool,
+    has_ranges: bool,
     byte_products: bool,
     expected: str,
 ) -> None:
     monkeypatch.setattr(openvino_networks, "multiplies_bytes", lambda: byte_products)
-    assert choose_precision(wanted, capabilities, calibrated) == expected
+    assert choose_precision(wanted, capabilities, has_ranges) == expected
 
 
 def test_impossible_precisions_are_refused() -> None:
     with pytest.raises(BadInputError, match="bf16"):
         choose_precision("bf16", ["FP32"], True)
-    with pytest.raises(BadInputError, match="calibration"):
+    with pytest.raises(BadInputError, match="int8 ranges"):
         choose_precision("int8", ["INT8"], False)
 
 
@@ -160,8 +204,7 @@ def test_wrong_weights_and_threads_are_refused(folder: Path, tmp_path: Path) -> 
 def test_int8_needs_the_ranges_of_these_weights(folder: Path, tmp_path: Path) -> None:
     copy = tmp_path / "made.h5"
     copy.write_bytes((folder / "made.h5").read_bytes())
-    write_ranges(copy, {"image": (0.0, 255.0)})
-    copy.write_bytes(b"other")
+    write_ranges(copy, {"image": (0.0, 255.0)}, "0" * 64)
     paths = WeightPaths(copy, folder / "flow/model.ckpt", folder / "decision/model.ckpt")
-    with pytest.raises(BadInputError, match="calibration"):
+    with pytest.raises(BadInputError, match="int8 ranges"):
         load_networks(paths, "int8", None, tmp_path / "cache")

@@ -1,4 +1,4 @@
-"""Training data of the decision network: scores, clip, interruption, damage."""
+"""Training data of the decision network: agreement, clip, interruption, damage."""
 
 from __future__ import annotations
 
@@ -28,41 +28,41 @@ if TYPE_CHECKING:
 
 SHAPE = (4, 5, 384)
 SETTINGS = ["weights", "list"]
-SCORES = [92.5, 40.0, 77.25, 99.0, 60.0, 85.0]
+AGREEMENT = [92.5, 40.0, 77.25, 99.0, 60.0, 85.0]
 
 
-class MadeMeasure:
-    """Names each pair's feature after its number; may be interrupted."""
+class FakeEvaluator:
+    """Fills each pair's feature with its number; may be interrupted."""
 
     def __init__(self, interrupt_at: int | None = None) -> None:
         self.interrupt_at = interrupt_at
         self.asked: list[int] = []
 
-    def score(self, pair: FramePair) -> tuple[np.ndarray, float]:
+    def evaluate(self, pair: FramePair) -> tuple[np.ndarray, float]:
         number = int(pair.key.name)
         if number == self.interrupt_at:
             raise KeyboardInterrupt
         self.asked.append(number)
-        return np.full(SHAPE, number, np.float32), SCORES[number]
+        return np.full(SHAPE, number, np.float32), AGREEMENT[number]
 
 
-PAIRS = [FramePair(Path(str(number)), Path("current")) for number in range(len(SCORES))]
+PAIRS = [FramePair(Path(str(number)), Path("current")) for number in range(len(AGREEMENT))]
 
 
 def generate(
-    folder: Path, pair_measure: MadeMeasure, clip: float = 0.0, settings: list[str] = SETTINGS
+    folder: Path, evaluator: FakeEvaluator, clip: float = 0.0, settings: list[str] = SETTINGS
 ) -> int:
-    writer = FeatureWriter(folder, settings, clip)
-    for _ in generate_features(PAIRS, pair_measure, writer):
-        pass
-    return writer.finish()
+    with FeatureWriter(folder, settings, clip) as writer:
+        for _ in generate_features(PAIRS, evaluator.evaluate, writer):
+            pass
+        return writer.finish()
 
 
 def content(folder: Path) -> dict[str, bytes]:
     return {path.name: path.read_bytes() for path in folder.iterdir()}
 
 
-def test_the_key_frames_own_prediction_is_warped_and_compared_with_a_fresh_one(
+def test_the_warped_key_frame_is_compared_with_the_segmented_current_frame(
     tmp_path: Path,
     paint: Callable[[np.ndarray], UInt8Array],
     fake_segmentation: FakeSegmentation,
@@ -74,61 +74,61 @@ def test_the_key_frames_own_prediction_is_warped_and_compared_with_a_fresh_one(
     for name, labels in (("key", key), ("current", current)):
         cv2.imwrite(str(tmp_path / f"{name}.png"), paint(labels))
     pair = FramePair(tmp_path / "key.png", tmp_path / "current.png")
-    pair_measure = PairEvaluator(fake_segmentation, fake_flow)
-    feature, still = pair_measure.score(pair)
+    evaluator = PairEvaluator(fake_segmentation, fake_flow)
+    feature, copied = evaluator.evaluate(pair)
     assert feature.shape == SHAPE
     # Copied, the car of 10 columns is off by 4, and so is the road of 54 around it.
-    assert still == pytest.approx(100 * (6 / 14 + 50 / 58) / 2)
+    assert copied == pytest.approx(100 * (6 / 14 + 50 / 58) / 2)
     by_pixel = PairEvaluator(
         fake_segmentation, fake_flow, replace(VSSN_RULES, agreement=pixel_agreement)
     )
-    assert by_pixel.score(pair)[1] == pytest.approx(100 * (1 - 8 / 64))
+    assert by_pixel.evaluate(pair)[1] == pytest.approx(100 * (1 - 8 / 64))
     fake_flow.flow_cells = (-2, 0)
-    assert pair_measure.score(pair)[1] == 100
-    # Frames that come again to the same scorer are not segmented again.
+    assert evaluator.evaluate(pair)[1] == 100
+    # Each evaluator segments a frame once.
     assert fake_segmentation.calls == 2 + 2
 
 
-def test_features_and_scores_are_written_together(tmp_path: Path) -> None:
-    assert generate(tmp_path, MadeMeasure()) == 6
+def test_features_and_agreement_are_written_together(tmp_path: Path) -> None:
+    assert generate(tmp_path, FakeEvaluator()) == 6
     assert set(content(tmp_path)) == {"X.npy", "Y.npy"}
-    features, scores = np.load(tmp_path / "X.npy"), np.load(tmp_path / "Y.npy")
+    features, agreement = np.load(tmp_path / "X.npy"), np.load(tmp_path / "Y.npy")
     assert features.shape == (6, *SHAPE)
-    assert features.dtype == scores.dtype == np.float32
+    assert features.dtype == agreement.dtype == np.float32
     assert features[:, 0, 0, 0].tolist() == [0, 1, 2, 3, 4, 5]
-    assert scores.tolist() == SCORES
-    assert len(read_feature_set(tmp_path).scores) == 6
+    assert agreement.tolist() == AGREEMENT
+    assert len(read_feature_set(tmp_path).agreement) == 6
 
 
-def test_clip_drops_pairs_whose_score_is_not_above_it(tmp_path: Path) -> None:
-    assert generate(tmp_path, MadeMeasure(), clip=0.6) == 4
+def test_clip_drops_pairs_whose_agreement_is_not_above_it(tmp_path: Path) -> None:
+    assert generate(tmp_path, FakeEvaluator(), clip=0.6) == 4
     assert np.load(tmp_path / "Y.npy").tolist() == [92.5, 77.25, 99.0, 85.0]
     assert np.load(tmp_path / "X.npy")[:, 0, 0, 0].tolist() == [0, 2, 3, 5]
 
 
 @pytest.mark.parametrize("clip", [0.0, 0.6])
-def test_an_interrupted_run_goes_on_and_gives_the_same_bytes(tmp_path: Path, clip: float) -> None:
+def test_a_continued_run_gives_the_same_bytes(tmp_path: Path, clip: float) -> None:
     whole, parts = tmp_path / "whole", tmp_path / "parts"
-    generate(whole, MadeMeasure(), clip)
+    generate(whole, FakeEvaluator(), clip)
     with pytest.raises(KeyboardInterrupt):
-        generate(parts, MadeMeasure(interrupt_at=4), clip)
+        generate(parts, FakeEvaluator(interrupt_at=4), clip)
     assert not (parts / "X.npy").exists()
-    pair_measure = MadeMeasure()
-    generate(parts, pair_measure, clip)
-    assert pair_measure.asked == [4, 5]
+    evaluator = FakeEvaluator()
+    generate(parts, evaluator, clip)
+    assert evaluator.asked == [4, 5]
     assert content(parts) == content(whole)
 
 
-def test_a_kill_between_feature_and_score_leaves_no_gap(tmp_path: Path) -> None:
+def test_a_kill_between_feature_and_agreement_leaves_no_gap(tmp_path: Path) -> None:
     whole, parts = tmp_path / "whole", tmp_path / "parts"
-    generate(whole, MadeMeasure())
+    generate(whole, FakeEvaluator())
     with pytest.raises(KeyboardInterrupt):
-        generate(parts, MadeMeasure(interrupt_at=3))
+        generate(parts, FakeEvaluator(interrupt_at=3))
     with (parts / ".X.partial").open("ab") as features:
         features.write(b"\x01" * 5000)
-    with (parts / ".Y.partial").open("ab") as scores:
-        scores.write(b"\x01\x02")
-    generate(parts, MadeMeasure())
+    with (parts / ".Y.partial").open("ab") as agreement:
+        agreement.write(b"\x01\x02")
+    generate(parts, FakeEvaluator())
     assert content(parts) == content(whole)
 
 
@@ -147,29 +147,29 @@ def test_a_kill_while_the_partial_files_are_removed_does_no_harm(
     with monkeypatch.context() as patch:
         patch.setattr(Path, "unlink", lambda *args, **kwargs: killed(*args, **kwargs))
         with pytest.raises(KeyboardInterrupt):
-            generate(tmp_path, MadeMeasure())
-    assert generate(tmp_path, MadeMeasure()) == 6
+            generate(tmp_path, FakeEvaluator())
+    assert generate(tmp_path, FakeEvaluator()) == 6
     assert set(content(tmp_path)) == {"X.npy", "Y.npy"}
 
 
 def test_partial_files_of_other_settings_are_discarded(tmp_path: Path) -> None:
     with pytest.raises(KeyboardInterrupt):
-        generate(tmp_path, MadeMeasure(interrupt_at=4))
-    pair_measure = MadeMeasure()
-    generate(tmp_path, pair_measure, settings=["other weights", "list"])
-    assert pair_measure.asked == [0, 1, 2, 3, 4, 5]
+        generate(tmp_path, FakeEvaluator(interrupt_at=4))
+    evaluator = FakeEvaluator()
+    generate(tmp_path, evaluator, settings=["other weights", "list"])
+    assert evaluator.asked == [0, 1, 2, 3, 4, 5]
     with pytest.raises(KeyboardInterrupt):
-        generate(tmp_path, MadeMeasure(interrupt_at=2))
-    pair_measure = MadeMeasure()
-    generate(tmp_path, pair_measure, clip=0.5)
-    assert pair_measure.asked == [0, 1, 2, 3, 4, 5]
+        generate(tmp_path, FakeEvaluator(interrupt_at=2))
+    evaluator = FakeEvaluator()
+    generate(tmp_path, evaluator, clip=0.5)
+    assert evaluator.asked == [0, 1, 2, 3, 4, 5]
 
 
 def test_an_older_result_stays_until_the_new_one_is_complete(tmp_path: Path) -> None:
-    generate(tmp_path, MadeMeasure())
+    generate(tmp_path, FakeEvaluator())
     before = content(tmp_path)
     with pytest.raises(KeyboardInterrupt):
-        generate(tmp_path, MadeMeasure(interrupt_at=2), settings=["other"])
+        generate(tmp_path, FakeEvaluator(interrupt_at=2), settings=["other"])
     for name in before:
         assert (tmp_path / name).read_bytes() == before[name]
 
@@ -179,15 +179,34 @@ def test_a_feature_of_another_shape_is_refused(tmp_path: Path) -> None:
         yield np.zeros(SHAPE, np.float32), 50.0
         yield np.zeros((4, 6, 384), np.float32), 50.0
 
-    writer = FeatureWriter(tmp_path, SETTINGS, 0)
-    with pytest.raises(BadInputError, match=r"feature \(4, 6, 384\).*\(4, 5, 384\)"):
+    with (
+        pytest.raises(BadInputError, match=r"feature \(4, 6, 384\).*\(4, 5, 384\)"),
+        FeatureWriter(tmp_path, SETTINGS, 0) as writer,
+    ):
         list(writer.add_all(wrong()))
-    assert FeatureWriter(tmp_path, SETTINGS, 0).done == 1
+    with FeatureWriter(tmp_path, SETTINGS, 0) as writer:
+        assert writer.done == 1
+
+
+def test_two_runs_in_one_folder_are_refused(tmp_path: Path) -> None:
+    with FeatureWriter(tmp_path, SETTINGS, 0), pytest.raises(MediaError, match="another run"):
+        FeatureWriter(tmp_path, SETTINGS, 0).__enter__()
+    assert generate(tmp_path, FakeEvaluator()) == 6
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="NO /dev/full: not Linux")
+def test_a_full_disk_is_told_in_one_line(tmp_path: Path) -> None:
+    with FeatureWriter(tmp_path, SETTINGS, 0) as writer:
+        (tmp_path / ".X.partial").unlink()
+        (tmp_path / ".X.partial").symlink_to("/dev/full")
+        with pytest.raises(MediaError, match="No space left") as caught:
+            list(generate_features(PAIRS, FakeEvaluator().evaluate, writer))
+    assert "\n" not in str(caught.value)
 
 
 def test_nothing_above_the_clip_is_refused(tmp_path: Path) -> None:
     with pytest.raises(MediaError, match="lower --clip"):
-        generate(tmp_path, MadeMeasure(), clip=0.995)
+        generate(tmp_path, FakeEvaluator(), clip=0.995)
     assert not (tmp_path / "X.npy").exists()
 
 

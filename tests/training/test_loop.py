@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,7 @@ from vssn.training.loop import STATE_FILE, LoopConfig, train
 from vssn.training.progress import LOG_FILE, Metrics, Progress
 
 SETTINGS = '{"rate": 0.1}'
+HEADER = json.dumps({"fingerprint": SETTINGS, "history": []})
 
 
 class Variable:
@@ -155,7 +157,7 @@ def test_the_best_epoch_is_kept(tmp_path: Path) -> None:
     assert not np.array_equal(np.load(tmp_path / "best.npy"), np.load(tmp_path / "last.npy"))
 
 
-def test_a_resumed_training_remembers_the_best(tmp_path: Path) -> None:
+def test_a_resumed_training_knows_the_best_epoch(tmp_path: Path) -> None:
     task = TinyTask()
     task.validations = [1.0, 2.0]
     first = train(task, config(tmp_path))
@@ -202,7 +204,9 @@ def test_other_settings_are_refused(tmp_path: Path) -> None:
     assert not task.weights.value.any()
 
 
-@pytest.mark.parametrize("damage", ["missing", "empty", "text", "half", "foreign"])
+@pytest.mark.parametrize(
+    "damage", ["missing", "empty", "text", "half", "foreign", "shape", "header", "pipe"]
+)
 def test_a_state_that_can_not_be_read_is_refused_in_one_line(tmp_path: Path, damage: str) -> None:
     path = tmp_path / STATE_FILE
     next(train(TinyTask(), config(tmp_path)))
@@ -211,6 +215,12 @@ def test_a_state_that_can_not_be_read_is_refused_in_one_line(tmp_path: Path, dam
         path.unlink()
     elif damage == "foreign":
         np.savez(path, something=np.zeros(3))
+    elif damage in ("shape", "header"):
+        header = '{"fingerprint": "{}", "history": [1]}' if damage == "header" else HEADER
+        np.savez(path, header=np.array(header), v0=np.zeros(4), v1=np.zeros((2, 2)))
+    elif damage == "pipe":
+        path.unlink()
+        os.mkfifo(path)
     else:
         path.write_bytes(
             {"empty": b"", "text": b"text", "half": content[: len(content) // 2]}[damage]

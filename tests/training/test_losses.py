@@ -71,20 +71,65 @@ def test_end_point_error_is_a_length_and_heeds_the_weight() -> None:
     assert float(end_point_error(flow, flow, weight * 0)) == 0
 
 
-def test_one_cycle_warms_up_and_falls_to_nearly_zero() -> None:
-    import keras
+def test_the_rate_warms_up_and_falls_to_zero() -> None:
+    from vssn.training.schedules import warm_cosine
 
-    from vssn.training.schedules import OneCycle
-
-    cycle = OneCycle(0.1, 100, warmup_share=0.1)
+    cycle = warm_cosine(0.1, 100, warmup_share=0.1)
     rates = [float(cycle(step)) for step in range(101)]
-    assert rates[0] == pytest.approx(0.1 * 1e-4)
-    assert rates[5] == pytest.approx(0.05)
+    assert rates[0] == pytest.approx(0.001)
+    assert rates[5] == pytest.approx(0.0505)
     assert rates[10] == pytest.approx(0.1)
     assert rates[55] == pytest.approx(0.05, rel=1e-4)
-    assert rates[100] == pytest.approx(0.1 * 1e-4)
+    assert rates[100] == pytest.approx(0, abs=1e-9)
     assert np.all(np.diff(rates[:11]) > 0)
     assert np.all(np.diff(rates[10:]) < 1e-9)
-    again = OneCycle.from_config(cycle.get_config())
-    assert float(again(37)) == rates[37]
-    assert isinstance(cycle, keras.optimizers.schedules.LearningRateSchedule)
+
+
+def test_a_pixel_of_one_of_two_classes_is_judged_by_the_sum_of_both() -> None:
+    from vssn.training.losses import soft_jaccard, weighted_cross_entropy
+    from vssn.training.mixture import label_weights
+    from vssn.training.sources import SourceRules
+
+    weights = label_weights(np.full(11, 1 / 11), 0.5)
+    either = SourceRules({7: ("sky", "road")}).table()[7]
+    labels = np.array([[[0, 3], [either, 11]]], np.int32)
+    shares = [[0.8, 0.2], [0.5, 0.5], [0.25, 0.75], [0.9, 0.1]]
+    loss = float(weighted_cross_entropy(logits_for(shares), labels, weights))
+    # Between the two the third pixel's shares sum to 1, which costs nothing.
+    assert loss == pytest.approx(-(math.log(0.8) + math.log(0.5)) / 3, rel=1e-4)
+    without = np.where(labels == either, 11, labels)
+    jaccards = [float(soft_jaccard(logits_for(shares), part)) for part in (labels, without)]
+    assert jaccards[0] == jaccards[1]
+
+
+def test_disagreement_is_how_far_two_predictions_are_from_their_mean() -> None:
+    from vssn.training.losses import disagreement
+
+    first = np.array([[[[0.8, 0.2], [0.8, 0.2]]]], np.float32)
+    second = np.array([[[[0.8, 0.2], [0.4, 0.6]]]], np.float32)
+    every = np.ones((1, 1, 2), np.float32)
+    assert float(disagreement(first, first, every)) == pytest.approx(0, abs=1e-5)
+    mean = 0.6, 0.4
+    one, other = (
+        sum(m * math.log(m / p) for m, p in zip(mean, each, strict=True))
+        for each in ((0.8, 0.2), (0.4, 0.6))
+    )
+    # Half of both divergences, over two pixels of which one agrees.
+    expected = (one + other) / 2 / 2
+    assert float(disagreement(first, second, every)) == pytest.approx(expected, rel=1e-3)
+    only_equal = np.array([[[1, 0]]], np.float32)
+    assert float(disagreement(first, second, only_equal)) == pytest.approx(0, abs=1e-5)
+
+
+def test_disagreement_draws_both_predictions_together() -> None:
+    import tensorflow as tf
+
+    from vssn.training.losses import disagreement
+
+    logits = tf.constant([[[[2.0, 0.0]]], [[[0.0, 1.0]]]])
+    with tf.GradientTape() as tape:
+        tape.watch(logits)
+        first, second = tf.split(tf.nn.softmax(logits), 2)
+        loss = disagreement(first, second, np.ones((1, 1, 1), np.float32))
+    gradient = tape.gradient(loss, logits).numpy()[:, 0, 0, 0]
+    assert gradient[0] > 0 > gradient[1]

@@ -1,4 +1,4 @@
-"""Scores kept on disk: computed once, told apart by frame and network, renewed when damaged."""
+"""The cache of class probabilities: by frame and network; damaged files are replaced."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from vssn.training.probability_cache import CachedProbabilities
 
 
 class Network:
-    """Scores that show how often it was asked."""
+    """Counts how often it is asked."""
 
     def __init__(self) -> None:
         self.asked = 0
@@ -25,7 +25,7 @@ class Network:
 FRAME = np.full((4, 6, 3), 51, np.uint8)
 
 
-def test_a_frame_is_scored_once(tmp_path: Path) -> None:
+def test_a_frame_is_segmented_once(tmp_path: Path) -> None:
     network = Network()
     first, again = (CachedProbabilities(network, "a", tmp_path / "kept")(FRAME) for _ in range(2))
     assert network.asked == 1
@@ -34,7 +34,7 @@ def test_a_frame_is_scored_once(tmp_path: Path) -> None:
     assert np.array_equal(first, again)
 
 
-def test_other_frames_shapes_and_networks_are_scored_anew(tmp_path: Path) -> None:
+def test_other_frames_shapes_and_networks_are_segmented(tmp_path: Path) -> None:
     network = Network()
     kept = CachedProbabilities(network, "a", tmp_path)
     kept(FRAME)
@@ -52,7 +52,7 @@ def test_without_a_folder_nothing_is_kept() -> None:
     assert network.asked == 2
 
 
-@pytest.mark.parametrize("damage", [b"", b"no scores", b"PK\x03\x04 half a file"])
+@pytest.mark.parametrize("damage", [b"", b"no archive", b"PK\x03\x04 half a file"])
 def test_a_damaged_file_is_written_anew(tmp_path: Path, damage: bytes) -> None:
     network = Network()
     kept = CachedProbabilities(network, "a", tmp_path)

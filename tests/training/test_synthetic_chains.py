@@ -1,4 +1,4 @@
-"""Chains from stills: labels, scores and flow move with the picture."""
+"""Chains from stills: labels, probabilities and flow move with the picture."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ CAR = 8
 
 @pytest.fixture(scope="module")
 def still() -> SegmentedStill:
-    """A smooth picture whose labels and scores can be told from its colours."""
+    """A smooth picture whose colours show its labels and probabilities."""
     rng = np.random.default_rng(0)
     noise = rng.integers(0, 256, (9, 12), np.uint8)
     bright = cv2.resize(noise, (240, 180), interpolation=cv2.INTER_CUBIC)
@@ -58,7 +58,7 @@ def test_each_frame_is_the_one_before_moved_by_the_flow(seed: int, still: Segmen
 
 
 @pytest.mark.parametrize("seed", range(4))
-def test_labels_and_scores_go_with_the_frames(seed: int, still: SegmentedStill) -> None:
+def test_labels_and_probabilities_move_with_the_frames(seed: int, still: SegmentedStill) -> None:
     chain = made(seed, still, [])
     first = chain.frames_rgb[0, ..., 0].astype(int)
     assert np.percentile(np.abs(chain.probabilities[..., 1] - first), 95) <= 12
@@ -68,7 +68,7 @@ def test_labels_and_scores_go_with_the_frames(seed: int, still: SegmentedStill) 
         assert ((frame > 127) == label)[clear].mean() > 0.99
 
 
-def test_objects_are_labelled_and_scored_where_they_are(still: SegmentedStill) -> None:
+def test_objects_have_their_labels_and_probabilities(still: SegmentedStill) -> None:
     red = CutOut(np.full((40, 60, 3), (255, 0, 0), np.uint8), np.ones((40, 60), np.float32), CAR)
     chain = made(1, still, [red])
     red_there = (chain.frames_rgb[..., 0] > 240) & (chain.frames_rgb[..., 1] < 20)
@@ -86,7 +86,7 @@ def test_a_mirror_turns_everything(still: SegmentedStill) -> None:
     np.testing.assert_array_equal(mirrored(other).probabilities, chain.probabilities)
 
 
-def test_weather_changes_colours_and_displaces_scores_but_not_what_is_true(
+def test_jitter_changes_colours_and_displaces_probabilities_only(
     still: SegmentedStill,
 ) -> None:
     chain = made(3, still, [])

@@ -1,4 +1,4 @@
-"""Made motion: its flow is exact."""
+"""Synthetic motion: its flow is exact."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from vssn.training.synthetic_motion import (
     FlowExample,
     camera_flow,
     cut_outs,
-    photometric,
+    photometric_jitter,
     synthetic_pair,
 )
 
@@ -56,9 +56,7 @@ def test_the_key_frame_warped_by_the_flow_is_the_current_frame(
 
 
 @pytest.mark.parametrize("seed", range(6))
-def test_it_is_so_with_objects_that_move_on_their_own(
-    seed: int, still: np.ndarray, car: CutOut
-) -> None:
+def test_the_flow_is_exact_on_moving_objects_too(seed: int, still: np.ndarray, car: CutOut) -> None:
     example = synthetic_pair(np.random.default_rng(seed), still, [car], HW)
     moved, known = warped_key(example)
     error = np.abs(moved.astype(int) - example.current_rgb).max(-1)[known]
@@ -117,7 +115,7 @@ def test_the_background_inside_an_objects_box_is_transparent() -> None:
 
 def test_colours_change_alike_and_the_motion_stays(still: np.ndarray) -> None:
     example = synthetic_pair(np.random.default_rng(3), still, [], HW)
-    other = photometric(np.random.default_rng(0), example)
+    other = photometric_jitter(np.random.default_rng(0), example)
     assert other.flow is example.flow
     assert other.weight is example.weight
     assert not np.array_equal(other.key_rgb, example.key_rgb)

@@ -2,22 +2,23 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
 
-from vssn.checkpoints.bundle import index_path
+from vssn.checkpoints.locate import index_path
 from vssn.errors import MediaError
 from vssn.training.decision import (
-    DecisionRecipe,
     DecisionTask,
     FeatureSet,
     hold_out,
     read_feature_set,
 )
 from vssn.training.loop import LoopConfig, train
+from vssn.training.recipes import DecisionRecipe
 
 if TYPE_CHECKING:
     import keras
@@ -44,7 +45,7 @@ def run(
     folder: Path, sets: tuple[FeatureSet, FeatureSet], epochs: int, resume: bool = False
 ) -> tuple[DecisionTask, list[dict[str, Any]]]:
     task = DecisionTask(*sets, RECIPE)
-    config = LoopConfig(4, folder, resume=resume, fingerprint=RECIPE.fingerprint(72))
+    config = LoopConfig(4, folder, resume=resume, fingerprint=RECIPE.fingerprint(pairs=72))
     rows = train(task, config)
     return task, [next(rows) for _ in range(epochs)]
 
@@ -66,7 +67,7 @@ def test_training_lowers_the_error_on_pairs_it_has_not_seen(
 ) -> None:
     folder, task, rows = whole
     errors = [row["val_mean_absolute_error"] for row in rows]
-    untrained = float(sets[1].scores.mean())  # it says about 0
+    untrained = float(sets[1].agreement.mean())  # it predicts about 0
     assert min(errors) < untrained / 3
     # The best model is kept, and says what was measured.
     task.load_best(folder)
@@ -103,7 +104,7 @@ def _uninterrupted(whole: Whole, tmp_path: Path) -> DecisionTask:
     """The state of the whole training at its end, whatever tests did with its task."""
     from vssn.training.loop import _load_state
 
-    config = LoopConfig(4, whole[0], fingerprint=RECIPE.fingerprint(72))
+    config = LoopConfig(4, whole[0], fingerprint=RECIPE.fingerprint(pairs=72))
     _load_state(config, whole[1])
     return whole[1]
 
@@ -112,14 +113,14 @@ def test_every_pair_is_seen_once_an_epoch_in_another_order(
     whole: Whole, sets: tuple[FeatureSet, FeatureSet]
 ) -> None:
     task = whole[1]
-    epochs = [np.concatenate([scores for _, scores in task.batches(e)]) for e in (0, 1, 0)]
-    assert [len(scores) for _, scores in task.batches(0)] == [32, 32, 8]
+    epochs = [np.concatenate([agreement for _, agreement in task.batches(e)]) for e in (0, 1, 0)]
+    assert [len(agreement) for _, agreement in task.batches(0)] == [32, 32, 8]
     assert task.steps_per_epoch == 3
-    assert sorted(epochs[0]) == sorted(sets[0].scores)
+    assert sorted(epochs[0]) == sorted(sets[0].agreement)
     assert not np.array_equal(epochs[0], epochs[1])
     assert np.array_equal(epochs[0], epochs[2])
-    features, scores = next(iter(task.batches(0)))
-    at = int(np.flatnonzero(sets[0].scores == scores[0])[0])
+    features, agreement = next(iter(task.batches(0)))
+    at = int(np.flatnonzero(sets[0].agreement == agreement[0])[0])
     assert np.array_equal(features[0], sets[0].features[at])
 
 
@@ -135,19 +136,19 @@ def test_the_originals_defaults() -> None:
     assert (recipe.batch_size, recipe.learning_rate, recipe.decay) == (32, 0.002, 0.99)
 
 
-def save(folder: Path, features: np.ndarray, scores: np.ndarray) -> Path:
+def save(folder: Path, features: np.ndarray, agreement: np.ndarray) -> Path:
     np.save(folder / "X.npy", features)
-    np.save(folder / "Y.npy", scores)
+    np.save(folder / "Y.npy", agreement)
     return folder
 
 
 def test_a_good_set_is_read_also_in_float64_and_as_a_column(tmp_path: Path) -> None:
     made = made_set(3, 0)
-    save(tmp_path, made.features.astype(np.float64), made.scores[:, np.newaxis])
+    save(tmp_path, made.features.astype(np.float64), made.agreement[:, np.newaxis])
     found = read_feature_set(tmp_path)
-    assert found.features.dtype == found.scores.dtype == np.float32
+    assert found.features.dtype == found.agreement.dtype == np.float32
     assert np.array_equal(found.features, made.features)
-    assert np.array_equal(found.scores, made.scores)
+    assert np.array_equal(found.agreement, made.agreement)
 
 
 X, Y = np.zeros((3, *SHAPE), np.float32), np.array([10, 50, 100], np.float32)
@@ -156,13 +157,13 @@ WITH_NAN[1, 2, 3, 4] = np.nan
 
 
 @pytest.mark.parametrize(
-    ("features", "scores", "message"),
+    ("features", "agreement", "message"),
     [
-        (X, Y[:2], "as many features as scores"),
+        (X, Y[:2], "as many features as agreements"),
         (WITH_NAN, Y, "finite numbers only"),
         (X, np.array([1, np.inf, 2], np.float32), "finite numbers only"),
-        (X, np.array([0, 50, 100.5], np.float32), "scores from 0 to 100"),
-        (X, np.array([-1, 50, 100], np.float32), "from -1 to 100.*scores from 0 to 100"),
+        (X, np.array([0, 50, 100.5], np.float32), "values from 0 to 100"),
+        (X, np.array([-1, 50, 100], np.float32), "from -1 to 100.*values from 0 to 100"),
         (np.zeros((3, 4, 6, 384), np.float32), Y, r"X \(N, \(4, 5, 384\)\)"),
         (X.reshape(3, -1), Y, r"X \(N, \(4, 5, 384\)\)"),
         (X, np.zeros((3, 2), np.float32), r"Y \(N,\)"),
@@ -170,23 +171,28 @@ WITH_NAN[1, 2, 3, 4] = np.nan
         (np.array(1.0), np.array(1.0), r"X \(N, \(4, 5, 384\)\)"),
         (X, np.array(["a", "b", "c"]), "numbers in a NumPy array file"),
         (X.astype(bool), Y, "numbers in a NumPy array file"),
+        (X, np.zeros(3, [("a", "f4"), ("b", "i4")]), "numbers in a NumPy array file"),
     ],
 )
 def test_bad_data_is_refused_in_one_line(
-    tmp_path: Path, features: np.ndarray, scores: np.ndarray, message: str
+    tmp_path: Path, features: np.ndarray, agreement: np.ndarray, message: str
 ) -> None:
-    save(tmp_path, features, scores)
+    save(tmp_path, features, agreement)
     with pytest.raises(MediaError, match=message) as caught:
         read_feature_set(tmp_path)
     assert "\n" not in str(caught.value)
 
 
-@pytest.mark.parametrize("damage", ["missing", "empty", "text", "half", "pickle", "zip", "huge"])
+@pytest.mark.parametrize(
+    "damage", ["missing", "empty", "text", "half", "pickle", "zip", "huge", "pipe"]
+)
 def test_a_file_that_is_no_array_is_refused_in_one_line(tmp_path: Path, damage: str) -> None:
     path = save(tmp_path, X, Y) / "X.npy"
     content = path.read_bytes()
-    if damage == "missing":
+    if damage in ("missing", "pipe"):
         path.unlink()
+        if damage == "pipe":
+            os.mkfifo(path)
     elif damage == "pickle":
         np.save(path, np.array([{}, 1], dtype=object))
     elif damage == "huge":
@@ -199,17 +205,17 @@ def test_a_file_that_is_no_array_is_refused_in_one_line(tmp_path: Path, damage: 
     assert "\n" not in str(caught.value)
 
 
-def test_dropout_is_off_when_the_network_is_judged(whole: Whole, decision: keras.Model) -> None:
+def test_dropout_is_off_when_the_network_predicts(whole: Whole, decision: keras.Model) -> None:
     features = made_set(5, 3).features
     assert np.array_equal(whole[1].predict(features), whole[1].predict(features))
 
 
 def test_training_starts_at_the_scores_mean_whatever_the_features_scale() -> None:
     rng = np.random.default_rng(0)
-    scores = np.full(8, 90, np.float32)
+    agreement = np.full(8, 90, np.float32)
     for scale in (1e-3, 1e3):
         features = (rng.normal(size=(8, *SHAPE)) * scale).astype(np.float32)
-        pairs = FeatureSet(features, scores)
+        pairs = FeatureSet(features, agreement)
         assert DecisionTask(pairs, pairs, DecisionRecipe()).train_error() < 20
 
 
@@ -217,16 +223,16 @@ def test_training_starts_at_the_scores_mean_whatever_the_features_scale() -> Non
 def test_runs_of_pairs_are_held_out(share: float, held_runs: int) -> None:
     pairs = FeatureSet(np.zeros((70, *SHAPE), np.float32), np.arange(70, dtype=np.float32))
     left, held = hold_out(pairs, share, seed=3)
-    assert sorted([*left.scores, *held.scores]) == pairs.scores.tolist()
-    assert len(left.features) == len(left.scores)
-    runs = {int(score) // 20 for score in held.scores}
+    assert sorted([*left.agreement, *held.agreement]) == pairs.agreement.tolist()
+    assert len(left.features) == len(left.agreement)
+    runs = {int(score) // 20 for score in held.agreement}
     assert len(runs) == held_runs
-    assert not runs & {int(score) // 20 for score in left.scores}
+    assert not runs & {int(score) // 20 for score in left.agreement}
     again = hold_out(pairs, share, seed=3)[1]
-    np.testing.assert_array_equal(again.scores, held.scores)
+    np.testing.assert_array_equal(again.agreement, held.agreement)
 
 
 def test_something_must_be_left_to_learn_from() -> None:
     pairs = FeatureSet(np.zeros((5, *SHAPE), np.float32), np.zeros(5, np.float32))
-    with pytest.raises(MediaError, match="some to learn from"):
+    with pytest.raises(MediaError, match="some to train on"):
         hold_out(pairs, 0.9, seed=1)

@@ -1,4 +1,4 @@
-"""Training of FlowNetS on moved stills and a made clip: one tiny epoch, and its files."""
+"""Training of FlowNetS on synthetic motion and a clip: one tiny epoch, and its files."""
 
 from __future__ import annotations
 
@@ -42,8 +42,9 @@ def task(data_dir: Path) -> FlowTask:
     from vssn.models.flownets import build_flownets
     from vssn.training import flow
     from vssn.training.clip_pairs import PseudoLabelledClip
+    from vssn.training.recipes import FlowRecipe
 
-    recipe = flow.FlowRecipe(batch_size=2, steps_per_epoch=3, real_share=0.5, clip_pairs=2)
+    recipe = FlowRecipe(batch_size=2, steps_per_epoch=3, real_share=0.5, clip_pairs=2)
     clip = PseudoLabelledClip(data_dir / "clip", 2, 2, np.random.default_rng(0))
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(flow, "HELD_OUT", 4)
@@ -81,20 +82,20 @@ def test_batches_hold_pairs_flow_and_weight_the_same_ones_each_time(task: FlowTa
     assert not np.array_equal(pairs, next(iter(task.batches(1)))[0])
 
 
-def test_real_pairs_and_moved_stills_are_mixed(
+def test_clip_pairs_and_synthetic_pairs_are_mixed(
     task: FlowTask, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    moved: list[tuple[int, ...]] = []
-    original = task._moved
+    synthetic: list[tuple[int, ...]] = []
+    original = task._synthetic
 
     def recorded(seed: tuple[int, ...]) -> FlowExample:
-        moved.append(seed)
+        synthetic.append(seed)
         return original(seed)
 
-    monkeypatch.setattr(task, "_moved", recorded)
+    monkeypatch.setattr(task, "_synthetic", recorded)
     for index in range(30):
         task._example(0, index)
-    assert 5 < len(moved) < 25
+    assert 5 < len(synthetic) < 25
 
 
 def test_one_epoch_changes_the_flow_and_not_the_scale(task: FlowTask, trained: Path) -> None:
@@ -120,10 +121,12 @@ def test_best_and_last_are_checkpoints_that_load(task: FlowTask, trained: Path) 
 
 
 def test_it_learns(task: FlowTask, trained: Path) -> None:
+    import tensorflow as tf
     from keras import optimizers
 
-    # One epoch's rate has fallen to nearly nothing by now.
+    # After its one epoch the rate is zero.
     task._optimizer._learning_rate = optimizers.schedules.ExponentialDecay(1e-3, 1000, 1.0)
+    task._step = tf.function(task._train_step)
     batch = next(iter(task.batches(0)))
     errors = [task.train_step(*batch)["end_point_error_px"] for _ in range(12)]
     assert np.isfinite(errors).all()

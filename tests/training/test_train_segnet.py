@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,8 +15,10 @@ import numpy as np
 import pytest
 
 from vssn.cli.main import main
-from vssn.data.stills import list_stills
+from vssn.training.frame_pairs import FramePairs
 from vssn.training.loop import LoopConfig, train
+from vssn.training.segnet_recipe import SegnetRecipe
+from vssn.training.sources import Source, read_source
 
 if TYPE_CHECKING:
     from vssn.training.segnet import SegnetTask
@@ -25,7 +29,8 @@ HW = (64, 96)
 @pytest.fixture(scope="module")
 def data_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Four stills to learn from and one to judge by: bright sky over dark road, a red car."""
-    root = tmp_path_factory.mktemp("camvid")
+    root = tmp_path_factory.mktemp("data") / "camvid"
+    root.mkdir()
     rng = np.random.default_rng(0)
     for split, count in (("train", 4), ("val", 1)):
         for folder in (split, f"{split}annot"):
@@ -48,12 +53,11 @@ def task(data_dir: Path) -> SegnetTask:
     import keras
 
     from vssn.models.segnet import build_segnet
-    from vssn.training.segnet import SegnetRecipe, SegnetTask
+    from vssn.training.segnet import SegnetTask
 
     keras.utils.set_random_seed(1)
     recipe = SegnetRecipe(batch_size=2, crop_hw=(64, 64))
-    stills = list_stills(data_dir, "train"), list_stills(data_dir, "val")
-    return SegnetTask(*stills, recipe, 6, build_segnet(HW))
+    return SegnetTask([read_source(data_dir)], recipe, 6, build_segnet(HW))
 
 
 @pytest.fixture(scope="module")
@@ -63,7 +67,9 @@ def trained(task: SegnetTask, tmp_path_factory: pytest.TempPathFactory) -> Path:
     (row,) = train(task, LoopConfig(1, folder))
     assert set(row) == {
         *("epoch", "loss", "jaccard_loss", "seconds", "val_mean_iou", "validated"),
+        "camvid_mean_iou",
     }
+    assert row["val_mean_iou"] == row["camvid_mean_iou"]
     assert 0 <= row["val_mean_iou"] <= 1
     return folder
 
@@ -71,7 +77,8 @@ def trained(task: SegnetTask, tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_batches_are_views_of_the_stills_the_same_ones_each_time(task: SegnetTask) -> None:
     first, again = (list(task.batches(0)) for _ in range(2))
     assert len(first) == task.steps_per_epoch == 2
-    images, labels = first[0]
+    images, labels, flow, known = first[0]
+    assert len(flow) == len(known) == 0
     assert (images.shape, labels.shape) == ((2, 64, 64, 3), (2, 64, 64))
     assert images.dtype == labels.dtype == np.uint8
     assert set(np.unique(labels)) <= {0, 3, 8, 11}
@@ -87,20 +94,7 @@ def test_encoder_and_decoder_are_trained_at_rates_of_their_own(task: SegnetTask)
         *("conv2d", "batch_normalization"),
     }
     assert len(encoder) + len(decoder) == len(task.model.trainable_variables)
-    assert slow._learning_rate.peak < fast._learning_rate.peak
-
-
-def test_rare_classes_weigh_more_and_void_nothing() -> None:
-    from vssn.training.segnet import class_weights
-
-    label = np.zeros((100, 100), np.uint8)
-    label[:1] = 8
-    label[50:] = 11
-    weights = class_weights([label, label])
-    assert weights.shape == (12,)
-    assert weights[11] == 0
-    assert weights[8] / weights[0] == pytest.approx(7)  # of 49 to 1
-    assert (weights[0] * 49 + weights[8]) / 50 == pytest.approx(1)
+    assert slow._learning_rate.warmup_target < fast._learning_rate.warmup_target
 
 
 def test_an_exact_resume_has_all_that_it_needs(task: SegnetTask, trained: Path) -> None:
@@ -144,23 +138,68 @@ def test_batch_norm_statistics_follow_the_data(task: SegnetTask, trained: Path) 
     assert np.abs(mean).max() > 1e-3
 
 
-def test_more_folders_are_learned_from(
+def test_several_data_sets_are_learned_from_by_their_shares(
     data_dir: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, refuses: Callable[..., str]
 ) -> None:
-    learned: list[int] = []
+    learned: list[list[tuple[str, float, int]]] = []
+    recipes: list[SegnetRecipe] = []
 
     def pretend(task: SegnetTask, *_: object) -> list[object]:
-        learned.append(len(task.examples))
+        sources = task.mixture.sources
+        learned.append([(source.name, source.share, len(source.train)) for source in sources])
+        recipes.append(task.recipe)
         return []
 
     monkeypatch.setattr("vssn.training.loop.train", pretend)
     monkeypatch.setattr("vssn.cli.options.finish_training", lambda directory: None)
-    argv = ["train-segnet", "--data_dir", str(data_dir), "--encoder_weights", "none"]
-    argv += ["--save_dir", str(tmp_path / "out"), "--more_data"]
-    refuses([*argv, tmp_path / "city"], "city' without images")
-    monkeypatch.chdir(data_dir)
-    main([*argv, "val", str(data_dir / "train")])
-    assert learned == [4 + 1 + 4]
+    town = tmp_path / "town"
+    for part in ("", "annot"):
+        shutil.copytree(data_dir / f"val{part}", town / f"train{part}")
+    argv = ["train-segnet", "--encoder_weights", "none", "--save_dir", str(tmp_path / "out")]
+    refuses([*argv, "--data", data_dir, tmp_path / "city"], "city", "without images")
+    refuses([*argv, "--data", town], "without val/")
+    refuses([*argv, "--data", f"{town}:much"], "'much' in", "is no number")
+    refuses([*argv, "--data", f"{town}:0"], "is not above 0")
+    refuses([*argv, "--data", town, "--data_dir", data_dir], "not allowed with")
+    refuses(argv, "--data_dir", "--data", "required")
+    main([*argv, "--data", f"{data_dir}:3", str(town), "--frozen_norms", "--views_colour", "0.2"])
+    main([*argv, "--data_dir", str(data_dir)])
+    assert learned == [[("camvid", 3, 4), ("town", 1, 1)], [("camvid", 1, 4)]]
+    assert recipes[0].frozen_norms
+    assert recipes[0].views.colour == 0.2
+    assert recipes[1] == replace(SegnetRecipe(), mixed_precision=recipes[1].mixed_precision)
+
+
+def test_the_best_is_chosen_by_the_mean_over_the_validation_sets(data_dir: Path) -> None:
+    from vssn.models.segnet import build_segnet
+    from vssn.training.segnet import SegnetTask
+
+    source = read_source(data_dir)
+    others = Source("town", 1, source.train, source.train[:2]), Source("lane", 1, source.train, [])
+    recipe = SegnetRecipe(batch_size=2, crop_hw=(64, 64))
+    metrics = SegnetTask([source, *others], recipe, 6, build_segnet(HW)).validate()
+    assert set(metrics) == {"val_mean_iou", "camvid_mean_iou", "town_mean_iou"}
+    mean = (metrics["camvid_mean_iou"] + metrics["town_mean_iou"]) / 2
+    assert metrics["val_mean_iou"] == pytest.approx(mean)
+
+
+def test_neighbouring_frames_are_taught_to_agree_and_norms_stay_frozen(data_dir: Path) -> None:
+    from vssn.models.segnet import build_segnet
+    from vssn.training.segnet import SegnetTask
+
+    recipe = SegnetRecipe(
+        batch_size=2, crop_hw=(64, 64), frozen_norms=True, epoch_steps=3, consistency_weight=20
+    )
+    pairs = FramePairs([data_dir / "train"], 3)
+    task = SegnetTask([read_source(data_dir)], recipe, 2, build_segnet(HW), pairs)
+    batches = list(task.batches(0))
+    assert [(len(images), len(flow)) for images, _, flow, _ in batches] == [(4, 1), (2, 0), (4, 1)]
+    norm = task.model.get_layer("bn_conv1")
+    before = [np.array(weight) for weight in norm.weights]
+    losses = [task.train_step(*batches[0])["disagreement"] for _ in range(8)]
+    assert losses[-1] < losses[0] * 0.8
+    assert task.train_step(*batches[1])["disagreement"] == 0
+    assert all(map(np.array_equal, before, map(np.asarray, norm.weights)))
 
 
 def test_it_learns(task: SegnetTask, trained: Path) -> None:
@@ -176,11 +215,10 @@ def test_the_policy_of_mixed_precision_is_left_behind_nowhere(
     import keras
 
     from vssn.models.segnet import build_segnet
-    from vssn.training.segnet import SegnetRecipe, SegnetTask
+    from vssn.training.segnet import SegnetTask
 
     recipe = SegnetRecipe(batch_size=2, crop_hw=(64, 64), mixed_precision=True)
-    stills = list_stills(data_dir, "train"), list_stills(data_dir, "val")
-    mixed = SegnetTask(*stills, recipe, 6, build_segnet(HW)).model
+    mixed = SegnetTask([read_source(data_dir)], recipe, 6, build_segnet(HW)).model
     assert keras.config.dtype_policy().name == "float32"
     assert mixed.get_layer("conv1").compute_dtype == "bfloat16"
     assert mixed.get_layer("logits").compute_dtype == "float32"

@@ -1,4 +1,4 @@
-"""Chains from real video: their frames, what they are taught, and what is refused."""
+"""Chains from real video: frames, pseudo ground truth, and what is refused."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def probabilities(frame_bgr: np.ndarray) -> np.ndarray:
-    """Road, sure of it where the frame is bright."""
+    """Road, with confidence where the frame is bright."""
     result = np.zeros((208, 304, 11), np.uint8)
     bright = cv2.resize(frame_bgr, (304, 208)).mean(-1) > 127
     result[..., 3] = np.where(bright, 250, 90)
@@ -67,7 +67,7 @@ def test_the_teacher_finds_the_motion(folder: Path) -> None:
     assert seen == {True, False}
 
 
-def test_labels_are_the_networks_where_it_is_sure(clip: VideoChains) -> None:
+def test_labels_are_the_networks_where_it_is_confident(clip: VideoChains) -> None:
     chain = clip.chain(np.random.default_rng(0))
     assert chain.probabilities.dtype == chain.labels.dtype == np.uint8
     assert set(np.unique(chain.labels)) == {3, VOID}
@@ -75,7 +75,7 @@ def test_labels_are_the_networks_where_it_is_sure(clip: VideoChains) -> None:
     assert ((chain.labels == 3) == bright).mean() > 0.95
 
 
-def test_only_frames_of_chains_are_scored(folder: Path) -> None:
+def test_only_frames_of_chains_are_segmented(folder: Path) -> None:
     asked = []
 
     def counting(frame_bgr: np.ndarray) -> np.ndarray:

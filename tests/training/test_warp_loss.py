@@ -1,4 +1,4 @@
-"""Carrying in TensorFlow against the one that inference uses, and its loss."""
+"""Warping in TensorFlow against the one of inference, and the loss."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ COARSE_HW = (10, 14)
 
 
 def drawn(seed: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Scores, a flow that leaves the frame in places, and a scale."""
+    """Class probabilities, a flow that leaves the frame in places, and a scale."""
     rng = np.random.default_rng(seed)
     probabilities = rng.dirichlet(np.ones(NUM_CLASSES), HW).astype(np.float32)
     flow = rng.normal(0, 1.5, (*COARSE_HW, 2)).astype(np.float32)
@@ -22,7 +22,7 @@ def drawn(seed: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     return probabilities, flow, scale
 
 
-def test_carried_scores_are_those_of_inference() -> None:
+def test_propagated_probabilities_are_those_of_inference() -> None:
     from vssn.training.warp_loss import propagated
 
     batch = [drawn(seed) for seed in range(3)]

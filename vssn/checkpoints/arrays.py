@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections import deque
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -14,11 +15,12 @@ from vssn.checkpoints.tf1 import (
     DECISION_SCOPE,
     FLOWNETS_SCOPE,
     VARIABLE_NAMES,
-    listed,
     read_network_variables,
 )
-from vssn.errors import CheckpointError
+from vssn.checkpoints.values import impossible, listed
+from vssn.errors import CheckpointError, printable
 from vssn.models.layout import (
+    BATCH_NORM_EPSILON,
     Shape,
     decision_shapes,
     flownets_shapes,
@@ -26,6 +28,8 @@ from vssn.models.layout import (
     segnet_shapes,
 )
 from vssn.types import Float32Array
+
+logger = logging.getLogger(__name__)
 
 Weights = dict[str, Float32Array]
 
@@ -67,22 +71,30 @@ def _matched(shapes: Mapping[str, Shape], given: list[LayerWeights]) -> Weights:
 
 
 def _check(path: Path, shapes: Mapping[str, Shape], weights: Weights) -> None:
-    """Refuse weights that are missing, unexpected, mis-shaped, not finite or not possible."""
+    """Refuse weights that are missing, unexpected, mis-shaped or not possible; warn of odd ones."""
     common = [key for key in shapes if key in weights]
     problems = [
         *listed("missing", [key for key in shapes if key not in weights]),
         *listed("unexpected", [key for key in weights if key not in shapes]),
         *listed("mis-shaped", [key for key in common if weights[key].shape != shapes[key]]),
-        *listed("not finite", [key for key in common if not np.isfinite(weights[key]).all()]),
+        *impossible({key: weights[key] for key in common}),
     ]
-    negative = [k for k in common if k.endswith("/moving_variance") and (weights[k] < 0).any()]
-    problems += listed("negative", negative)
+    lowest = {
+        key: float(weights[key].min(initial=0))
+        for key in common
+        if key.endswith("/moving_variance")
+    }
+    # A root is taken of variance and epsilon together.
+    problems += listed("negative", [k for k, low in lowest.items() if low <= -BATCH_NORM_EPSILON])
     if problems:
         raise CheckpointError(
             f"weights '{path}' ({'; '.join(problems)})",
             f"the {len(shapes)} variables of a ResNet50-SegNet",
             "check that the file belongs to this network",
         )
+    for key, low in lowest.items():
+        if low < 0:
+            logger.warning("weights '%s': %s is negative (%.3g)", printable(str(path)), key, low)
 
 
 def read_segnet(path: Path) -> Weights:

@@ -44,11 +44,12 @@ class ConfidenceFit:
     """
 
     rate: float
+    unrest: float = 3.0
     calibration: ConfidenceMap = IDENTITY
 
 
 # For networks that nobody fitted: the median over clips that ours was fitted on, rounded.
-UNFITTED = ConfidenceFit(14.0)
+UNFITTED = ConfidenceFit(1.6)
 
 
 def fits_path(weights: Path) -> Path:

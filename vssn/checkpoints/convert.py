@@ -17,7 +17,7 @@ from vssn.checkpoints.exporters import EXPORTERS, SAVED_MODEL_FILE, Exporter, Fu
 from vssn.checkpoints.freeze import frozen_graph_def
 from vssn.checkpoints.segnet_weights import load_segnet
 from vssn.errors import BadInputError, CheckpointError
-from vssn.files import make_directory
+from vssn.files import is_dir, is_file, make_directory, writing
 from vssn.preprocess import segnet_input
 from vssn.types import UInt8Array
 
@@ -68,9 +68,12 @@ def convert(
         raise BadInputError("no frames", "at least one to compare the outputs on", "give some")
     model = load_segnet(model_weights, config)
     make_directory(output.parent)
-    with tempfile.TemporaryDirectory(prefix=".convert-", dir=output.parent) as folder:
+    with (
+        writing(output, "output", CheckpointError),
+        tempfile.TemporaryDirectory(prefix=".convert-", dir=output.parent) as folder,
+    ):
         temporary = Path(folder) / output.name
-        _write(exporter, model, temporary)
+        exporter.write(frozen_graph_def(model), temporary)
         report = _compare(model, exporter.load(temporary), frames, output)
         for written in sorted(Path(folder).iterdir(), key=lambda path: path == temporary):
             _replace(written, output.parent / written.name)
@@ -90,25 +93,13 @@ def _checked_exporter(fmt: str, output: Path) -> Exporter:
     if output.suffix != exporter.suffix:
         expected = f"a name that ends in '{exporter.suffix}'" if exporter.suffix else "a folder"
         raise BadInputError(f"output '{output}' for format '{fmt}'", expected, "rename it")
-    strange = (
-        output.is_dir() and any(output.iterdir()) and not (output / SAVED_MODEL_FILE).is_file()
-    )
-    if strange or (output.is_dir() and exporter.suffix):
+    ours = is_file(output / SAVED_MODEL_FILE)
+    strange = is_dir(output) and any(output.iterdir()) and not ours
+    if strange or (is_dir(output) and exporter.suffix):
         raise BadInputError(
             f"output '{output}', a folder of other files", "a new name", "choose another one"
         )
     return exporter
-
-
-def _write(exporter: Exporter, model: keras.Model, path: Path) -> None:
-    try:
-        exporter.write(frozen_graph_def(model), path)
-    except OSError as error:
-        raise CheckpointError(
-            f"output '{path.name}' ({error.strerror})",
-            "a place that can be written to",
-            "check the disk's space and permissions",
-        ) from error
 
 
 def _compare(
@@ -131,7 +122,7 @@ def _compare(
 
 def _replace(written: Path, final: Path) -> None:
     """Move into place; a folder can't be replaced in one step, so the old one moves away first."""
-    if final.is_dir():
+    if is_dir(final):
         old = Path(tempfile.mkdtemp(prefix=".old-", dir=final.parent))
         os.replace(final, old / final.name)
         os.replace(written, final)

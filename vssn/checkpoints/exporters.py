@@ -139,7 +139,7 @@ def _write_openvino(graph_def: Any, path: Path) -> None:
     import openvino
 
     temporary = path.with_suffix(".pb")
-    write_graph_def(temporary, graph_def)
+    temporary.write_bytes(graph_def.SerializeToString(deterministic=True))
     try:
         model = openvino.Core().read_model(temporary)
         openvino.save_model(model, path, compress_to_fp16=False)

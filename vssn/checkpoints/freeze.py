@@ -10,33 +10,12 @@ from pathlib import Path
 from typing import Any
 
 import keras
-import numpy as np
-import numpy.typing as npt
 import tensorflow as tf
 
+from vssn.checkpoints.folded import convolutions, fold
 from vssn.checkpoints.frozen import INPUT_NAME, OUTPUT_NAME, write_graph_def
+from vssn.checkpoints.segnet_weights import model_weights
 from vssn.types import Float32Array
-
-Float64Array = npt.NDArray[np.float64]
-
-
-def _convolution_of(batch_norm: str) -> str:
-    """The name of the convolution in front of a batch norm."""
-    if batch_norm == "bn_conv1":
-        return "conv1"
-    if batch_norm.startswith("batch_normalization"):
-        return batch_norm.replace("batch_normalization", "conv2d")
-    return "res" + batch_norm.removeprefix("bn")
-
-
-def _scale_and_shift(layer: keras.layers.BatchNormalization) -> tuple[Float64Array, Float64Array]:
-    """The batch norm as ``scale * x + shift``."""
-    gamma, beta, mean, variance = (
-        np.asarray(variable, np.float64)
-        for variable in (layer.gamma, layer.beta, layer.moving_mean, layer.moving_variance)
-    )
-    scale = gamma / np.sqrt(variance + layer.epsilon)
-    return scale, beta - mean * scale
 
 
 def folded_weights(model: keras.Model) -> dict[str, tuple[Float32Array, Float32Array]]:
@@ -48,21 +27,8 @@ def folded_weights(model: keras.Model) -> dict[str, tuple[Float32Array, Float32A
     Returns:
         Float32 arrays by the convolution's layer name, computed in float64.
     """
-    factors = {
-        _convolution_of(layer.name): _scale_and_shift(layer)
-        for layer in model.layers
-        if isinstance(layer, keras.layers.BatchNormalization)
-    }
-    folded = {}
-    for layer in model.layers:
-        if isinstance(layer, keras.layers.Conv2D):
-            kernel, bias = (np.asarray(v, np.float64) for v in (layer.kernel, layer.bias))
-            scale, shift = factors.pop(layer.name, (np.ones(()), np.zeros(())))
-            arrays = (kernel * scale, bias * scale + shift)
-            folded[layer.name] = (arrays[0].astype(np.float32), arrays[1].astype(np.float32))
-    if factors:
-        raise ValueError(f"batch norms without their convolution: {sorted(factors)}")
-    return folded
+    weights = model_weights(model)
+    return {name: fold(weights, name) for name in convolutions(weights)}
 
 
 def _convolve(layer: keras.layers.Conv2D, x: Any, kernel: Float32Array, bias: Float32Array) -> Any:
@@ -146,7 +112,7 @@ def frozen_graph_def(model: keras.Model) -> Any:
 
 
 def write_frozen_graph(model: keras.Model, path: Path) -> None:
-    """Freeze ``model`` and write it, atomically and with a checksum.
+    """Freeze ``model`` and write it, atomically and with a checksum beside it.
 
     Args:
         model: from :func:`vssn.models.segnet.build_segnet`.

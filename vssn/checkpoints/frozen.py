@@ -5,19 +5,18 @@ TensorFlow is imported inside functions: the module itself is loaded by every in
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import math
-import operator
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
+from vssn.checkpoints.graph_def import checksum_path, parse_graph, read_graph_bytes, refuse
 from vssn.errors import CheckpointError
-from vssn.files import atomic_path
+from vssn.files import write_bytes, write_text
 from vssn.labels import NUM_OUTPUTS
 from vssn.models.layout import OUTPUT_STRIDE, SIZE_MULTIPLE
 from vssn.types import Float32Array
@@ -25,15 +24,7 @@ from vssn.types import Float32Array
 INPUT_NAME = "input_1"
 OUTPUT_NAME = "activation_49/truediv"
 SOFTMAX_OPERATIONS = ("Softmax", "RealDiv")
-LOOPS = ("Enter", "NextIteration", "While", "StatelessWhile")
-MAX_BYTES = 1 << 31  # protocol buffers' own limit
 MAX_VALUES = 1 << 28  # of any tensor; the network's largest has 16 million
-# Our files end with a node without effect, whose name holds the SHA-256 of all bytes before it:
-# GraphDef has no checksum, and a protocol buffer may be continued by appending fields.
-DIGEST_NAME = "sha256_of_the_graph_"
-DIGEST_BYTES = 94
-# A foreign file's end agrees with the node's fixed bytes in one place or none, ours in 30.
-DIGEST_SIMILAR_BYTES = 20
 
 
 @dataclass(frozen=True)
@@ -89,88 +80,27 @@ class FrozenGraph:
             probabilities: Float32Array = self._function(tf.constant(image)).numpy()
             return [probabilities.reshape(1, height * width, NUM_OUTPUTS)]
         except (ValueError, tf.errors.OpError) as error:
-            raise _refuse(self.path, f"it can't be run: {error}") from error
-
-
-def _refuse(path: Path, what: str) -> CheckpointError:
-    return CheckpointError(
-        f"graph '{path}' ({what[:300]})",
-        "a frozen ResNet50-SegNet",
-        "convert the .h5 again with scripts/convert_keras_to_tensorflow_pb.py",
-    )
-
-
-def _digest_node(digest: str) -> bytes:
-    """A GraphDef of one NoOp node, serialised; always :data:`DIGEST_BYTES` long."""
-    name = f"{DIGEST_NAME}{digest}".encode()
-    node = b"\n" + bytes([len(name)]) + name + b"\x12\x04NoOp"
-    return b"\n" + bytes([len(node)]) + node
-
-
-def check_digest(path: Path, data: bytes) -> None:
-    """Refuse a file that we wrote and that was damaged since, wherever the damage is."""
-    tail = data[-DIGEST_BYTES:]
-    similar = sum(map(operator.eq, tail, _digest_node("-" * 64)))
-    expected = _digest_node(hashlib.sha256(data[:-DIGEST_BYTES]).hexdigest())
-    if similar >= DIGEST_SIMILAR_BYTES and tail != expected:
-        raise _refuse(path, "its checksum is wrong, so it is damaged")
+            raise refuse(self.path, f"it can't be run: {error}") from error
 
 
 def _read_graph_def(path: Path) -> Any:
     import tensorflow as tf
     from google.protobuf.message import DecodeError
 
+    data = read_graph_bytes(path)
+    parse_graph(path, data)  # which refuses whatever TensorFlow could choke on
     try:
-        if path.stat().st_size >= MAX_BYTES:
-            raise _refuse(path, "it is too large")
-        data = path.read_bytes()
-    except OSError as error:
-        raise CheckpointError(
-            f"graph '{path}' ({error.strerror})", "a readable file", "check the path"
-        ) from error
-    check_digest(path, data)
-    graph_def = tf.compat.v1.GraphDef()
-    try:
-        graph_def.ParseFromString(data)
+        return tf.compat.v1.GraphDef.FromString(data)
     except DecodeError as error:
-        raise _refuse(path, "no GraphDef, or damaged") from error
-    if not graph_def.node or graph_def.library.function:
-        raise _refuse(path, "it holds no operations, or functions of its own")
-    return graph_def
-
-
-def _check_constants(path: Path, graph_def: Any) -> None:
-    """Sizes are checked before anything is unpacked: one value may stand for very many."""
-    import tensorflow as tf
-
-    for node in graph_def.node:
-        if node.op == "Const":
-            proto = node.attr["value"].tensor
-            sizes = [dim.size for dim in proto.tensor_shape.dim]
-            if min(sizes, default=0) < 0 or math.prod(sizes) > MAX_VALUES:
-                raise _refuse(path, f"'{node.name}' has shape {sizes}")
-            try:
-                values = tf.make_ndarray(proto)
-            except (TypeError, ValueError) as error:
-                raise _refuse(path, f"'{node.name}': {error}") from error
-            if values.dtype.kind == "f" and not np.isfinite(values).all():
-                raise _refuse(path, f"'{node.name}' holds non-finite values")
+        raise refuse(path, "no GraphDef, or damaged") from error
 
 
 def _check_operation(path: Path, operation: Any) -> None:
-    """Only plain arithmetic is run: no files (they need strings), state, or loops."""
-    import tensorflow as tf
-
-    tensors = (*operation.inputs, *operation.outputs)
-    what = f"operation '{operation.name}', a {operation.type},"
-    if operation.op_def.is_stateful or operation.type in LOOPS:
-        raise _refuse(path, f"{what} keeps a state; is the graph frozen?")
-    if any(tensor.dtype == tf.string for tensor in tensors):
-        raise _refuse(path, f"{what} works on text, as names of files are")
+    """No tensor may be huge, whose operations are plain arithmetic."""
     for tensor in operation.outputs:
         sizes = tensor.shape.as_list() if tensor.shape.rank is not None else []
         if math.prod(size or 1 for size in sizes) > MAX_VALUES:
-            raise _refuse(path, f"'{tensor.name}' has shape {sizes}")
+            raise refuse(path, f"'{tensor.name}' has shape {sizes}")
 
 
 def _import_graph(path: Path, graph_def: Any) -> Any:
@@ -182,7 +112,7 @@ def _import_graph(path: Path, graph_def: Any) -> Any:
         with graph.as_default():
             tf.graph_util.import_graph_def(graph_def, name="")
     except (ValueError, TypeError, KeyError, tf.errors.OpError) as error:
-        raise _refuse(path, f"damaged: {error}") from error
+        raise refuse(path, f"damaged: {error}") from error
     for operation in graph.get_operations():
         _check_operation(path, operation)
     return graph
@@ -193,7 +123,7 @@ def _named(path: Path, graph: Any, name: str) -> Any:
     name = name.removesuffix(":0")
     found = [operation for operation in graph.get_operations() if operation.name == name]
     if not found or not found[0].outputs:
-        raise _refuse(path, f"it has no tensor '{name}:0'")
+        raise refuse(path, f"it has no tensor '{name}:0'")
     return found[0]
 
 
@@ -203,7 +133,7 @@ def _only(path: Path, what: str, preferred: str, candidates: list[Any]) -> Any:
     if len(found) == 1:
         return found[0]
     names = ", ".join(each.name for each in found[:4]) or "none"
-    raise _refuse(path, f"which is the {what}? found {names}; give its name")
+    raise refuse(path, f"which is the {what}? found {names}; give its name")
 
 
 def _input(path: Path, graph: Any) -> Any:
@@ -234,7 +164,7 @@ def _input_hw(path: Path, tensor: Any) -> tuple[int, int]:
     fits = tensor.dtype.name == "float32" and tensor.shape.is_compatible_with([1, None, None, 3])
     if not fits or any(not side or side % SIZE_MULTIPLE for side in shape[1:3]):
         what = f"input '{tensor.name}' is {tensor.dtype.name} {tensor.shape}, not float32 [1, H, W"
-        raise _refuse(path, f"{what}, 3] with sides that are multiples of {SIZE_MULTIPLE}")
+        raise refuse(path, f"{what}, 3] with sides that are multiples of {SIZE_MULTIPLE}")
     return shape[1], shape[2]
 
 
@@ -246,7 +176,7 @@ def _check_output(path: Path, tensor: Any, input_hw: tuple[int, int]) -> None:
     shapes = ([None, height * width, NUM_OUTPUTS], [None, height, width, NUM_OUTPUTS])
     if tensor.dtype.name != "float32" or not any(map(tensor.shape.is_compatible_with, shapes)):
         what = f"output '{tensor.name}' is {tensor.dtype.name} {tensor.shape.as_list()}"
-        raise _refuse(path, f"{what}, not float32 {shapes[0]}")
+        raise refuse(path, f"{what}, not float32 {shapes[0]}")
 
 
 def read_frozen_graph(
@@ -262,11 +192,10 @@ def read_frozen_graph(
 
     Raises:
         CheckpointError: missing, damaged, not frozen, or not such a network. A file written by
-            :func:`vssn.checkpoints.freeze.write_frozen_graph` carries a checksum, which is
-            verified; in other files damage to a weight can go unnoticed.
+            :func:`vssn.checkpoints.freeze.write_frozen_graph` has a checksum beside it, which
+            is verified; in other files damage to a weight can go unnoticed.
     """
     graph_def = _read_graph_def(path)
-    _check_constants(path, graph_def)
     graph = _import_graph(path, graph_def)
     source = _named(path, graph, input_name) if input_name else _input(path, graph)
     softmax = _named(path, graph, output_name) if output_name else _output(path, graph)
@@ -276,18 +205,15 @@ def read_frozen_graph(
 
 
 def write_graph_def(path: Path, graph_def: Any) -> None:
-    """Write a ``GraphDef`` with our checksum, atomically.
+    """Write a ``GraphDef``, atomically, and its checksum beside it, as ``sha256sum`` writes it.
 
     Raises:
-        CheckpointError: the file can't be written.
+        CheckpointError: the files can't be written.
     """
     data = graph_def.SerializeToString(deterministic=True)
-    try:
-        with atomic_path(path) as temporary:
-            temporary.write_bytes(data + _digest_node(hashlib.sha256(data).hexdigest()))
-    except OSError as error:
-        raise CheckpointError(
-            f"graph '{path}' ({error.strerror})",
-            "a place that can be written to",
-            "check the disk's space and permissions",
-        ) from error
+    # An older checksum must not refuse the new graph should the work end between the two.
+    with contextlib.suppress(OSError):
+        checksum_path(path).unlink()
+    write_bytes(path, data, "graph", CheckpointError)
+    line = f"{hashlib.sha256(data).hexdigest()}  {path.name}\n"
+    write_text(checksum_path(path), line, "checksum", CheckpointError)

@@ -18,12 +18,11 @@ from pathlib import Path
 
 import h5py
 import numpy as np
-import numpy.typing as npt
 
+from vssn.checkpoints.isolated import Array, read_isolated
+from vssn.checkpoints.locate import MAX_WEIGHTS_BYTES
 from vssn.errors import CheckpointError
-from vssn.files import atomic_path
-
-Array = npt.NDArray[np.generic]
+from vssn.files import open_regular, write_bytes
 
 # In all arrays of a file: ours has 15 million, a whole ResNet-50 has 26 million.
 MAX_VALUES = 1 << 26
@@ -155,7 +154,8 @@ def _layers(path: Path, file: h5py.File) -> Iterator[LayerWeights]:
 
 def _limited(path: Path, layers: Iterable[LayerWeights]) -> list[LayerWeights]:
     """All layers, unless hard links or sheer number make more of them than a network has."""
-    kept, left = [], MAX_VALUES
+    kept: list[LayerWeights] = []
+    left = MAX_VALUES
     for layer in layers:
         left -= sum(values.size for values in layer.variables.values())
         if left < 0:
@@ -186,22 +186,8 @@ def _source(path: Path) -> Path | io.BytesIO:
         return io.BytesIO(archive.read(KERAS3_MEMBER))
 
 
-def read_layer_weights(path: Path) -> list[LayerWeights]:
-    """Read the layers that have weights, in the file's order.
-
-    Args:
-        path: a .h5 of Keras 2 (``save`` or ``save_weights``), a .weights.h5 or .keras of Keras 3,
-            or plain groups ``layer/variable``.
-
-    Returns:
-        Each layer's float32 arrays by variable name.
-
-    Raises:
-        CheckpointError: missing, damaged, or not such a file. Files of
-            :func:`write_layer_weights` carry a checksum, which is verified.
-    """
-    if not path.is_file():
-        raise CheckpointError(f"weights '{path}'", "an existing file", "check the path")
+def parse_layer_weights(path: Path) -> list[LayerWeights]:
+    """Read the layers in this process; see :func:`read_layer_weights`."""
     try:
         with h5py.File(_source(path), "r") as file:
             layers = _limited(path, _layers(path, file))
@@ -215,6 +201,29 @@ def read_layer_weights(path: Path) -> list[LayerWeights]:
     return layers
 
 
+def read_layer_weights(path: Path) -> list[LayerWeights]:
+    """Read the layers that have weights, in the file's order, in a child process.
+
+    Args:
+        path: a .h5 of Keras 2 (``save`` or ``save_weights``), a .weights.h5 or .keras of Keras 3,
+            or plain groups ``layer/variable``.
+
+    Returns:
+        Each layer's float32 arrays by variable name.
+
+    Raises:
+        CheckpointError: missing, damaged, or not such a file. Files of
+            :func:`write_layer_weights` carry a checksum, which is verified.
+    """
+    open_regular(path, MAX_WEIGHTS_BYTES, "weights", CheckpointError).close()
+    layers: list[LayerWeights] = []
+    for (layer, variable), values in read_isolated("hdf5", path):
+        if not layers or layers[-1].name != layer or variable in layers[-1].variables:
+            layers.append(LayerWeights(layer, {}))
+        layers[-1].variables[variable] = values
+    return layers
+
+
 def _stored(values: Array, exact: bool) -> Array:
     # The small vectors stay float32: the variance of an early batch norm can be larger than
     # float16 holds.
@@ -222,8 +231,10 @@ def _stored(values: Array, exact: bool) -> Array:
         return values.astype("<f4" if exact or values.ndim < 2 else "<f2")
 
 
-def _write(path: Path, layers: Sequence[LayerWeights]) -> None:
-    with h5py.File(path, "w") as file:
+def _written(layers: Sequence[LayerWeights]) -> bytes:
+    """The file's bytes; HDF5 itself crashes where a disk fills while it writes."""
+    content = io.BytesIO()
+    with h5py.File(content, "w") as file:
         file.attrs["layer_names"] = np.array([layer.name for layer in layers], "S")
         file.attrs["backend"] = b"tensorflow"
         file.attrs["keras_version"] = b"2.2.4"
@@ -234,6 +245,7 @@ def _write(path: Path, layers: Sequence[LayerWeights]) -> None:
             group.attrs["weight_names"] = np.array(names, "S")
             for name, values in zip(names, layer.variables.values(), strict=True):
                 group.create_dataset(name, data=values, chunks=values.shape, fletcher32=True)
+    return content.getvalue()
 
 
 def write_layer_weights(path: Path, layers: Sequence[LayerWeights], exact: bool = False) -> None:
@@ -260,12 +272,4 @@ def write_layer_weights(path: Path, layers: Sequence[LayerWeights], exact: bool 
         raise CheckpointError(
             f"weights for '{path}'", "finite values", "train with a lower learning rate"
         )
-    try:
-        with atomic_path(path) as temporary:
-            _write(temporary, stored)
-    except OSError as error:
-        raise CheckpointError(
-            f"weights '{path}' ({error.strerror or error})",
-            "a place that can be written to",
-            "check the disk's space and permissions",
-        ) from error
+    write_bytes(path, _written(stored), "weights", CheckpointError)

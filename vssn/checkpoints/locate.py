@@ -5,11 +5,10 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Iterable, Iterator
-from os.path import isdir, isfile  # unlike pathlib's, false for names that can't exist
 from pathlib import Path
 
-from vssn.checkpoints.bundle import data_path, index_path
 from vssn.errors import CheckpointError
+from vssn.files import is_dir, is_file, open_regular, read_regular
 from vssn.shipped import find_shipped
 
 SEGNET_FOLDER = "resnet50_segnet_model"
@@ -17,11 +16,24 @@ FLOWNETS_FOLDER = "dvs_net_flownets_checkpoints"
 DECISION_FOLDER = "decision_network_checkpoints"
 FINETUNE_FOLDER = "finetune"
 SEGNET_NAME = "resnet50_segnet"
-SEGNET_SUFFIXES = (".pb", ".h5", ".keras", ".weights.h5")
+KERAS_SUFFIXES = (".h5", ".keras", ".weights.h5")
+SEGNET_SUFFIXES = (".pb", *KERAS_SUFFIXES)
 STATE_FILE = "checkpoint"
 MAX_STATE_BYTES = 1 << 20
+MAX_WEIGHTS_BYTES = 1 << 31
+HDF5_START = b"\x89HDF\r\n\x1a\n"
 MAX_NESTING = 4
 DOWNLOAD_REMEDY = "give its path, download the weights (see README), or train the network"
+
+
+def index_path(prefix: Path) -> Path:
+    """The ``.index`` file of a TF1 checkpoint's prefix."""
+    return prefix.with_name(f"{prefix.name}.index")
+
+
+def data_path(prefix: Path, shard: int = 0, shards: int = 1) -> Path:
+    """The data file number ``shard`` of a TF1 checkpoint's prefix."""
+    return prefix.with_name(f"{prefix.name}.data-{shard:05d}-of-{shards:05d}")
 
 
 def _missing(what: str, path: Path, expected: str) -> CheckpointError:
@@ -40,31 +52,39 @@ def _nested(folder: Path, default_folder: str) -> Iterator[Path]:
     level = [folder]
     for _ in range(MAX_NESTING):
         yield from level
-        level = [inner / name for inner in level for name in names if isdir(inner / name)]
+        level = [inner / name for inner in level for name in names if is_dir(inner / name)]
 
 
-def locate_segnet(path: str | Path | None) -> Path:
+def is_hdf5(path: Path) -> bool:
+    """Whether a file is HDF5 whatever its name: other trainings call theirs ``PATH.EPOCH``."""
+    with open_regular(path, MAX_WEIGHTS_BYTES, "weights", CheckpointError) as file:
+        return file.read(len(HDF5_START)) == HDF5_START
+
+
+def locate_segnet(path: str | Path | None, suffixes: tuple[str, ...] = SEGNET_SUFFIXES) -> Path:
     """Find the segmentation network's file.
 
     Args:
-        path: a .pb, .h5, .keras or .weights.h5 file, or a folder that holds (at some depth of a
-            nested download) ``resnet50_segnet`` with one of these suffixes, which are tried in
-            this order; None for ``resnet50_segnet_model`` here or beside the package.
+        path: a .pb, .h5, .keras or .weights.h5 file, a .h5 under another name, or a folder that
+            holds (at some depth of a nested download) ``resnet50_segnet`` with one of these
+            suffixes, which are tried in this order; None for ``resnet50_segnet_model`` here or
+            beside the package.
+        suffixes: which of them to take; :data:`KERAS_SUFFIXES` where a graph is no use.
 
     Raises:
         CheckpointError: there is none, or the file is of another kind.
     """
     start = _start(path, SEGNET_FOLDER)
-    if isfile(start):
-        if not start.name.endswith(SEGNET_SUFFIXES):
-            raise _missing("weights", start, f"a {', '.join(SEGNET_SUFFIXES)} file")
+    if is_file(start):
+        if not start.name.endswith(suffixes) and not is_hdf5(start):
+            raise _missing("weights", start, f"a {', '.join(suffixes)} file")
         return start
-    if isdir(start):
+    if is_dir(start):
         for folder in _nested(start, SEGNET_FOLDER):
-            for suffix in SEGNET_SUFFIXES:
-                if isfile(folder / f"{SEGNET_NAME}{suffix}"):
+            for suffix in suffixes:
+                if is_file(folder / f"{SEGNET_NAME}{suffix}"):
                     return folder / f"{SEGNET_NAME}{suffix}"
-        raise _missing("weights folder", start, f"{SEGNET_NAME}.pb, .h5 or .keras in it")
+        raise _missing("weights folder", start, f"{SEGNET_NAME}{', '.join(suffixes)} in it")
     raise _missing("weights", start, "an existing file or folder")
 
 
@@ -78,11 +98,9 @@ def _unescaped(text: str) -> str:
 
 def _recorded(state: Path) -> str:
     """The path in a state file; relative to it, or of the machine that wrote it."""
-    try:
-        with state.open("rb") as file:
-            text = file.read(MAX_STATE_BYTES).decode("utf-8", "replace")
-    except OSError as error:
-        raise _missing("state file", state, f"a readable file ({error.strerror})") from error
+    text = read_regular(state, MAX_STATE_BYTES, "state file", CheckpointError).decode(
+        "utf-8", "replace"
+    )
     found = re.search(r'^\s*model_checkpoint_path:\s*"((?:[^"\\\n]|\\.)+)"', text, re.MULTILINE)
     if found is None:
         raise _missing("state file", state, "a line 'model_checkpoint_path: \"...\"'")
@@ -98,7 +116,7 @@ def _state_prefix(folder: Path) -> Path:
     relative_first = not Path(recorded).is_absolute()
     candidates = (folder / recorded, inside) if relative_first else (inside, Path(recorded))
     for prefix in candidates:
-        if prefix.name and (isfile(index_path(prefix)) or isfile(prefix)):
+        if prefix.name and (is_file(index_path(prefix)) or is_file(prefix)):
             return _complete_prefix(prefix)
     raise _missing("state file", folder / STATE_FILE, f"the checkpoint '{recorded}' it names")
 
@@ -106,16 +124,16 @@ def _state_prefix(folder: Path) -> Path:
 def _complete_prefix(path: Path) -> Path:
     """A prefix as given, with the highest global step where it was left out."""
     prefix = path.with_name(re.sub(r"\.(index|meta|data-\d{5}-of-\d{5})$", "", path.name))
-    if prefix.name and isfile(index_path(prefix)):
+    if prefix.name and is_file(index_path(prefix)):
         return prefix
     steps = {
         int(found[1]): file.with_suffix("")
-        for file in (path.parent.glob("*.index") if isdir(path.parent) else ())
+        for file in (path.parent.glob("*.index") if is_dir(path.parent) else ())
         if (found := re.fullmatch(re.escape(prefix.name) + r"-(\d+)\.index", file.name))
     }
     if steps:
         return steps[max(steps)]
-    if isfile(path):
+    if is_file(path):
         expected = "TensorFlow's V2 format (.index and .data files)"
         raise CheckpointError(
             f"checkpoint '{path}', a single file as TensorFlow's V1 format",
@@ -130,8 +148,8 @@ def locate_tf1(path: str | Path | None, default_folder: str) -> Path:
 
     Args:
         path: a folder with a ``checkpoint`` state file, in itself or in ``finetune`` or a nested
-            download below; or a prefix such as ``model.ckpt``, with or without its global step;
-            None for the default folder here or beside the package.
+            download below; that file; or a prefix such as ``model.ckpt``, with or without its
+            global step; None for the default folder here or beside the package.
         default_folder: :data:`FLOWNETS_FOLDER` or :data:`DECISION_FOLDER`.
 
     Returns:
@@ -141,10 +159,12 @@ def locate_tf1(path: str | Path | None, default_folder: str) -> Path:
         CheckpointError: there is none, or it is of TensorFlow's old V1 format.
     """
     start = _start(path, default_folder)
-    if not isdir(start):
+    if start.name == STATE_FILE and is_file(start) and not is_file(index_path(start)):
+        return _state_prefix(start.parent)
+    if not is_dir(start):
         return _complete_prefix(start)
     for folder in _nested(start, default_folder):
-        if isfile(folder / STATE_FILE):
+        if is_file(folder / STATE_FILE):
             return _state_prefix(folder)
     # Some downloads lack the state file; a single checkpoint leaves nothing to choose.
     for folder in _nested(start, default_folder):
@@ -152,6 +172,14 @@ def locate_tf1(path: str | Path | None, default_folder: str) -> Path:
         if len(indices) == 1:
             return indices[0].with_suffix("")
     raise _missing("checkpoint folder", start, f"a '{STATE_FILE}' state file in it")
+
+
+def weights_stem(path: Path) -> str:
+    """A weight file's name without what tells its kind; ``best.v1.h5`` is ``best.v1``."""
+    for suffix in sorted(SEGNET_SUFFIXES, key=len, reverse=True):
+        if path.name.endswith(suffix):
+            return path.name.removesuffix(suffix)
+    return path.name
 
 
 def weights_files(path: Path) -> list[Path]:
@@ -163,10 +191,10 @@ def weights_files(path: Path) -> list[Path]:
     Raises:
         CheckpointError: there are none.
     """
-    if isfile(path):
+    if is_file(path):
         return [path]
     data = sorted(path.parent.glob(f"{_glob_escape(path.name)}.data-?????-of-?????"))
-    if not isfile(index_path(path)) or not data:
+    if not is_file(index_path(path)) or not data:
         raise _missing("weights", path, f"{index_path(path).name} and {data_path(path).name}")
     return [index_path(path), *data]
 
@@ -184,7 +212,7 @@ def sha256_of(paths: Iterable[Path]) -> dict[str, str]:
     digests = {}
     for path in paths:
         try:
-            with path.open("rb") as file:
+            with open_regular(path, MAX_WEIGHTS_BYTES, "weights", CheckpointError) as file:
                 digest = hashlib.sha256()
                 while chunk := file.read(1 << 20):
                     digest.update(chunk)

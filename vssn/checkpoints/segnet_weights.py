@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from vssn.checkpoints.arrays import Weights, read_encoder, read_segnet, write_segnet
+from vssn.checkpoints.frozen_weights import read_frozen_weights
 from vssn.errors import CheckpointError
-from vssn.files import atomic_path, make_directory
+from vssn.files import is_file, make_directory
+from vssn.json_files import read_json, write_json
 from vssn.labels import NUM_OUTPUTS
 from vssn.models.layout import OUTPUT_STRIDE, SIZE_MULTIPLE
 from vssn.preprocess import SEGNET_INPUT_HW
@@ -22,7 +23,6 @@ if TYPE_CHECKING:
     import keras
 
 MODEL_CLASS = "resnet50_segnet"
-MAX_CONFIG_BYTES = 1 << 16
 MAX_SIDE_PX = 1 << 14
 CONFIG_FILE = "resnet50_segnet_config.json"
 
@@ -38,6 +38,31 @@ class SegnetConfig:
 
     input_hw: tuple[int, int]
     n_classes: int
+
+
+@dataclass(frozen=True)
+class _ConfigFile:
+    """The file's fields; the sides are in px."""
+
+    model_class: str
+    n_classes: int
+    input_height: int
+    input_width: int
+    output_height: int
+    output_width: int
+
+    def __post_init__(self) -> None:
+        if self.model_class != MODEL_CLASS:
+            raise ValueError(f"model_class {self.model_class!r}, not {MODEL_CLASS!r}")
+        if self.n_classes != NUM_OUTPUTS:
+            raise ValueError(f"n_classes {self.n_classes}, not {NUM_OUTPUTS}")
+        for side in ("height", "width"):
+            given, output = getattr(self, f"input_{side}"), getattr(self, f"output_{side}")
+            if not 0 < given <= MAX_SIDE_PX or given % SIZE_MULTIPLE:
+                multiple = f"a multiple of {SIZE_MULTIPLE} up to {MAX_SIDE_PX}"
+                raise ValueError(f"input_{side} {given}, not {multiple}")
+            if output != given // OUTPUT_STRIDE:
+                raise ValueError(f"output_{side} {output}, not half of the input")
 
 
 def _variables(model: keras.Model) -> dict[str, keras.Variable]:
@@ -86,10 +111,29 @@ def load_segnet(path: Path, config: Path | None = None) -> keras.Model:
     return model
 
 
+def read_any_segnet(path: Path) -> tuple[Weights, tuple[int, int]]:
+    """Read the weights and the input size from a Keras file or out of a frozen graph.
+
+    Args:
+        path: a file that :func:`vssn.checkpoints.locate.locate_segnet` found.
+
+    Returns:
+        Float32 arrays by ``layer/variable``, without batch norms where the graph has none left;
+        the input's height and width in px.
+
+    Raises:
+        CheckpointError: the file can't be read, or is not for this network.
+        OtherNetworkError: the frozen graph is another network's.
+    """
+    if path.suffix == ".pb":
+        return read_frozen_weights(path)
+    return read_segnet(path), segnet_input_hw(path)
+
+
 def segnet_input_hw(path: Path, config: Path | None = None) -> tuple[int, int]:
     """Height and width of the input of the network that weights are for; see `load_segnet`."""
     beside = path.with_name(CONFIG_FILE)
-    config = config or (beside if beside.is_file() else None)
+    config = config or (beside if is_file(beside) else None)
     return read_segnet_config(config).input_hw if config else SEGNET_INPUT_HW
 
 
@@ -104,8 +148,12 @@ def save_segnet_weights(model: keras.Model, path: Path, exact: bool = False) -> 
     Raises:
         CheckpointError: the file can't be written, or a weight is not finite.
     """
-    weights = {key: np.asarray(variable, np.float32) for key, variable in _variables(model).items()}
-    write_segnet(path, weights, exact)
+    write_segnet(path, model_weights(model), exact)
+
+
+def model_weights(model: keras.Model) -> Weights:
+    """A model's weights as float32 arrays by ``layer/variable``, in the model's order."""
+    return {key: np.asarray(variable, np.float32) for key, variable in _variables(model).items()}
 
 
 def load_encoder_weights(model: keras.Model, path: Path) -> None:
@@ -161,36 +209,16 @@ def average_segnet_weights(paths: Sequence[Path], output: Path) -> None:
 
 
 def write_segnet_config(input_hw: tuple[int, int], directory: Path) -> None:
-    """Write ``resnet50_segnet_config.json`` with the original's keys."""
+    """Write ``resnet50_segnet_config.json`` with the original's keys.
+
+    Raises:
+        CheckpointError: it can't be written.
+    """
     height, width = input_hw
-    config = {
-        "model_class": MODEL_CLASS,
-        "n_classes": NUM_OUTPUTS,
-        "input_height": height,
-        "input_width": width,
-        "output_height": height // OUTPUT_STRIDE,
-        "output_width": width // OUTPUT_STRIDE,
-    }
-    with atomic_path(directory / CONFIG_FILE) as temporary:
-        temporary.write_text(json.dumps(config) + "\n")
-
-
-def _config_values(path: Path) -> dict[str, object]:
-    try:
-        with path.open("rb") as file:
-            config = json.loads(file.read(MAX_CONFIG_BYTES))
-    except (OSError, ValueError, RecursionError) as error:
-        what = error.strerror if isinstance(error, OSError) else "no JSON"
-        raise _wrong_config(path, f"{what}", "a readable JSON object") from error
-    if not isinstance(config, dict):
-        raise _wrong_config(path, "no object", "a JSON object")
-    return config
-
-
-def _wrong_config(path: Path, what: str, expected: str) -> CheckpointError:
-    return CheckpointError(
-        f"config '{path}' ({what})", expected, f"use the {CONFIG_FILE} that belongs to the weights"
+    config = _ConfigFile(
+        MODEL_CLASS, NUM_OUTPUTS, height, width, height // OUTPUT_STRIDE, width // OUTPUT_STRIDE
     )
+    write_json(directory / CONFIG_FILE, asdict(config), "config", CheckpointError)
 
 
 def read_segnet_config(path: Path) -> SegnetConfig:
@@ -199,19 +227,6 @@ def read_segnet_config(path: Path) -> SegnetConfig:
     Raises:
         CheckpointError: missing, no JSON, or of a network that this isn't.
     """
-    config = _config_values(path)
-    for key, fixed in (("model_class", MODEL_CLASS), ("n_classes", NUM_OUTPUTS)):
-        if config.get(key) != fixed:
-            raise _wrong_config(path, f"{key} {config.get(key)!r}", repr(fixed))
-    sides = []
-    for side in ("height", "width"):
-        value = config.get(f"input_{side}")
-        valid = type(value) is int and 0 < value <= MAX_SIDE_PX and value % SIZE_MULTIPLE == 0
-        if not valid or not isinstance(value, int):
-            what = f"input_{side} {value!r}"
-            raise _wrong_config(path, what, f"a multiple of {SIZE_MULTIPLE} up to {MAX_SIDE_PX}")
-        if config.get(f"output_{side}") != value // OUTPUT_STRIDE:
-            what = f"output_{side} {config.get(f'output_{side}')!r}"
-            raise _wrong_config(path, what, f"{value // OUTPUT_STRIDE}, half of the input")
-        sides.append(value)
-    return SegnetConfig((sides[0], sides[1]), NUM_OUTPUTS)
+    remedy = f"use the {CONFIG_FILE} that belongs to the weights"
+    config = read_json(path, _ConfigFile, "config", CheckpointError, remedy)
+    return SegnetConfig((config.input_height, config.input_width), config.n_classes)

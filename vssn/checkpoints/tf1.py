@@ -9,15 +9,18 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from vssn.checkpoints.bundle import Array, index_path, read_bundle, write_bundle
+from vssn.checkpoints.bundle import read_bundle, write_bundle
+from vssn.checkpoints.isolated import Array
 from vssn.checkpoints.locate import (
     DECISION_FOLDER,
     FLOWNETS_FOLDER,
     STATE_FILE,
+    index_path,
     locate_tf1,
 )
+from vssn.checkpoints.values import impossible, listed
 from vssn.errors import CheckpointError
-from vssn.files import atomic_path, make_directory
+from vssn.files import is_file, make_directory, write_text
 from vssn.types import Float32Array
 
 if TYPE_CHECKING:
@@ -34,7 +37,6 @@ OPTIMIZER_SLOT = re.compile(
     r"(^|/)(Adam|Momentum|RMSProp|Adagrad|Adadelta|Ftrl|ExponentialMovingAverage"
     r"|beta[12]_power|global_step)(_\d+)?$"
 )
-MAX_LISTED = 4
 
 
 def read_tf1_variables(path: str | Path) -> dict[str, Array]:
@@ -69,14 +71,6 @@ def _targets(model: keras.Model, scope: str) -> dict[str, keras.Variable]:
     }
 
 
-def listed(kind: str, items: list[str]) -> list[str]:
-    """Name the first few of a kind of problem, for an error's one line; nothing for none."""
-    if not items:
-        return []
-    more = f" and {len(items) - MAX_LISTED} more" if len(items) > MAX_LISTED else ""
-    return [f"{kind}: {', '.join(items[:MAX_LISTED])}{more}"]
-
-
 def _problems(shapes: Mapping[str, Shape], given: Mapping[str, Array]) -> list[str]:
     """What is missing, unexpected, of another shape or type, or not finite."""
     common = [name for name in shapes if name in given]
@@ -86,13 +80,12 @@ def _problems(shapes: Mapping[str, Shape], given: Mapping[str, Array]) -> list[s
         if given[name].shape != shapes[name]
     ]
     types = [f"{name} {given[name].dtype}" for name in common if given[name].dtype != np.float32]
-    values = [name for name in common if not np.isfinite(given[name]).all()]
     return [
         *listed("missing", [name for name in shapes if name not in given]),
         *listed("unexpected", [name for name in given if name not in shapes]),
         *listed("mis-shaped", misshaped),
         *listed("not float32", types),
-        *listed("not finite", values),
+        *impossible({name: given[name] for name in common}),
     ]
 
 
@@ -156,12 +149,11 @@ def load_decision(model: keras.Model, path: str | Path) -> None:
 def _write_state(directory: Path, name: str) -> None:
     """Write the ``checkpoint`` state file, with relative paths so that the folder can move."""
     # The best model is what inference should find, also after the last one was written.
-    names = [n for n in (BEST_NAME, FINAL_NAME, name) if index_path(directory / n).is_file()]
+    names = [n for n in (BEST_NAME, FINAL_NAME, name) if is_file(index_path(directory / n))]
     names = list(dict.fromkeys(names))
     lines = [f'model_checkpoint_path: "{names[0]}"']
     lines += [f'all_model_checkpoint_paths: "{each}"' for each in names]
-    with atomic_path(directory / STATE_FILE) as temporary:
-        temporary.write_text("\n".join(lines) + "\n", encoding="ascii")
+    write_text(directory / STATE_FILE, "\n".join(lines) + "\n", "state file", CheckpointError)
 
 
 def _save(model: keras.Model, scope: str, directory: Path, name: str) -> None:
@@ -169,14 +161,7 @@ def _save(model: keras.Model, scope: str, directory: Path, name: str) -> None:
     variables = {key: np.asarray(variable, np.float32) for key, variable in targets.items()}
     make_directory(directory)
     write_bundle(directory / name, variables)
-    try:
-        _write_state(directory, name)
-    except OSError as error:
-        raise CheckpointError(
-            f"state file '{directory / STATE_FILE}' ({error.strerror})",
-            "a place that can be written to",
-            "check the disk's space and permissions",
-        ) from error
+    _write_state(directory, name)
 
 
 def save_flownets(model: keras.Model, directory: Path, name: str = BEST_NAME) -> None:

@@ -13,27 +13,37 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--data_dir",
         type=Path,
+        nargs="+",
         required=True,
-        help="CamVid in the stills layout; only train/ is looked at",
+        help="data sets in the stills layout, of each kind of camera that the network is for; only "
+        "their train/ is looked at",
     )
     parser.add_argument(
         "--segnet_chkpt",
-        type=Path,
-        default=Path("resnet50_segnet_model/resnet50_segnet.h5"),
-        help="Keras weights, beside which the ranges go (default: %(default)s)",
+        metavar="PATH",
+        help="Keras weights, beside which the ranges go, or their folder (default: those that "
+        "vssn video finds)",
     )
     parser.add_argument(
-        "--every", type=positive, default=9, help="take each so manieth image (default: 9)"
+        "--images",
+        type=positive,
+        default=40,
+        help="most images of a data set, evenly spread over it (default: %(default)s)",
     )
     add_quiet_argument(parser)
 
 
 def run(args: argparse.Namespace) -> int:
-    """Calibrate and name the file written."""
+    """Measure the ranges and name the file written."""
+    from vssn.checkpoints.locate import KERAS_SUFFIXES, locate_segnet
     from vssn.data.stills import list_stills
     from vssn.runtime.int8_ranges import calibrate_weights
 
-    stills = list_stills(args.data_dir, "train")[:: args.every]
-    written = calibrate_weights(args.segnet_chkpt, [still.load_bgr()[0] for still in stills])
+    weights = locate_segnet(args.segnet_chkpt, KERAS_SUFFIXES)
+    stills = []
+    for folder in args.data_dir:
+        every = list_stills(folder, "train")
+        stills += every[:: -(-len(every) // args.images)]
+    written = calibrate_weights(weights, [still.load_bgr()[0] for still in stills])
     print(f"{written}: int8 ranges from {len(stills)} images")
     return 0

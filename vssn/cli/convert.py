@@ -21,16 +21,14 @@ SUFFIXES = {
     "openvino": ".xml",
 }
 PROOF_FRAMES = 3
-MODEL = "resnet50_segnet_model/resnet50_segnet"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare input, output and format; without any the original's conversion is done."""
     parser.add_argument(
         "--input",
-        type=Path,
-        default=Path(f"{MODEL}.h5"),
-        help="Keras weights (default: %(default)s)",
+        metavar="PATH",
+        help="Keras weights or their folder (default: those that vssn video finds)",
     )
     parser.add_argument(
         "--config", type=Path, help="resnet50_segnet_config.json (default: the one beside --input)"
@@ -53,14 +51,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Convert and print how far the outputs are apart."""
+    from vssn.checkpoints.locate import KERAS_SUFFIXES, locate_segnet, weights_stem
     from vssn.runtime.startup import start_tensorflow
+
+    weights = locate_segnet(args.input, KERAS_SUFFIXES)
 
     start_tensorflow()
     from vssn.checkpoints.convert import convert
 
-    stem = args.input.with_suffix("")
-    output = args.output or stem.with_name(stem.name + SUFFIXES[args.format])
-    report = convert(args.input, args.config, output, args.format, _frames(args.frames))
+    output = args.output or weights.with_name(weights_stem(weights) + SUFFIXES[args.format])
+    report = convert(weights, args.config, output, args.format, _frames(args.frames))
     print(
         f"{report.path}: written; largest difference to the Keras model on {report.frames} frames "
         f"{report.largest_difference:.2g}"

@@ -25,11 +25,7 @@ from vssn.config import DEFAULT_TARGET, SegmenterConfig
 from vssn.files import check_writable, make_directory
 
 if TYPE_CHECKING:
-    from vssn.evaluation.schedule_evaluation import (
-        DistanceRow,
-        FrameOrderResult,
-        ScheduleEvaluation,
-    )
+    from vssn.evaluation.results import DistanceRow, FrameOrderResult, ScheduleEvaluation
     from vssn.runtime.load import Networks
     from vssn.streaming.schedule import Schedule
     from vssn.types import UInt8Array

@@ -41,7 +41,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--clip",
         type=number,
         default=0.0,
-        help="drop pairs whose score, 0-1, is not above this (default: %(default)s)",
+        help="drop pairs whose agreement, 0-1, is not above this (default: %(default)s)",
     )
     parser.add_argument(
         "--restore_from_seg", metavar="PATH", help="segmentation network (default: its folder)"
@@ -55,7 +55,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Score the pairs; an interrupted run goes on where it stopped."""
+    """Evaluate the pairs; an interrupted run can be continued."""
     from vssn.checkpoints.locate import (
         FLOWNETS_FOLDER,
         locate_segnet,
@@ -82,14 +82,14 @@ def run(args: argparse.Namespace) -> int:
     options = runtime_options(args)
     segmentation = load_segmentation(segnet, preset.conventions, options)
     flow = load_flow(flownets, preset.conventions, options)
-    pair_measure = PairEvaluator(segmentation, flow, preset.rules, preset.warped)
-    writer = FeatureWriter(args.save_dir, settings, args.clip)
-    if writer.done:
-        print(f"going on after {writer.done} of {len(pairs)} pairs")
-    steps = generate_features(pairs, pair_measure, writer)
-    for _ in progress(steps, len(pairs) - writer.done, args.quiet, unit="pair"):
-        pass
-    print(f"{args.save_dir}: X.npy and Y.npy with {writer.finish()} of {len(pairs)} pairs")
+    evaluator = PairEvaluator(segmentation, flow, preset.rules, preset.warped)
+    with FeatureWriter(args.save_dir, settings, args.clip) as writer:
+        if writer.done:
+            print(f"going on after {writer.done} of {len(pairs)} pairs")
+        steps = generate_features(pairs, evaluator.evaluate, writer)
+        for _ in progress(steps, len(pairs) - writer.done, args.quiet, unit="pair"):
+            pass
+        print(f"{args.save_dir}: X.npy and Y.npy with {writer.finish()} of {len(pairs)} pairs")
     return 0
 
 

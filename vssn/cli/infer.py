@@ -19,7 +19,9 @@ from vssn.cli.options import (
 from vssn.files import check_writable
 
 if TYPE_CHECKING:
+    from vssn.config import SegmenterConfig
     from vssn.data.dataset import DatasetFrame
+    from vssn.evaluation.page import ReportPage
     from vssn.evaluation.report import Report
 
 
@@ -51,8 +53,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--report",
         type=Path,
         metavar="DIR",
-        help="write pictures here: confusion matrix, IoU of each class, the worst frames; and "
-        "report.json",
+        help="write report.html here: the run over time, IoU of each class, confusion, the worst "
+        "frames; with the pictures and report.json beside it",
     )
     add_network_arguments(parser)
     add_output_arguments(parser)
@@ -67,25 +69,30 @@ def run(args: argparse.Namespace) -> int:
         check_writable(args.save_dir)
     config = segmenter_config(args)
     frames = dataset_frames(args.data_dir, args.data_list, args.num_steps, args.preset)
-    report = _report(args, frames)
+    report, page = _report(args, frames, config)
     with progress((), len(frames), args.quiet) as bar:
         done = segment_dataset(
             *(frames, args.save_dir, config),
-            sinks=[report] if report else [],
+            sinks=[report, page] if report and page else [],
             on_result=lambda _: bar.update(),
         )
     print("\n".join(done.statistics.lines() + done.evaluation.lines()))
     write_summary(args.summary, done.summary())
-    if report is not None:
+    if report and page:
         report.save(done.evaluation)
+        page.save(done, report.pictures())
         print("\n".join(report.lines()))
     return 0
 
 
-def _report(args: argparse.Namespace, frames: list[DatasetFrame]) -> Report | None:
+def _report(
+    args: argparse.Namespace, frames: list[DatasetFrame], config: SegmenterConfig
+) -> tuple[Report, ReportPage] | tuple[None, None]:
     """What --report asked for; drawing is imported for it alone."""
     if args.report is None:
-        return None
+        return None, None
+    from vssn.evaluation.page import ReportPage
     from vssn.evaluation.report import Report
 
-    return Report(args.report, frames)
+    title = args.data_list.name if args.data_list else "CamVid's test list"
+    return Report(args.report, frames), ReportPage(args.report, config, title=title)

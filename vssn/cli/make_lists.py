@@ -6,15 +6,9 @@ import argparse
 from pathlib import Path
 
 from vssn.cli.options import positive
-from vssn.data.lists import (
-    CAMVID_SPLITS,
-    ListEntry,
-    camvid_30_fps_entries,
-    entries_for_pairs,
-    entries_for_sparse_video,
-    entries_for_stills,
-    write_list,
-)
+from vssn.data.camvid import CAMVID_SPLITS, camvid_30_fps_entries
+from vssn.data.folders import entries_for_pairs, entries_for_sparse_video, entries_for_stills
+from vssn.data.lists import ListEntry, write_list
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

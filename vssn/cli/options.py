@@ -15,7 +15,7 @@ from tqdm import tqdm
 
 from vssn.config import DEFAULT_TARGET, PRESET_NAMES, SegmenterConfig
 from vssn.errors import MediaError
-from vssn.files import atomic_path, check_writable, make_directory
+from vssn.files import check_writable, is_dir, is_special, make_directory, write_text
 from vssn.networks import RuntimeOptions
 from vssn.streaming.regions import DEFAULT_OVERLAP_PX
 from vssn.training.progress import LOG_FILE, NOT_CURVES, Metrics, Progress
@@ -270,7 +270,9 @@ def check_summary(path: Path | None) -> None:
     """
     if path is None:
         return
-    if path.is_dir():
+    if is_special(path):
+        return
+    if is_dir(path):
         raise MediaError(f"--summary '{path}'", "a file name", "name a file in that folder")
     check_writable(path.parent)
 
@@ -278,9 +280,9 @@ def check_summary(path: Path | None) -> None:
 def write_summary(path: Path | None, summary: dict[str, Any]) -> None:
     """Write the figures as JSON, atomically."""
     if path is not None:
-        make_directory(path.parent)
-        with atomic_path(path) as temporary:
-            temporary.write_text(json.dumps(summary, indent=2, allow_nan=False) + "\n")
+        if not is_special(path):
+            make_directory(path.parent)
+        write_text(path, json.dumps(summary, indent=2, allow_nan=False) + "\n", "summary")
 
 
 def progress(items: Iterable[Any], total: int | None, quiet: bool, unit: str = "frame") -> Any:

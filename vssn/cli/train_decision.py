@@ -12,10 +12,10 @@ from vssn.cli.options import (
     add_training_output_arguments,
     finish_training,
     positive,
-    positive_number,
-    share,
     training_reporter,
 )
+from vssn.cli.recipe_flags import add_recipe_arguments, recipe_from_arguments
+from vssn.training.recipes import DecisionRecipe
 
 if TYPE_CHECKING:
     from vssn.training.decision import DecisionTask, FeatureSet
@@ -28,24 +28,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     features = "generated_features_resnet_segnet"
     parser.add_argument("--train_data_dir", type=Path, default=Path(features, "train"))
     parser.add_argument("--val_data_dir", type=Path, default=Path(features, "val"))
-    parser.add_argument("--batch_size", type=positive, default=32, help="(default: %(default)s)")
-    parser.add_argument(
-        "--learning_rate", type=positive_number, default=0.002, help="(default: %(default)s)"
-    )
     parser.add_argument("--epochs", type=positive, default=100, help="(default: %(default)s)")
-    parser.add_argument(
-        "--decay",
-        type=positive_number,
-        default=0.99,
-        help="of the rate, per epoch (default: %(default)s)",
-    )
-    parser.add_argument(
-        "--hold_out",
-        type=share,
-        default=0.1,
-        help="share of the training pairs that calibrates instead (default: %(default)s)",
-    )
-    parser.add_argument("--seed", type=int, default=1, help="(default: %(default)s)")
+    add_recipe_arguments(parser, DecisionRecipe)
     add_training_output_arguments(parser, Path("decision_network_checkpoints"))
 
 
@@ -56,40 +40,34 @@ def run(args: argparse.Namespace) -> int:
     from vssn.runtime.startup import start_tensorflow
 
     start_tensorflow()
-    from vssn.evaluation.plots import plot_scores
-    from vssn.training.decision import (
-        DecisionRecipe,
-        DecisionTask,
-        hold_out,
-        read_feature_set,
-    )
+    from vssn.evaluation.plots import plot_predicted_confidence
+    from vssn.training.decision import DecisionTask, hold_out, read_feature_set
     from vssn.training.loop import LoopConfig, train
 
-    recipe = DecisionRecipe(
-        args.batch_size, args.learning_rate, args.decay, args.seed, args.hold_out
-    )
+    recipe = recipe_from_arguments(args, DecisionRecipe)
     val_set = read_feature_set(args.val_data_dir)
     pairs = read_feature_set(args.train_data_dir)
     train_set, held_out = hold_out(pairs, recipe.hold_out, recipe.seed)
     task = DecisionTask(train_set, val_set, recipe)
-    config = LoopConfig(
-        args.epochs, args.save_dir, 1, args.resume, recipe.fingerprint(len(train_set.scores))
-    )
+    fingerprint = recipe.fingerprint(pairs=len(train_set.agreement))
+    config = LoopConfig(args.epochs, args.save_dir, 1, args.resume, fingerprint)
     for metrics in train(task, config, training_reporter(args.quiet)):
         print("\n".join(_lines(task, metrics)), flush=True)
     finish_training(config.directory)
     task.load_best(config.directory)
     _calibrate(task, held_out, config.directory)
     predicted = task.predict(val_set.features)
-    plot_scores(predicted, val_set.scores, config.directory / "predicted_scores.png")
-    rank = spearmanr(predicted, val_set.scores).statistic
+    plot_predicted_confidence(
+        predicted, val_set.agreement, config.directory / "predicted_scores.png"
+    )
+    rank = spearmanr(predicted, val_set.agreement).statistic
     error = task.validate()["val_mean_absolute_error"]
     print(f"best model: mean absolute error {error:.2f} points, rank correlation {rank:.3f}")
     return 0
 
 
 def _calibrate(task: DecisionTask, held_out: FeatureSet, directory: Path) -> None:
-    """Write what makes the best model's scores mean what they say."""
+    """Write the best model's confidence calibration."""
     import numpy as np
 
     from vssn.checkpoints.confidence_fit import UNFITTED, fits_path, write_fits
@@ -98,7 +76,7 @@ def _calibrate(task: DecisionTask, held_out: FeatureSet, directory: Path) -> Non
     from vssn.types import DVSNET_PROPAGATION
 
     raw = task.predict(held_out.features).astype(np.float64)
-    rising = calibration(raw, held_out.scores.astype(np.float64))
+    rising = calibration(raw, held_out.agreement.astype(np.float64))
     fit = replace(UNFITTED, calibration=rising)
     write_fits(fits_path(directory / BEST_NAME), {DVSNET_PROPAGATION.name: fit})
 

@@ -1,8 +1,9 @@
-"""``vssn train-flownets``: train the flow network on moved stills and real clips."""
+"""``vssn train-flownets``: train the flow network on synthetic motion and real clips."""
 
 from __future__ import annotations
 
 import argparse
+from dataclasses import fields
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,6 +13,8 @@ from vssn.cli.options import (
     print_epochs,
     training_reporter,
 )
+from vssn.cli.recipe_flags import add_phase_arguments, recipe_from_arguments
+from vssn.training.recipes import FlowRecipe, PropagationRecipe
 
 if TYPE_CHECKING:
     import keras
@@ -19,8 +22,8 @@ if TYPE_CHECKING:
     from vssn.data.stills import Still
     from vssn.training.flow import FlowTask
     from vssn.training.probability_cache import CachedProbabilities
-    from vssn.training.warp_task import WarpTask
-    from vssn.training.warp_validation import CarryingJudge
+    from vssn.training.propagation import PropagationTask
+    from vssn.training.propagation_validation import PropagationEvaluator
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -29,7 +32,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--data_dir",
         type=Path,
         required=True,
-        help="CamVid in the stills layout; its train/ is moved by a made-up camera",
+        help="CamVid in the stills layout; its train/ gets synthetic motion",
     )
     parser.add_argument(
         "--clips",
@@ -37,59 +40,48 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         nargs="*",
         default=[],
         metavar="PATH",
-        help="real video to learn from too: files, or folders of frames",
+        help="real video to train on too: files, or folders of frames",
     )
     _add_task_arguments(parser)
-    _add_length_arguments(parser)
-    parser.add_argument("--seed", type=int, default=1, help="(default: %(default)s)")
-    add_training_output_arguments(parser, Path("dvs_net_flownets_checkpoints/finetune"))
-
-
-def _add_length_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--epochs", type=positive, default=30, help="(default: %(default)s)")
-    parser.add_argument(
-        "--steps_per_epoch", type=positive, help="(default: 200, and 100 with --task)"
-    )
-    parser.add_argument(
-        "--batch_size", type=positive, help="pairs, default 8, or with --task chains, default 4"
-    )
+    add_phase_arguments(parser, {"without --task": FlowRecipe, "with --task": PropagationRecipe})
+    add_training_output_arguments(parser, Path("dvs_net_flownets_checkpoints/finetune"))
 
 
 def _add_task_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--task",
         action="store_true",
-        help="the second phase: learn flow and scale so that propagated probabilities are right, "
-        "and keep the network that does best on val/ of --data_dir, a fully labelled video",
+        help="the second phase: train flow and scale for propagation, and keep the network that is "
+        "best on val/ of --data_dir, a fully labelled video",
     )
     parser.add_argument(
         "--start_weights",
         metavar="PATH",
-        help="flow network checkpoint to start from (default: fresh weights)",
+        help="flow network checkpoint to start from (default: random)",
     )
     parser.add_argument(
         "--segnet_chkpt",
         metavar="PATH",
-        help="with --task, the segmentation network whose scores are carried "
+        help="with --task, the segmentation network whose probabilities are propagated "
         "(default: resnet50_segnet_model)",
     )
     parser.add_argument(
         "--scores_dir",
         type=Path,
         metavar="PATH",
-        help="with --task, where its scores of the frames are kept, to use them again "
-        "(default: nowhere)",
+        help="with --task, a folder that caches its probabilities (default: none)",
     )
 
 
 def run(args: argparse.Namespace) -> int:
-    """Train, keeping the best model by end-point error, or by mean IoU with ``--task``."""
+    """Train; keep the best model by end-point error, or by mean IoU with ``--task``."""
     from vssn.runtime.startup import start_tensorflow
     from vssn.training.loop import LoopConfig, train
 
     _check_arguments(args)
     start_tensorflow()
-    task, fingerprint = (_warp_task if args.task else _flow_task)(args)
+    task, fingerprint = (_propagation_task if args.task else _flow_task)(args)
     config = LoopConfig(args.epochs, args.save_dir, 1, args.resume, fingerprint)
     print_epochs(train(task, config, training_reporter(args.quiet)), config.directory, args.epochs)
     return 0
@@ -99,40 +91,35 @@ def _check_arguments(args: argparse.Namespace) -> None:
     from vssn.data.clips import iter_clip
     from vssn.errors import BadInputError
 
-    for name in ("segnet_chkpt", "scores_dir"):
-        if getattr(args, name) and not args.task:
-            raise BadInputError(
-                f"--{name} without --task", "both, as only that looks at scores", "add --task"
-            )
-    # What is wrong with a clip is told before the minutes that the others take.
+    flow, task = ({entry.name for entry in fields(r)} for r in (FlowRecipe, PropagationRecipe))
+    unused = flow - task if args.task else (task - flow) | {"segnet_chkpt", "scores_dir"}
+    for name in sorted(unused):
+        if getattr(args, name) is not None:
+            what, remedy = ("with", "leave one out") if args.task else ("without", "add --task")
+            raise BadInputError(f"--{name} {what} --task", "a flag of the chosen phase", remedy)
+    # Clips are checked first: the rest takes minutes.
     for path in args.clips:
         next(iter_clip(path), None)
 
 
-def _model(args: argparse.Namespace) -> keras.Model:
+def _model(args: argparse.Namespace, seed: int) -> keras.Model:
     import keras
 
     from vssn.checkpoints.tf1 import load_flownets
     from vssn.models.flownets import build_flownets
 
-    keras.utils.set_random_seed(args.seed)
+    keras.utils.set_random_seed(seed)
     model = build_flownets()
     if args.start_weights and not args.resume:
         load_flownets(model, args.start_weights)
     return model
 
 
-def _chosen(args: argparse.Namespace) -> dict[str, int]:
-    """What was chosen of the recipe; the rest is as it says itself."""
-    names = ("batch_size", "steps_per_epoch", "seed")
-    return {name: getattr(args, name) for name in names if getattr(args, name) is not None}
-
-
 def _sources(args: argparse.Namespace) -> dict[str, object]:
-    """What the fingerprint holds beside the recipe."""
+    """Data of the fingerprint."""
     return {
         "clips": [clip.name for clip in args.clips],
-        "start": str(args.start_weights or "fresh weights"),
+        "start": str(args.start_weights or "random weights"),
     }
 
 
@@ -141,42 +128,42 @@ def _flow_task(args: argparse.Namespace) -> tuple[FlowTask, str]:
 
     from vssn.data.stills import list_stills
     from vssn.training.clip_pairs import PseudoLabelledClip
-    from vssn.training.flow import FlowRecipe, FlowTask
+    from vssn.training.flow import FlowTask
 
-    model = _model(args)
+    recipe = recipe_from_arguments(args, FlowRecipe)
+    model = _model(args, recipe.seed)
     stills = list_stills(args.data_dir, "train")
-    recipe = FlowRecipe(**_chosen(args))
     rng = np.random.default_rng(recipe.seed)
     clips = [
         PseudoLabelledClip(path, recipe.clip_pairs, recipe.max_distance, rng) for path in args.clips
     ]
     task = FlowTask(model, stills, clips, recipe, args.epochs)
-    return task, recipe.fingerprint(args.epochs, **_sources(args))
+    return task, recipe.fingerprint(epochs=args.epochs, **_sources(args))
 
 
-def _warp_task(args: argparse.Namespace) -> tuple[WarpTask, str]:
+def _propagation_task(args: argparse.Namespace) -> tuple[PropagationTask, str]:
     import numpy as np
 
     from vssn.data.stills import list_stills
+    from vssn.training.propagation import PropagationTask
     from vssn.training.synthetic_chains import SegmentedStill
     from vssn.training.video_chains import VideoChains
-    from vssn.training.warp_task import WarpRecipe, WarpTask
 
-    recipe = WarpRecipe(**_chosen(args))
-    model = _model(args)
+    recipe = recipe_from_arguments(args, PropagationRecipe)
+    model = _model(args, recipe.seed)
     stills, val = (list_stills(args.data_dir, split) for split in ("train", "val"))
     probabilities, segnet = _probabilities(args)
     evaluator = _evaluator(val, probabilities)
-    scored = [SegmentedStill.load(still, probabilities) for still in stills]
+    segmented = [SegmentedStill.load(still, probabilities) for still in stills]
     rng = np.random.default_rng(recipe.seed)
     count, steps = recipe.clip_chains, recipe.chain_steps
     clips = [VideoChains(path, count, steps, probabilities, rng) for path in args.clips]
-    task = WarpTask(model, scored, clips, evaluator, recipe, args.epochs)
-    return task, recipe.fingerprint(args.epochs, **_sources(args), segnet_sha256=segnet)
+    task = PropagationTask(model, segmented, clips, evaluator, recipe, args.epochs)
+    return task, recipe.fingerprint(epochs=args.epochs, **_sources(args), segnet_sha256=segnet)
 
 
 def _probabilities(args: argparse.Namespace) -> tuple[CachedProbabilities, str]:
-    """The segmentation network's scores, and the SHA-256 of its weights."""
+    """The segmentation network's class probabilities, and the SHA-256 of its weights."""
     from vssn.checkpoints.locate import locate_segnet, sha256_of
     from vssn.networks import RuntimeOptions
     from vssn.runtime.load import load_segmentation
@@ -185,11 +172,11 @@ def _probabilities(args: argparse.Namespace) -> tuple[CachedProbabilities, str]:
     path = locate_segnet(args.segnet_chkpt)
     (sha256,) = sha256_of([path]).values()
     network = load_segmentation(path, options=RuntimeOptions(precision="f32"))
-    return CachedProbabilities(network, sha256, args.cache_dir), sha256
+    return CachedProbabilities(network, sha256, args.scores_dir), sha256
 
 
-def _evaluator(val: list[Still], probabilities: CachedProbabilities) -> CarryingJudge:
-    from vssn.training.warp_validation import CarryingJudge
+def _evaluator(val: list[Still], probabilities: CachedProbabilities) -> PropagationEvaluator:
+    from vssn.training.propagation_validation import PropagationEvaluator
 
     frames, labels = zip(*(still.load_bgr() for still in val), strict=True)
-    return CarryingJudge(frames, labels, [probabilities(frame) for frame in frames])
+    return PropagationEvaluator(frames, labels, [probabilities(frame) for frame in frames])

@@ -8,35 +8,28 @@ from typing import TYPE_CHECKING
 
 from vssn.cli.options import (
     add_training_output_arguments,
-    number,
     positive,
     positive_number,
     print_epochs,
     training_reporter,
 )
+from vssn.cli.recipe_flags import add_recipe_arguments, recipe_from_arguments
+from vssn.files import is_dir
+from vssn.training.segnet_recipe import SegnetRecipe
 
 if TYPE_CHECKING:
     import keras
 
     from vssn.training.segnet import SegnetTask
+    from vssn.training.sources import Source
+
+WeightedFolder = tuple[Path, float]
+PAIRS_PER_CLIP = 40
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare data, start, length and output."""
-    parser.add_argument(
-        "--data_dir",
-        type=Path,
-        required=True,
-        help="CamVid in the stills layout: train/ trainannot/ val/ valannot/",
-    )
-    parser.add_argument(
-        "--more_data",
-        type=Path,
-        nargs="+",
-        default=[],
-        metavar="FOLDER",
-        help="images to learn from as well; labels lie beside, in the folder FOLDERannot",
-    )
+    _add_data_arguments(parser)
     parser.add_argument(
         "--encoder_weights",
         default="imagenet",
@@ -49,36 +42,57 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="FILE",
         help="start all of the network from these instead, to train it further",
     )
-    _add_recipe_arguments(parser)
-    parser.add_argument(
-        "--validate_every", type=positive, default=4, help="epochs (default: %(default)s)"
-    )
-    add_training_output_arguments(parser, Path("resnet50_segnet_model"))
-
-
-def _add_recipe_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--epochs", type=positive, default=48, help="(default: %(default)s)")
-    parser.add_argument("--batch_size", type=positive, default=6, help="(default: %(default)s)")
-    for part, rate in (("encoder", 2e-4), ("decoder", 1e-3)):
-        parser.add_argument(
-            f"--{part}_rate",
-            type=positive_number,
-            default=rate,
-            help="peak learning rate (default: %(default)s)",
-        )
-    parser.add_argument(
-        "--jaccard_weight",
-        type=number,
-        default=0.5,
-        help="of the soft IoU loss beside cross-entropy (default: %(default)s)",
-    )
+    add_recipe_arguments(parser, SegnetRecipe)
     parser.add_argument(
         "--precision",
         choices=["auto", "f32", "bf16"],
         default="auto",
         help="auto takes bf16 where the processor computes in it (default: %(default)s)",
     )
-    parser.add_argument("--seed", type=int, default=1, help="(default: %(default)s)")
+    parser.add_argument(
+        "--validate_every", type=positive, default=4, help="epochs (default: %(default)s)"
+    )
+    add_training_output_arguments(parser, Path("resnet50_segnet_model"))
+
+
+def _add_data_arguments(parser: argparse.ArgumentParser) -> None:
+    data = parser.add_mutually_exclusive_group(required=True)
+    data.add_argument(
+        "--data_dir",
+        type=Path,
+        help="a data set in the stills layout: train/ trainannot/ val/ valannot/",
+    )
+    data.add_argument(
+        "--data",
+        type=_weighted_folder,
+        nargs="+",
+        metavar="FOLDER[:SHARE]",
+        help="several of them, each with its share of a batch (1 where left out), such as camvid:4 "
+        "cityscapes:3; those with val/ choose the best model, by the mean of their mean IoUs. A "
+        "source.json in a folder says what its labels mean: see docs of vssn.training.sources",
+    )
+    parser.add_argument(
+        "--clips",
+        type=Path,
+        nargs="+",
+        default=[],
+        metavar="CLIP",
+        help="videos, or folders of frames, without labels: the predictions of neighbouring frames "
+        "are taught to agree where DIS flow is consistent",
+    )
+
+
+def _weighted_folder(text: str) -> WeightedFolder:
+    """Parse FOLDER or FOLDER:SHARE."""
+    folder, colon, share = text.rpartition(":")
+    # A path may hold a colon of its own, such as a drive's.
+    if not colon or is_dir(text) or not folder:
+        return Path(text), 1.0
+    try:
+        return Path(folder), positive_number(share)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"'{share}' in '{text}' is no number") from None
 
 
 def run(args: argparse.Namespace) -> int:
@@ -92,31 +106,39 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _task(args: argparse.Namespace) -> tuple[SegnetTask, str]:
-    from vssn.data.stills import list_stills
     from vssn.runtime.processor import computes_bfloat16
     from vssn.runtime.startup import start_tensorflow
+    from vssn.training.frame_pairs import FramePairs
 
-    folders = [args.data_dir / "train", *args.more_data]
-    stills = [still for folder in folders for still in list_stills(folder.parent, folder.name)]
-    val = list_stills(args.data_dir, "val")
+    sources = _sources(args)
+    pairs = FramePairs(args.clips, PAIRS_PER_CLIP) if args.clips else None
     start_tensorflow()
     import keras
 
-    from vssn.training.segnet import SegnetRecipe, SegnetTask
+    from vssn.training.segnet import SegnetTask
 
-    recipe = SegnetRecipe(
-        batch_size=args.batch_size,
-        encoder_rate=args.encoder_rate,
-        decoder_rate=args.decoder_rate,
-        jaccard_weight=args.jaccard_weight,
-        seed=args.seed,
-        mixed_precision=args.precision == "bf16"
-        or (args.precision == "auto" and computes_bfloat16()),
-    )
+    auto = args.precision == "auto"
+    mixed = computes_bfloat16() if auto else args.precision == "bf16"
+    recipe = recipe_from_arguments(args, SegnetRecipe, mixed_precision=mixed)
     keras.utils.set_random_seed(recipe.seed)  # before the decoder draws its first weights
-    task = SegnetTask(stills, val, recipe, args.epochs, _initial(args))
+    task = SegnetTask(sources, recipe, args.epochs, _initial(args), pairs)
     start = args.start_weights.name if args.start_weights else args.encoder_weights
-    return task, recipe.fingerprint(args.epochs, len(stills), start)
+    clips = [clip.name for clip in args.clips]
+    return task, recipe.fingerprint(args.epochs, sources, start, clips)
+
+
+def _sources(args: argparse.Namespace) -> list[Source]:
+    from vssn.errors import MediaError
+    from vssn.training.sources import read_source
+
+    sources = [read_source(*given) for given in args.data or [(args.data_dir, 1.0)]]
+    if not any(source.val for source in sources):
+        raise MediaError(
+            f"data '{sources[0].name}' without val/",
+            "stills to choose the best model by, in at least one data set",
+            "add val/ and valannot/ to one",
+        )
+    return sources
 
 
 def _initial(args: argparse.Namespace) -> keras.Model:

@@ -5,24 +5,19 @@ from __future__ import annotations
 import argparse
 import logging
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from vssn.cli.options import (
     FLAGS,
-    add_network_arguments,
-    add_output_arguments,
-    boolean,
     check_summary,
-    directory_or_none,
-    number,
-    positive,
-    positive_number,
     progress,
     segmenter_config,
     write_summary,
 )
+from vssn.cli.video_flags import ORIGINAL_SOURCE
+from vssn.cli.video_flags import add_arguments as add_arguments
 from vssn.errors import BadInputError, VssnError
 from vssn.files import check_writable
 
@@ -31,102 +26,23 @@ if TYPE_CHECKING:
     from vssn.evaluation.runs import VideoRun
     from vssn.media.video import VideoSource
     from vssn.scene.camera import Camera
+    from vssn.scene.style import Style
     from vssn.types import VideoInfo
 
 EXIT_BAD_INPUT = 2
-ORIGINAL_SOURCE = Path("01TP_extract.avi")
 ORIGINAL_NAMES = {True: "output-video-original.avi", False: "output-video-segmented.avi"}
 
 logger = logging.getLogger(__name__)
 
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Declare the original's flags and ours."""
-    parser.add_argument(
-        "sources",
-        nargs="*",
-        metavar="SOURCE",
-        help="videos, folders or globs of images, lists of them (.txt), camera numbers, URLs, or - "
-        "for a video on the standard input",
-    )
-    parser.add_argument(
-        "--video_file",
-        metavar="SOURCE",
-        help="a source whose result gets the original's name, output-video-original.avi or "
-        f"output-video-segmented.avi (default without SOURCE: {ORIGINAL_SOURCE})",
-    )
-    parser.add_argument(
-        "--process_original",
-        type=boolean,
-        default=True,
-        metavar="True|False",
-        help="draw on the frames themselves, or on their masks (default: %(default)s)",
-    )
-    _add_destination_arguments(parser)
-    _add_span_arguments(parser)
-    _add_camera_arguments(parser)
-    add_network_arguments(parser)
-    add_output_arguments(parser)
-
-
-def _add_destination_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "--save_dir",
-        type=directory_or_none,
-        default=Path("video-output"),
-        metavar="DIR|none",
-        help="where results go, as SOURCE's name with .mp4; none writes nothing "
-        "(default: %(default)s)",
-    )
-    parser.add_argument(
-        "--output",
-        metavar="FILE",
-        help="write the result of one source here: .mp4, .mkv, .webm, .avi, an animated .gif or "
-        ".webp, or images such as frames/%%06d.png",
-    )
-    parser.add_argument(
-        "--resume", action="store_true", help="leave out sources whose result is already there"
-    )
-    parser.add_argument("--show", action="store_true", help="show the result in a window as well")
-
-
-def _add_span_arguments(parser: argparse.ArgumentParser) -> None:
-    for name, what in (("start", "begin"), ("end", "end")):
-        parser.add_argument(
-            f"--{name}", type=number, metavar="SECONDS", help=f"{what} at this time of the source"
-        )
-    parser.add_argument(
-        "--stride", type=positive, default=1, metavar="N", help="take every N-th frame only"
-    )
-    parser.add_argument("--max_frames", type=positive, metavar="N", help="stop after N frames")
-    parser.add_argument(
-        "--image_fps",
-        type=positive_number,
-        default=25.0,
-        metavar="FPS",
-        help="frames per second of images (default: %(default)s)",
-    )
-
-
-def _add_camera_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "--focal_px", type=positive_number, help="the camera's focal length, for true distances"
-    )
-    parser.add_argument("--camera_height_m", type=positive_number, help="its height above the road")
-    parser.add_argument(
-        "--camera_pitch_deg",
-        type=number,
-        default=0.0,
-        help="how far it looks down (default: %(default)s)",
-    )
-
-
 @dataclass(frozen=True)
 class Job:
-    """A source and where its result goes; None for nowhere."""
+    """A source, and where its video, its records and its report go; None for nowhere."""
 
     source: str
     output: Path | None
+    records: Path | None
+    report: Path | None
 
 
 def run(args: argparse.Namespace) -> int:
@@ -136,22 +52,19 @@ def run(args: argparse.Namespace) -> int:
     from vssn.original.preset import VIDEO_PRESETS
 
     check_summary(args.summary)
-    if (args.focal_px is None) != (args.camera_height_m is None):
-        raise BadInputError(
-            "a camera half described",
-            "both --focal_px and --camera_height_m",
-            "give both or neither",
-        )
+    _style(args)
     if args.show:
         check_display()
     jobs = _jobs(args)
     for job in jobs:
-        if job.output:
-            check_writable(job.output.parent)
+        for path in (job.output, job.records):
+            if path:
+                check_writable(path.parent)
     config = segmenter_config(args)
     if len(jobs) == 1:
-        # Of a single source that can't be read, this is said before any network is loaded.
+        # What is wrong with a single source or its camera is said before any network is loaded.
         with _open(args, jobs[0]) as source:
+            _camera(args, source.info)
             figures = _annotated(args, source, jobs[0], assemble(config, VIDEO_PRESETS))
         write_summary(args.summary, figures)
         return EXIT_BAD_INPUT if figures["truncated"] else 0
@@ -196,15 +109,23 @@ def _jobs(args: argparse.Namespace) -> list[Job]:
         )
     names = _names([source for source in sources if source is not original])
     if original is not None:
-        names.insert(0, ORIGINAL_NAMES[args.process_original])
+        names.insert(0, ORIGINAL_NAMES[args.process_original is not False])
     jobs = []
     for source, name in zip(sources, names, strict=True):
         output = Path(args.output) if args.output else args.save_dir and args.save_dir / name
         if args.resume and output and output.exists():
             print(f"{output}: done before")
         else:
-            jobs.append(Job(source, output))
+            several = len(sources) > 1
+            report = args.report and (args.report / Path(name).stem if several else args.report)
+            jobs.append(Job(source, output, _records(args.records, name, several), report))
     return jobs
+
+
+def _records(path: Path | None, name: str, several: bool) -> Path | None:
+    if path is None or not several:
+        return path
+    return path.with_name(f"{path.stem}-{Path(name).stem}{path.suffix}")
 
 
 def _names(sources: list[str]) -> list[str]:
@@ -250,28 +171,42 @@ def _annotated(
 ) -> dict[str, Any]:
     """Annotate a source, print the figures, and return them."""
     from vssn.api import annotate_video
+    from vssn.evaluation.page import ReportPage
     from vssn.media.window import Window
-    from vssn.scene.analysis import SceneAnalyser
-    from vssn.scene.annotators import Annotator
-    from vssn.scene.style import ORIGINAL_STYLES
 
-    annotator = Annotator(
-        source.info,
-        ORIGINAL_STYLES[args.process_original],
-        analyser=SceneAnalyser(source.info, _camera(args, source.info)),
-    )
+    title = Path(job.source).name
+    page = ReportPage(job.report, assembly.config, title=title) if job.report else None
     with progress((), source.info.total_frames, args.quiet) as bar:
         done = annotate_video(
             source,
             job.output,
             assembly.config,
             segmenter=assembly.segmenter,
-            annotator=annotator,
+            style=_style(args),
+            camera=_camera(args, source.info),
+            records=job.records,
+            sinks=[page] if page else [],
             pictures=[Window()] if args.show else [],
             on_result=lambda _: bar.update(),
         )
+    done = replace(done, provenance=assembly.provenance())
     print("\n".join(_lines(done)))
-    return {**assembly.provenance(), **done.summary()}
+    if page:
+        print(f"Report: {page.save(done)}")
+    return done.summary()
+
+
+def _style(args: argparse.Namespace) -> Style:
+    """The original's look where it is asked for, with whatever else is."""
+    from vssn.scene.style import ORIGINAL_STYLES, Style
+
+    asked = args.process_original
+    if asked is None and args.video_file:
+        asked = True
+    base = Style() if asked is None else ORIGINAL_STYLES[asked]
+    names = ("view", "opacity", "palette", "legend", "boxes", "status")
+    given = {name: getattr(args, name) for name in names}
+    return replace(base, **{name: value for name, value in given.items() if value is not None})
 
 
 def _lines(done: VideoRun) -> list[str]:
@@ -281,11 +216,15 @@ def _lines(done: VideoRun) -> list[str]:
     return lines
 
 
-def _camera(args: argparse.Namespace, info: VideoInfo) -> Camera | None:
-    """The camera that the user described, or None."""
-    from vssn.scene.camera import Camera
+def _camera(args: argparse.Namespace, info: VideoInfo) -> Camera:
+    """The camera as far as the user described it."""
+    from vssn.scene.camera import camera_for
 
-    if args.focal_px is None:
-        return None
-    centre_px = (info.width_px / 2, info.height_px / 2)
-    return Camera(args.focal_px, args.camera_height_m, centre_px, args.camera_pitch_deg)
+    return camera_for(
+        info,
+        camera=args.camera,
+        fov_deg=args.fov_deg,
+        focal_px=args.focal_px,
+        camera_height_m=args.camera_height_m,
+        camera_pitch_deg=args.camera_pitch_deg,
+    )

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from vssn.data.lists import ListEntry, resolve
 from vssn.errors import MediaError, argument
+from vssn.files import is_file
 from vssn.media.images import read_image_bgr, read_label
 from vssn.preprocess import size_hw
 from vssn.types import TimedFrame, UInt8Array
@@ -64,7 +65,7 @@ def existing(data_dir: Path, relative: str) -> Path:
         MediaError: it is missing or outside the data directory.
     """
     path = resolve(data_dir, relative)
-    if not path.is_file():
+    if not is_file(path):
         raise MediaError(
             f"list entry '{path}'", "an existing file", f"check {argument('data_dir')} and the list"
         )

@@ -25,7 +25,7 @@ class DatasetEvaluation:
         self.by_key_distance: dict[int, ConfusionMatrix] = defaultdict(make_matrix)
 
     def add(self, result: FrameResult, truth: UInt8Array) -> None:
-        """Score one frame; labels of another size are compared with the truth at theirs."""
+        """Count one frame; the truth is resized to the labels' size."""
         truth = resize_nearest(truth, size_hw(result.labels))
         self.total.add(truth, result.labels)
         self.by_key_distance[result.key_distance].add(truth, result.labels)

@@ -1,4 +1,4 @@
-"""Confusion matrix and the scores that come from it."""
+"""Confusion matrix, and IoU computed from it."""
 
 from __future__ import annotations
 

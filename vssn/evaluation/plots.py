@@ -1,11 +1,10 @@
-"""Pictures of trainings and results."""
+"""Plots of trainings and results, as PNG files."""
 
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import cv2
 import numpy as np
@@ -15,13 +14,12 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 from matplotlib.ticker import NullLocator, ScalarFormatter
 
+from vssn.errors import printable
 from vssn.evaluation.metrics import ConfusionMatrix, Float64Array
+from vssn.evaluation.results import FrameOrderResult, Point
 from vssn.files import atomic_path
 from vssn.labels import CLASS_NAMES, LABELS, NUM_CLASSES, PALETTE_RGB, colour_mask_bgr
 from vssn.types import Float32Array, UInt8Array
-
-if TYPE_CHECKING:
-    from vssn.evaluation.schedule_evaluation import FrameOrderResult, Point
 
 WRONG_RGB = (214, 39, 40)
 VOID_RGB = (110, 110, 110)
@@ -29,19 +27,19 @@ _PERCENT_TICKS = (0, 1, 5, 10, 25, 50, 75, 100)
 
 
 def _save(figure: Figure, path: Path) -> None:
-    with atomic_path(path) as temporary:
+    with atomic_path(path, "plot") as temporary:
         figure.savefig(temporary, dpi=110, bbox_inches="tight")
 
 
 def plot_curves(
     history: Sequence[dict[str, float]], path: Path, leave_out: Collection[str] = ("epoch",)
 ) -> None:
-    """Draw every metric of a training over its epochs, each in a panel of its own.
+    """Draw every metric of a training over the epochs, one panel each.
 
     Args:
-        history: metrics by name, one row per epoch; see :func:`vssn.training.loop.train`.
+        history: metrics by name, one row for each epoch; see :func:`vssn.training.loop.train`.
         path: the PNG to write.
-        leave_out: names in the rows that are no metrics.
+        leave_out: names in the rows that are not metrics.
     """
     names = [k for k in dict.fromkeys(k for row in history for k in row) if k not in leave_out]
     figure = Figure(figsize=(4 * len(names), 3.2), layout="constrained")
@@ -54,39 +52,39 @@ def plot_curves(
     _save(figure, path)
 
 
-def plot_scores(predicted: Float32Array, true: Float32Array, path: Path) -> None:
-    """Draw predicted over true scores, both (N,) in 0-100, as PNG."""
+def plot_predicted_confidence(predicted: Float32Array, measured: Float32Array, path: Path) -> None:
+    """Draw predicted confidence over measured agreement, both (N,) in 0-100."""
     figure = Figure(figsize=(4.5, 4.5), layout="constrained")
     panel = figure.subplots()
-    panel.plot(true, predicted, ".", markersize=3, alpha=0.4)
-    low = float(min(true.min(), predicted.min()))
+    panel.plot(measured, predicted, ".", markersize=3, alpha=0.4)
+    low = float(min(measured.min(), predicted.min()))
     panel.plot([low, 100], [low, 100], color="black", linewidth=0.8)
-    panel.set(xlabel="true score", ylabel="predicted score", aspect="equal")
+    panel.set(xlabel="measured agreement", ylabel="predicted confidence", aspect="equal")
     panel.grid(alpha=0.3)
     _save(figure, path)
 
 
 def _write_cell(panel: Axes, row: int, column: int, percent: float) -> None:
-    if percent < 0.05:  # it would read 0.0
+    if percent < 0.05:  # shown as 0.0
         return
     text = f"{percent:.1f}" if percent < 99.95 else "100"
-    # Where the norm below has turned the cell dark.
+    # Above 40 % the colour map is dark.
     colour = "white" if percent > 40 else "black"
     panel.text(column, row, text, ha="center", va="center", fontsize=8, color=colour)
 
 
 def plot_confusion(confusion: ConfusionMatrix, path: Path) -> None:
-    """Draw what each true class was taken for, in % of its pixels, as PNG.
+    """Draw the confusion matrix, each row in % of the true class' pixels.
 
-    Cells below 0.05 % are empty. Rows of classes that truth never holds are grey; the others' names
-    bear their share of all true pixels.
+    Cells below 0.05 % are empty. Rows of classes without true pixels are grey; the other rows'
+    labels show the class' share of all true pixels.
     """
     percent, rows = confusion.percent_of_truth(), confusion.counts.sum(1)
     shares = 100 * rows / max(rows.sum(), 1)
     figure = Figure(figsize=(8.6, 7.2), layout="constrained")
     panel = figure.subplots()
     panel.set_facecolor("lightgrey")
-    # On a linear scale the errors, a few % each, could not be told from nothing.
+    # A square-root scale makes errors of a few % visible.
     image = panel.imshow(percent, cmap="Blues", norm=PowerNorm(0.5, 0, 100))
     for (row, column), value in np.ndenumerate(percent):
         _write_cell(panel, row, column, value)
@@ -94,13 +92,13 @@ def plot_confusion(confusion: ConfusionMatrix, path: Path) -> None:
     named = zip(CLASS_NAMES, shares, strict=True)
     panel.set_yticks(range(NUM_CLASSES), [f"{name}  ({share:.1f} %)" for name, share in named])
     panel.set(xlabel="prediction", ylabel="truth  (share of all pixels)")
-    panel.set_title("What each true class was taken for, in % of its pixels")
+    panel.set_title("Confusion matrix, in % of each true class' pixels")
     figure.colorbar(image, ax=panel, shrink=0.8, label="% of the true class", ticks=_PERCENT_TICKS)
     _save(figure, path)
 
 
 def plot_class_iou(class_iou: Float64Array, mean_iou: float, path: Path) -> None:
-    """Draw the IoU of each class, in the class table's order and colours, as PNG.
+    """Draw the IoU of each class, in the class table's order and colours.
 
     Args:
         class_iou: (11,) in 0-1; NaN for a class never seen.
@@ -115,7 +113,6 @@ def plot_class_iou(class_iou: Float64Array, mean_iou: float, path: Path) -> None
     panel.axvline(mean_iou, color="black", linestyle="--", linewidth=1, zorder=0)
     texts = ["never seen" if np.isnan(value) else f"{value:.3f}" for value in class_iou]
     for row, (width, text) in enumerate(zip(widths, texts, strict=True)):
-        # The box keeps the line of the mean out of the text.
         box = {"facecolor": "white", "edgecolor": "none", "pad": 1}
         panel.text(width + 0.012, row, text, va="center", fontsize=9, bbox=box)
     panel.invert_yaxis()
@@ -127,10 +124,10 @@ def plot_class_iou(class_iou: Float64Array, mean_iou: float, path: Path) -> None
 
 @dataclass(frozen=True)
 class EvaluatedFrame:
-    """A labelled frame with its result, all of one size.
+    """A labelled frame with its result; all arrays have one size.
 
     Attributes:
-        name: as shown.
+        name: its title.
         mean_iou: of this frame alone, in 0-1.
         image_bgr: (h, w, 3) uint8 BGR.
         truth: (h, w) uint8, 0-10 and 11 for void.
@@ -145,7 +142,7 @@ class EvaluatedFrame:
 
 
 def error_picture_rgb(frame: EvaluatedFrame) -> UInt8Array:
-    """Show where a result is wrong: red there, grey on void, and elsewhere the frame, faded.
+    """Mark wrong pixels red and void grey on the faded frame.
 
     Returns:
         (h, w, 3) uint8 RGB.
@@ -162,19 +159,20 @@ def _draw_frame(panels: Sequence[Axes], frame: EvaluatedFrame) -> None:
     known = frame.truth < NUM_CLASSES
     wrong = 100 * np.mean(frame.labels[known] != frame.truth[known])
     pictures = {
-        f"{frame.name}: mean IoU {frame.mean_iou:.3f}": frame.image_bgr[..., ::-1],
+        f"{printable(frame.name)}: mean IoU {frame.mean_iou:.3f}": frame.image_bgr[..., ::-1],
         "truth": colour_mask_bgr(frame.truth)[..., ::-1],
         "prediction": colour_mask_bgr(frame.labels)[..., ::-1],
         f"wrong: {wrong:.1f} % of the known pixels": error_picture_rgb(frame),
     }
     for panel, (title, picture) in zip(panels, pictures.items(), strict=True):
         panel.imshow(picture)
-        panel.set_title(title, loc="left", fontsize=10)
+        # A file's name may hold dollar signs.
+        panel.set_title(title, loc="left", fontsize=10, parse_math=False)
         panel.set_axis_off()
 
 
 def plot_worst(frames: Sequence[EvaluatedFrame], path: Path) -> None:
-    """Draw each frame, its truth, its prediction and where that is wrong in a row, as PNG.
+    """Draw one row for each frame: picture, truth, prediction and errors.
 
     Args:
         frames: one or more, the worst first.
@@ -200,19 +198,19 @@ _COST_TICKS = (1, 2, 3, 5, 10, 20, 30, 50, 100, 200, 300, 500)
 
 def _draw_frame_order(panel: Axes, result: FrameOrderResult) -> None:
     curves: dict[str, tuple[Sequence[Point], str, str]] = {
-        "adaptive: segments where the expected score is below the target": (
+        "adaptive: segments where the predicted confidence is below the target": (
             result.adaptive,
             "o-",
             "tab:blue",
         ),
-        "oracle: where the true score is": (result.oracle, "s:", "grey"),
+        "oracle: where the measured agreement is below the target": (result.oracle, "s:", "grey"),
         "fixed intervals": (result.fixed, "x--", "tab:orange"),
     }
     for name, (points, style, colour) in curves.items():
         costs, ious = zip(*((point.segmented, point.mean_iou) for point in points), strict=True)
         panel.plot(costs, ious, style, color=colour, markersize=4, linewidth=1.2, label=name)
-    panel.margins(y=0.09)  # so that names stay inside
-    _name_targets(panel, result.adaptive)
+    panel.margins(y=0.09)  # room for the targets' labels
+    _label_targets(panel, result.adaptive)
     panel.set_xscale("log")
     panel.set_xticks(_COST_TICKS)
     panel.xaxis.set_major_formatter(ScalarFormatter())
@@ -224,8 +222,8 @@ def _draw_frame_order(panel: Axes, result: FrameOrderResult) -> None:
     panel.grid(alpha=0.3)
 
 
-def _name_targets(panel: Axes, points: Sequence[Point]) -> None:
-    """Write each target beside its point; by turns above and below, where they are close."""
+def _label_targets(panel: Axes, points: Sequence[Point]) -> None:
+    """Write each target beside its point, above and below in turn."""
     for index, point in enumerate(points):
         panel.annotate(
             f"{point.setting:g}",
@@ -238,32 +236,32 @@ def _name_targets(panel: Axes, points: Sequence[Point]) -> None:
         )
 
 
-def _draw_calibration(panel: Axes, results: Sequence[FrameOrderResult]) -> None:
+def _draw_agreement(panel: Axes, results: Sequence[FrameOrderResult]) -> None:
     targets = [point.setting for point in results[0].adaptive]
     panel.plot(targets, targets, color="black", linewidth=0.8)
     panel.set_prop_cycle(color=["tab:purple", "tab:green", "tab:red"], marker=["o", "^", "s"])
     for result in results:
-        true = [point.measured_agreement for point in result.adaptive]
+        measured = [point.measured_agreement for point in result.adaptive]
         settings = [point.setting for point in result.adaptive]
-        panel.plot(settings, true, markersize=4, linewidth=1.2, label=result.name)
-    panel.set(xlabel="target", ylabel="true score of warped frames, mean")
-    panel.set_title("what targets promise: right on the line or above it")
+        panel.plot(settings, measured, markersize=4, linewidth=1.2, label=result.name)
+    panel.set(xlabel="target", ylabel="measured agreement of warped frames, mean")
+    panel.set_title("a target is met on the line or above it")
     panel.legend(frameon=False)
     panel.grid(alpha=0.3)
 
 
 def plot_schedule_evaluation(results: Sequence[FrameOrderResult], path: Path) -> None:
-    """Draw mean IoU over cost for each replay, and true scores over targets, as PNG.
+    """Draw mean IoU over cost for each frame order, and measured agreement over targets.
 
     Args:
-        results: one to three.
+        results: of one to three frame orders.
         path: the PNG to write.
     """
     figure = Figure(figsize=(13, 9), layout="constrained")
     panels = figure.subplots(2, 2).ravel()
     for panel, result in zip(panels, results, strict=False):
         _draw_frame_order(panel, result)
-    _draw_calibration(panels[3], results)
+    _draw_agreement(panels[3], results)
     handles, names = panels[0].get_legend_handles_labels()
     figure.legend(handles, names, loc="outside lower center", ncols=3, frameon=False)
     _save(figure, path)

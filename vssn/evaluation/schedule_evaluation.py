@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
 
 import numpy as np
 from scipy.stats import spearmanr
@@ -12,6 +11,13 @@ from scipy.stats import spearmanr
 from vssn.evaluation.baselines import Oracle, phases
 from vssn.evaluation.frame_orders import FrameOrder, all_frame_orders, even
 from vssn.evaluation.metrics import Float64Array
+from vssn.evaluation.results import (
+    AdaptivePoint,
+    DistanceRow,
+    FrameOrderResult,
+    Point,
+    ScheduleEvaluation,
+)
 from vssn.evaluation.schedule_runs import Outcome, ScheduleEvaluator, confusion_of
 from vssn.streaming.schedule import FixedInterval, Schedule
 
@@ -20,51 +26,6 @@ INTERVALS = (*range(1, 11), 12, 14, 16, 20, 25, 30)
 STEADY_INTERVAL = 5  # fixed, to compare the steadiness of labels with
 
 ScheduleMaker = Callable[[float], Schedule]  # of a target
-
-
-@dataclass(frozen=True)
-class Point:
-    """What a schedule costs and gives.
-
-    Attributes:
-        setting: its target, or its interval.
-        segmented: frames; a mean over several runs need not be whole.
-        mean_iou: 0-1.
-    """
-
-    setting: float
-    segmented: float
-    mean_iou: float
-
-
-@dataclass(frozen=True)
-class AdaptivePoint(Point):
-    """What an adaptive schedule costs and gives, and how well it expects scores.
-
-    Attributes:
-        fixed_mean_iou: of fixed intervals, at the same number of segmented frames; see
-            :func:`at_same_cost`.
-        measured_agreement: 0-100, mean over warped frames; should not be below the target.
-        score_error: mean absolute error of expected scores over warped frames, in points.
-        rank_correlation: Spearman's, of expected and true scores over warped frames.
-            All are NaN where there is nothing to take them of.
-    """
-
-    fixed_mean_iou: float
-    measured_agreement: float
-    confidence_error: float
-    rank_correlation: float
-
-
-@dataclass(frozen=True)
-class FrameOrderResult:
-    """How schedules did on a replay; each list of points is from dear to cheap."""
-
-    name: str
-    frames: int
-    adaptive: list[AdaptivePoint]
-    fixed: list[Point]
-    oracle: list[Point]
 
 
 def fixed_point(evaluator: ScheduleEvaluator, frame_order: FrameOrder, interval: int) -> Point:
@@ -145,25 +106,6 @@ def evaluate_order(
     return FrameOrderResult(frame_order.name, len(frame_order.order), adaptive, fixed, oracle)
 
 
-@dataclass(frozen=True)
-class DistanceRow:
-    """How frames do at a distance from their key frame.
-
-    Attributes:
-        key_distance: frames since the key frame.
-        frames: how many there are.
-        mean_iou: over all of them, 0-1.
-        worst_iou: mean IoU of the worst frame alone, 0-1.
-        class_iou: 11 of them, 0-1; NaN for a class never seen.
-    """
-
-    key_distance: int
-    frames: int
-    mean_iou: float
-    worst_iou: float
-    class_iou: list[float]
-
-
 def by_key_distance(outcome: Outcome) -> list[DistanceRow]:
     """Sum up a run by distance from the key frame."""
     rows = []
@@ -175,22 +117,6 @@ def by_key_distance(outcome: Outcome) -> list[DistanceRow]:
         classes = confusion.class_iou().tolist()
         rows.append(DistanceRow(int(distance), len(counts), confusion.mean_iou(), worst, classes))
     return rows
-
-
-@dataclass(frozen=True)
-class ScheduleEvaluation:
-    """All that is told of a schedule.
-
-    Attributes:
-        replays: how it did on each.
-        by_key_distance: at one target, on the video as it is.
-        unchanged_labels_percent: of pixels, from one frame of the video to the next, by what was
-            segmented: target 100, that target, or every fifth frame.
-    """
-
-    frame_orders: list[FrameOrderResult]
-    by_key_distance: list[DistanceRow]
-    unchanged_labels_percent: dict[str, float]
 
 
 def evaluate_schedule(

@@ -12,7 +12,7 @@ from vssn.evaluation.baselines import measured_agreement
 from vssn.evaluation.cached_networks import CachedFlow, CachedSegmentation
 from vssn.evaluation.frame_orders import FrameOrder
 from vssn.evaluation.metrics import ConfusionMatrix, Float64Array
-from vssn.evaluation.report import TemporalConsistency
+from vssn.evaluation.temporal_consistency import TemporalConsistency
 from vssn.preprocess import size_hw
 from vssn.runtime.load import Networks
 from vssn.streaming.schedule import Schedule

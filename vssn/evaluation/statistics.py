@@ -1,4 +1,4 @@
-"""What a run over a stream of frames adds up to."""
+"""Counts and times of a run over a stream of frames."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ PERCENTILES = (50, 95, 99)
 
 
 class RunStatistics:
-    """Counts steps and times over a run.
+    """Counts steps and measures times over a run.
 
-    A frame is one step, or one of each of its regions.
+    A frame is one step; a frame in regions is one step for each region.
 
-    The clock of the end-to-end rate starts when this object is made and stops at the last frame
-    added or at :meth:`stop`, so reading, drawing and writing are inside and loading is not.
+    The end-to-end clock starts when this object is made and stops at the last frame added or at
+    :meth:`stop`. It includes reading, drawing and writing, not loading.
     """
 
     def __init__(self) -> None:
@@ -29,7 +29,7 @@ class RunStatistics:
 
     @property
     def frames(self) -> int:
-        """Frames so far."""
+        """Number of frames so far."""
         return len(self._frame_seconds)
 
     def add(self, result: FrameResult) -> None:
@@ -40,17 +40,17 @@ class RunStatistics:
         self.stop()
 
     def stop(self) -> None:
-        """Stop the end-to-end clock here, once all output is written."""
+        """Stop the end-to-end clock, once all output is written."""
         self._end = time.perf_counter()
 
     @property
     def fps_model(self) -> float:
-        """Frames divided by the time spent in the segmenter alone."""
+        """Frames per second of the segmenter alone."""
         return self._rate(sum(self._frame_seconds))
 
     @property
     def fps_end_to_end(self) -> float:
-        """Frames divided by all the time, reading and writing included."""
+        """Frames per second, reading and writing included."""
         return self._rate(self._end - self._start)
 
     def _rate(self, seconds: float) -> float:

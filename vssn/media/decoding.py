@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Generator, Iterator
 from fractions import Fraction
+from itertools import chain
 from typing import Any
 
 import av
@@ -37,6 +38,7 @@ class Decoder:
         info: size as seen, rate, and the frame count that the container states.
         lost: how many packets could not be decoded so far.
         packets: how many packets of the stream were read.
+        incomplete: whether the last packet or frame read was damaged, as where a file is cut.
         error: what ended the reading before the end, or None.
     """
 
@@ -53,6 +55,7 @@ class Decoder:
         """
         self.lost = 0
         self.packets = 0
+        self.incomplete = False
         self.error: Exception | None = None
         self._name = name
         self._container = container
@@ -155,10 +158,14 @@ class Decoder:
     def __iter__(self) -> Iterator[tuple[Fraction, UInt8Array]]:
         """Yield times, in s since the stream's start, and (H, W, 3) uint8 BGR frames."""
         first, self._first = self._first, None
-        if first is not None:
-            yield self._time(first), self._picture(first)
-        for frame in self._frames:
-            yield self._time(frame), self._picture(frame)
+        for frame in chain([first] if first else [], self._frames):
+            time = self._time(frame)
+            try:
+                picture = self._picture(frame)
+            except (av.FFmpegError, OSError):
+                self.lost += 1
+                continue
+            yield time, picture
 
     def _iter_decoded(self) -> Generator[VideoFrame, None, None]:
         packets = self._container.demux(self._stream)
@@ -168,7 +175,10 @@ class Decoder:
                 frames = packet.decode()
             except (av.FFmpegError, OSError):
                 self.lost += bool(packet.size)
+                self.incomplete = True
                 continue
+            if packet.size or frames:
+                self.incomplete = packet.is_corrupt or any(frame.is_corrupt for frame in frames)
             yield from frames
         if self.error is not None:  # else an empty packet at the end has done this
             yield from self._held_back()

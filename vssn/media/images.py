@@ -70,7 +70,7 @@ def _opened(path: Path, data: bytes, kind: str) -> Iterator[Image.Image]:
     """
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore", Image.DecompressionBombWarning)
+            warnings.simplefilter("ignore")  # of sizes and damage: both are judged here
             with Image.open(io.BytesIO(data), formats=FORMATS) as image:
                 if image.width * image.height > MAX_PIXELS:
                     raise _too_large(path, kind, f"{image.width}x{image.height} px")
@@ -98,6 +98,8 @@ def read_image_bgr(path: Path) -> UInt8Array:
     data = _read(path, "image")
     with _opened(path, data, "image") as header:
         cut = header.format == "JPEG" and data.rfind(JPEG_END) < 0
+        if header.format == "PNG":
+            header.verify()  # the checksums: OpenCV would print what it makes of wrong ones
     if cut:
         raise _no_image(path, "image", "it ends early")
     try:

@@ -17,7 +17,7 @@ from vssn.errors import MediaError
 from vssn.media import containers
 from vssn.media.containers import open_url, printable_url, reason
 from vssn.media.decoding import Decoder
-from vssn.media.readers import Reader, Timed
+from vssn.media.readers import Reader, Timed, warn_of_sound
 
 logger = logging.getLogger(__name__)
 
@@ -101,6 +101,7 @@ class UrlReader(Reader):
         self._stopped = threading.Event()
         self._container, self._decoder = self._connect()
         self.info = self._decoder.info
+        warn_of_sound(self._container, self._name)
         # A stream without a length is meant to go on.
         self._endless = not self._container.duration
 

@@ -24,6 +24,7 @@ except ImportError:  # Windows: a file that is open there can't be removed anywa
 logger = logging.getLogger(__name__)
 
 PART = ".partial-"
+FINISHING = ".finishing-"  # the same, copied into its final container
 SUFFIX = ".mp4"
 TOKEN_BYTES = 4
 TRIES = 100
@@ -109,6 +110,8 @@ def remove_parts(parts: list[Path], final: Path, comment: str) -> None:
             same = True
         if same:
             part.unlink(missing_ok=True)
+            finishing = part.stem.replace(PART, FINISHING) + final.suffix
+            part.with_name(finishing).unlink(missing_ok=True)
 
 
 def warn_of_another_source(path: Path, comment: str) -> None:

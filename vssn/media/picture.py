@@ -14,7 +14,9 @@ from av.video.reformatter import ColorRange, Colorspace, ColorTrc
 
 from vssn.types import UInt8Array
 
-UNSPECIFIED_MATRIX = 2  # AVCOL_SPC_UNSPECIFIED
+# FFmpeg's numbers (AVColorSpace) of the matrices that can be undone: BT.709, FCC, BT.470 BG,
+# SMPTE 170M and 240M, BT.2020.
+KNOWN_MATRICES = {1, 4, 5, 6, 7, 9}
 HD_WIDTH_PX, HD_HEIGHT_PX = 1280, 576
 HDR_CURVES = {ColorTrc.SMPTE2084: "PQ", ColorTrc.ARIB_STD_B67: "HLG"}
 MAX_PIXEL_ASPECT = 8
@@ -78,15 +80,18 @@ def pixel_aspect(stated: Fraction | None) -> Fraction:
 def to_bgr(frame: VideoFrame, size_wh: tuple[int, int]) -> UInt8Array:
     """Convert a decoded frame to (H, W, 3) uint8 BGR, full range.
 
-    Matrix and range are the frame's own. Where no matrix is stated, it is BT.709 from 1280 px of
-    width or more than 576 lines on and BT.601 below, as players guess.
+    Matrix and range are the frame's own. Where no known matrix is stated, it is BT.709 for 1280 px
+    of width or for more than 576 lines, else BT.601, as players guess.
 
     Args:
         frame: as decoded.
         size_wh: the size in px that the result has.
+
+    Raises:
+        OSError: its pixel format can't be converted.
     """
     matrix = None
-    if frame.colorspace == UNSPECIFIED_MATRIX:
+    if frame.colorspace not in KNOWN_MATRICES and not frame.format.is_rgb:
         is_hd = frame.width >= HD_WIDTH_PX or frame.height > HD_HEIGHT_PX
         matrix = Colorspace.ITU709 if is_hd else Colorspace.ITU601
     width, height = size_wh

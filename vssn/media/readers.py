@@ -142,7 +142,7 @@ class FileReader(ContainerReader):
             return True
         end = self._decoder.stated_end
         if end is None:
-            return False
+            return self._decoder.incomplete
         # The end is mostly rounded, and with a rate that varies the last frame may last long.
         tolerance = max(Fraction(COUNT_TOLERANCE) * end, 2 / Fraction(self.info.fps))
         stated = self._decoder.stated_packets
@@ -151,12 +151,19 @@ class FileReader(ContainerReader):
         return self._last < end - tolerance
 
 
+def warn_of_sound(container: InputContainer, name: str) -> None:
+    """Log that a stream's sound is left out: it can't be read a second time."""
+    if container.streams.audio:
+        logger.warning("the sound of '%s' is left out: only files' sound is kept", name)
+
+
 class PipeReader(ContainerReader):
     """A video that arrives on the standard input."""
 
     def __init__(self) -> None:
         """Read its header; see :func:`vssn.media.containers.open_pipe`."""
         super().__init__(open_pipe(), "-")
+        warn_of_sound(self._container, "-")
 
 
 class ImagesReader(Reader):

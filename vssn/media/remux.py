@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 import logging
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
 from typing import Any, cast
@@ -20,6 +21,8 @@ from vssn.media.containers import open_file
 from vssn.media.encoding import OutputFormat
 
 logger = logging.getLogger(__name__)
+
+DISK_ERRORS = {errno.ENOSPC, errno.EFBIG, errno.EDQUOT, errno.EIO, errno.EROFS}
 
 
 @dataclass(frozen=True)
@@ -37,31 +40,55 @@ class Sound:
     end: Fraction | None = None
 
 
-def remux(
-    part: Path,
-    target: Path,
-    output: OutputFormat,
-    grid: Fraction | None,
-    sound: Sound | None,
-    comment: str,
-) -> int:
-    """Copy a part's pictures and its source's sound into a finished file.
+@dataclass(frozen=True)
+class Finishing:
+    """How a part becomes a finished file.
 
-    Args:
-        part: the pictures.
-        target: written over.
+    Attributes:
         output: its kind.
         grid: unit of time in s where the container knows nothing finer, else None.
         sound: None for a silent video.
         comment: kept in the file's metadata.
+    """
+
+    output: OutputFormat
+    grid: Fraction | None
+    sound: Sound | None
+    comment: str
+
+
+def remux(part: Path, target: Path, finishing: Finishing) -> int:
+    """Copy a part's pictures and its source's sound into a finished file.
+
+    Sound that the container does not take as it is, is encoded again; where that fails too, it is
+    left out, with a logged warning.
+
+    Args:
+        part: the pictures.
+        target: written over.
+        finishing: what else goes into it.
 
     Returns:
         How many frames it holds.
 
     Raises:
         OSError: reading or writing fails.
-        MediaError: the source of the sound can't be opened any more.
     """
+    encoded = replace(finishing.output, copied_sound=frozenset())
+    for output in (finishing.output, encoded) if finishing.sound else ():
+        try:
+            return _remux(part, target, replace(finishing, output=output))
+        except (av.FFmpegError, ValueError) as error:
+            if getattr(error, "errno", None) in DISK_ERRORS:
+                raise
+            logger.debug("sound of '%s': %s", finishing.sound, error)
+    if finishing.sound:
+        logger.warning("the output has no sound: that of '%s' is damaged", finishing.sound.path)
+    return _remux(part, target, replace(finishing, sound=None))
+
+
+def _remux(part: Path, target: Path, finishing: Finishing) -> int:
+    output = finishing.output
     with (
         open_file(part) as pictures,
         av.open(
@@ -69,10 +96,12 @@ def remux(
             "w",
             format=output.container,
             container_options=output.container_options,
+            metadata_errors="replace",
         ) as finished,
     ):
-        finished.metadata["comment"] = comment
-        return _Copier(pictures, finished, grid).copy(_sound(finished, output, sound))
+        finished.metadata["comment"] = finishing.comment
+        copier = _Copier(pictures, finished, finishing.grid)
+        return copier.copy(_sound(finished, output, finishing.sound))
 
 
 class _Copier:
@@ -200,13 +229,16 @@ def _copied(
     source: InputContainer, stream: AudioStream, target: AudioStream, zero: Fraction
 ) -> Iterator[Packet[Any]]:
     shift = round(zero / Fraction(stream.time_base or 1))
+    last: int | None = None
     for number, packet in enumerate(_demux(source, stream)):
         if not packet.size or packet.dts is None:
             continue
         if not number and target.container.format.name == "avi":
             shift = min(shift, packet.dts)  # no sound leads the pictures there
-        packet.dts -= shift
-        packet.pts = packet.dts if packet.pts is None else packet.pts - shift
+        stamp = packet.dts - shift
+        last = stamp if last is None else max(stamp, last + 1)  # damaged files step back
+        packet.pts = last if packet.pts in (None, packet.dts) else packet.pts - shift
+        packet.dts = last
         packet.stream = target
         yield packet
 
@@ -214,6 +246,7 @@ def _copied(
 def _encoded(
     source: InputContainer, stream: AudioStream, target: AudioStream, zero: Fraction
 ) -> Iterator[Packet[Any]]:
+    first = True
     for packet in _demux(source, stream):
         try:
             frames = packet.decode()
@@ -221,6 +254,9 @@ def _encoded(
             continue
         for frame in frames:
             if frame.pts is not None and frame.time_base:
+                if first and target.container.format.name == "avi":
+                    zero = min(zero, frame.pts * Fraction(frame.time_base))
+                first = False
                 frame.pts -= round(zero / frame.time_base)
             yield from target.encode(cast(AudioFrame, frame))
     yield from target.encode(None)

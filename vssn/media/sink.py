@@ -11,8 +11,8 @@ from __future__ import annotations
 
 import logging
 import os
+from contextlib import suppress
 from fractions import Fraction
-from math import gcd
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -25,6 +25,8 @@ from vssn.media.containers import open_file, reason
 from vssn.media.encoding import FORMATS, make_encoder
 from vssn.media.parts import (
     COMMENT,
+    FINISHING,
+    PART,
     abandoned_parts,
     create_exclusively,
     create_part,
@@ -32,7 +34,8 @@ from vssn.media.parts import (
     take_name,
     warn_of_another_source,
 )
-from vssn.media.remux import Sound, remux
+from vssn.media.remux import Finishing, Sound, remux
+from vssn.media.timeline import Timeline
 from vssn.types import UInt8Array, VideoInfo
 
 if TYPE_CHECKING:
@@ -42,7 +45,6 @@ logger = logging.getLogger(__name__)
 
 MIN_FPS, MAX_FPS = 0.001, 1000.0
 MAX_SIDE_PX = 16_384
-MAX_GRID_FPS = 240  # finer, and players of .avi files stumble over empty frames
 FRAGMENT_US = 200_000
 # Each fragment plays without those after it, and reaches the file as it is made.
 PART_OPTIONS = {
@@ -78,12 +80,8 @@ class VideoSink:
         self._source = audio_from
         self._check()
         self._output = FORMATS[path.suffix.lower()]
-        self._rate = Fraction(info.fps).limit_denominator(100_000)
-        self._base = info.time_base or 1 / self._rate
-        self._origin: Fraction | None = audio_from.origin if audio_from else None
-        self._stamps = 0  # greatest common divisor of all
-        self._last = -1
-        self._written = 0
+        self._timeline = Timeline(info, audio_from.origin if audio_from else None)
+        self._kept: int | None = None
         self._failed = False
         self._closed = False
         make_directory(path.parent)
@@ -113,11 +111,17 @@ class VideoSink:
     def _open_encoder(self) -> None:
         try:
             self._container = av.open(
-                f"file:{self._part.absolute()}", "w", format="mp4", container_options=PART_OPTIONS
+                f"file:{self._part.absolute()}",
+                "w",
+                format="mp4",
+                container_options=PART_OPTIONS,
+                metadata_errors="replace",
             )
             said = {"title": self._path.name, "comment": self._comment()}
             self._container.metadata.update(said)
-            self._encoder = make_encoder(self._container, self._info, self._base, self._output)
+            self._encoder = make_encoder(
+                self._container, self._info, self._timeline.unit, self._output
+            )
         except BaseException as error:
             os.close(self._descriptor)
             self._part.unlink(missing_ok=True)
@@ -131,7 +135,7 @@ class VideoSink:
     @property
     def frames(self) -> int:
         """How many frames were written so far; after `close`, how many the file holds."""
-        return self._written
+        return self._timeline.frames if self._kept is None else self._kept
 
     @property
     def path(self) -> Path:
@@ -162,27 +166,16 @@ class VideoSink:
             )
         if self._failed or self._closed:
             raise self._error("closed or failed before", "an open video")
-        stamp = self._stamp(time_s)
+        stamp = self._timeline.next_stamp(time_s)
         try:
             self._container.mux(self._encoder.encode(np.ascontiguousarray(frame_bgr), stamp))
         except (OSError, av.FFmpegError) as error:
             self._failed = True
             raise self._error(
-                f"{reason(error)} after {self._written} frames", "room for the whole video"
+                f"{reason(error)} after {self.frames} frames", "room for the whole video"
             ) from error
         self._whole_bytes = os.fstat(self._descriptor).st_size
-        self._stamps, self._last = gcd(self._stamps, stamp), stamp
-        self._written += 1
-
-    def _stamp(self, time_s: Fraction | float | None) -> int:
-        """A frame's time in units of the time base, later than the one before."""
-        step = max(1, round(1 / (self._rate * self._base)))
-        if time_s is None:
-            return self._last + step if self._written else 0
-        time = Fraction(time_s)
-        if self._origin is None:
-            self._origin = time
-        return max(self._last + 1, round((time - self._origin) / self._base))
+        self._timeline.add(stamp)
 
     def close(self, complete: bool = True) -> None:
         """Complete the file, check it and give it its name; again, nothing.
@@ -198,45 +191,54 @@ class VideoSink:
             return
         self._closed = True
         try:
-            self._end_part()
-            if not self._written:
+            late = self._end_part()
+            if not self.frames:
                 self._part.unlink(missing_ok=True)
-                return
-            self._finish(complete and not self._failed)
+            else:
+                self._finish(complete and not self._failed)
         except (OSError, av.FFmpegError, ValueError, MediaError) as error:
-            raise self._kept(error) from error
+            raise self._named(error) from error
         except BaseException:  # another Ctrl-C
             logger.warning("the frames so far are in '%s', which can be played", self._part)
             raise
         finally:
             os.close(self._descriptor)
+        if late is not None:
+            what = (
+                f"{reason(late)} at its end; the first {self.frames} frames are in '{self._path}'"
+            )
+            raise self._error(what, "room for the whole video") from late
 
-    def _end_part(self) -> None:
-        """Write what the encoder holds back; after a failure, cut off what is half written."""
+    def _end_part(self) -> Exception | None:
+        """Write what the encoder holds back; after a failure, cut off what is half written.
+
+        Returns:
+            The failure, if it is the first.
+        """
+        late = None
         try:
             if not self._failed:
                 self._container.mux(self._encoder.flush())
             self._container.close()
         except (OSError, av.FFmpegError) as error:
-            if not self._failed:
-                logger.warning("output video '%s': %s", self._path, reason(error))
+            late = None if self._failed else error
             self._failed = True
         if self._failed:
             os.ftruncate(self._descriptor, self._whole_bytes)
+            self._kept = None if self._whole_bytes else 0
         os.fsync(self._descriptor)
+        return late
 
     def _finish(self, complete: bool) -> None:
         finished = self._part.with_name(
-            self._part.stem.replace(".partial-", ".finishing-") + self._path.suffix
+            self._part.stem.replace(PART, FINISHING) + self._path.suffix
         )
         os.close(create_exclusively(finished))
         try:
-            count = remux(
-                *(self._part, finished, self._output, self._grid()),
-                *(self._sound(complete), self._comment()),
-            )
-            self._check_finished(finished, count)
-            self._written = count
+            wanted = (self._output, self._grid(), self._sound(complete), self._comment())
+            count = remux(self._part, finished, Finishing(*wanted))
+            self._check_finished(finished, count, complete)
+            self._kept = count
             if complete:
                 warn_of_another_source(self._path, self._comment())
             self._path = take_name(finished, self._path, complete)
@@ -245,49 +247,45 @@ class VideoSink:
         except BaseException:
             finished.unlink(missing_ok=True)
             raise
-        self._part.unlink(missing_ok=True)
-        if complete:
-            remove_parts(self._abandoned, self._path, self._comment())
+        # The video is there: what can't be removed now does not make it a failure.
+        with suppress(OSError):
+            self._part.unlink(missing_ok=True)
+            if complete:
+                remove_parts(self._abandoned, self._path, self._comment())
 
     def _grid(self) -> Fraction | None:
-        """The unit of time of an .avi: the frame rate's where all times fit, else a finer one."""
+        """The unit of time of a container that knows nothing finer."""
         if self._output.container != "avi":
             return None
-        nominal = 1 / self._rate
-        finest = self._stamps * self._base or nominal
-        if (finest / nominal).denominator == 1:
-            return nominal
-        if 1 / finest <= MAX_GRID_FPS:
-            return finest
-        logger.warning(
-            "output video '%s': .avi has one frame rate only; times are rounded to 1/%g s, "
-            "choose .mp4 or .mkv for exact ones",
-            *(self._path, float(self._rate)),
-        )
-        return nominal
+        if not self._timeline.fits:
+            logger.warning(
+                "output video '%s': .avi has one frame rate only; times are rounded to 1/%g s, "
+                "choose .mp4 or .mkv for exact ones",
+                *(self._path, float(self._timeline.rate)),
+            )
+        return self._timeline.grid
 
     def _sound(self, complete: bool) -> Sound | None:
         if self._source is None or self._source.sound is None:
             return None
         start = self._source.origin
         whole = complete and self._source.whole
-        length = self._last * self._base + 1 / self._rate
-        return Sound(self._source.sound, start, None if whole else start + length)
+        return Sound(self._source.sound, start, None if whole else start + self._timeline.length)
 
-    def _check_finished(self, finished: Path, count: int) -> None:
+    def _check_finished(self, finished: Path, count: int, complete: bool) -> None:
         with open_file(finished) as container:
             stated = container.streams.video[0].frames
-        if (not self._failed and count != self._written) or (stated and stated < count):
+        if (complete and count != self.frames) or (stated and stated < count):
             raise MediaError(
                 f"'{finished}' with {stated or count} frames",
-                f"{self._written} frames",
+                f"{self.frames} frames",
                 "check the disk",
             )
         with finished.open("rb") as file:
             os.fsync(file.fileno())
 
-    def _kept(self, error: Exception) -> MediaError:
-        kept = f"; the {self._written} frames are in '{self._part}', which can be played"
+    def _named(self, error: Exception) -> MediaError:
+        kept = f"; the {self.frames} frames are in '{self._part}', which can be played"
         return self._error(f"{reason(error)}{kept}", "a disk that works, with room")
 
     def _error(self, what: str, expected: str) -> MediaError:

@@ -6,13 +6,13 @@ import glob
 import os
 import re
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 
 from vssn.errors import MediaError
-from vssn.files import natural_key
+from vssn.files import in_natural_order
 from vssn.media.containers import check_regular, printable_url
 from vssn.media.images import IMAGE_SUFFIXES
 from vssn.media.pipeline import STOP_TIMEOUT_S
@@ -20,6 +20,7 @@ from vssn.media.readers import FileReader, ImagesReader, PipeReader, Reader
 from vssn.types import TimedFrame, UInt8Array, VideoInfo
 
 IMAGE_FPS = 25.0
+CAMERA = re.compile(r"(?:/dev/video)?(\d{1,3})", re.ASCII)
 URL = re.compile(r"(https?|rtsps?|rtmps?|rtp|udp|tcp|srt|ftp)://", re.IGNORECASE)
 MAX_LIST_BYTES = 64 << 20
 
@@ -190,8 +191,9 @@ def _exact(seconds: Seconds) -> Fraction:
 
 def _open(source: str | Path | int, image_fps: float) -> Reader:
     text = str(source)
-    if isinstance(source, int) or (text.isdecimal() and not os.path.exists(text)):
-        return _open_camera(text)
+    camera = CAMERA.fullmatch(text)
+    if isinstance(source, int) or (camera and not os.path.isfile(text)):
+        return _open_camera(camera.group(1) if camera else text)
     if URL.match(text):
         return _open_url(text)
     if text == "-":
@@ -216,13 +218,17 @@ def _open_url(url: str) -> Reader:
 def _images(path: Path) -> list[Path] | None:
     """The images that a directory, a glob or a list file names; None for anything else."""
     if os.path.isdir(path):
-        found = [p for p in path.iterdir() if p.suffix.lower() in IMAGE_SUFFIXES]
-        return _natural(found, f"directory '{path}'")
+        return _natural(_only_images(path.iterdir()), f"directory '{path}'")
     if glob.has_magic(str(path)) and not os.path.exists(path):
-        return _natural([Path(p) for p in glob.glob(str(path))], f"pattern '{path}'")
+        matches = [Path(p) for p in glob.glob(str(path))]
+        return _natural(_only_images(matches), f"pattern '{path}'")
     if path.suffix.lower() == ".txt" and os.path.isfile(path):
         return _listed(path)
     return None
+
+
+def _only_images(paths: Iterable[Path]) -> list[Path]:
+    return [path for path in paths if path.suffix.lower() in IMAGE_SUFFIXES]
 
 
 def _listed(path: Path) -> list[Path]:
@@ -242,8 +248,9 @@ def _listed(path: Path) -> list[Path]:
 
 
 def _natural(paths: list[Path], what: str) -> list[Path]:
-    # Copying from a Mac leaves files such as ._1.png, which are no images.
-    shown = sorted((p for p in paths if not p.name.startswith(".")), key=natural_key)
+    shown = in_natural_order(paths)
     if not shown:
-        raise MediaError(what, "images in it (PNG, JPEG, BMP, TIFF, WebP, PPM)", "check the path")
+        raise MediaError(
+            what, "images in it (PNG, JPEG, BMP, TIFF, WebP, PPM)", "pass videos one by one"
+        )
     return shown

@@ -1,4 +1,4 @@
-"""The decision network: from FlowNetS' deepest feature to the expected confidence score.
+"""The decision network: from FlowNetS' deepest feature to the predicted confidence.
 
 Source: Xu et al., "Dynamic Video Segmentation Network" (CVPR 2018); layer names follow the TF1
 variables ``decision/<layer>/...``.
@@ -15,14 +15,14 @@ DROPOUT = 0.5
 
 
 def build_decision(feature_shape: tuple[int, int, int] = FEATURE_SHAPE) -> keras.Model:
-    """Build the decision network with fresh weights.
+    """Build the decision network with random weights.
 
     Args:
         feature_shape: (h, w, channels) of the flow network's ``feature``.
 
     Returns:
-        Model from (batch, *feature_shape) float32 to the expected score (batch, 1) float32: the
-        percentage, 0-100, to which the warped result would agree with a fresh segmentation.
+        Model from (batch, *feature_shape) float32 to the predicted confidence (batch, 1) float32,
+        0-100: the agreement of the warped result with a segmentation of the frame.
         Dropout of 0.5 follows the first three dense layers in training.
     """
     feature = keras.Input(feature_shape, name="feature")

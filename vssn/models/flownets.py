@@ -55,7 +55,7 @@ def _refinement(features: dict[str, Tensor]) -> Tensor:
 
 
 def build_flownets(input_hw: tuple[int, int] = FLOW_INPUT_HW) -> keras.Model:
-    """Build thin FlowNetS with fresh weights.
+    """Build thin FlowNetS with random weights.
 
     Args:
         input_hw: height and width of both frames in px; any size of 64 px or more.
@@ -76,7 +76,7 @@ def build_flownets(input_hw: tuple[int, int] = FLOW_INPUT_HW) -> keras.Model:
         SCALE_CLASSES,
         3,
         padding="same",
-        kernel_initializer="zeros",  # so that an untrained scale is one
+        kernel_initializer="zeros",  # an untrained scale is one
         bias_initializer="ones",
         name="predict_scale",
     )(x)

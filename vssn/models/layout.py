@@ -1,4 +1,4 @@
-"""The architectures as tables: what every runtime builds from, known without Keras.
+"""The architectures as tables, from which every runtime builds; imports no Keras.
 
 Names are the checkpoint contract. Sources: see :mod:`vssn.models.resnet50`,
 :mod:`vssn.models.segnet`, :mod:`vssn.models.flownets` and :mod:`vssn.models.decision`.

@@ -33,8 +33,8 @@ def check_input_hw(input_hw: tuple[int, int]) -> None:
 
 def _decoder(x: Tensor, n_classes: int) -> Tensor:
     """SegNet decoder without activations; (batch, h, w, 1024) -> (batch, 8h, 8w, n_classes)."""
-    # The original left these layers unnamed; the names are those Keras 2 gave them in a fresh
-    # session, so that its own ``load_weights(by_name=True)`` finds them too.
+    # The original left these layers unnamed; these are Keras 2's automatic names, so that its
+    # ``load_weights(by_name=True)`` finds them too.
     for number, filters in enumerate(DECODER_FILTERS, start=1):
         if number > 1:
             x = layers.UpSampling2D(2, name=f"up_sampling2d_{number - 1}")(x)
@@ -48,7 +48,7 @@ def _decoder(x: Tensor, n_classes: int) -> Tensor:
 def build_segnet(
     input_hw: tuple[int, int] = SEGNET_INPUT_HW, n_classes: int = NUM_OUTPUTS
 ) -> keras.Model:
-    """Build ResNet50-SegNet with fresh weights.
+    """Build ResNet50-SegNet with random weights.
 
     Args:
         input_hw: height and width of the input in px, multiples of 32.

@@ -27,6 +27,7 @@ from vssn.evaluation.metrics import ConfusionMatrix
 from vssn.evaluation.statistics import RunStatistics
 from vssn.labels import colour_mask_bgr
 from vssn.media.images import read_image_bgr
+from vssn.original.distance import original_measure, original_object_text
 from vssn.original.frames import second_column_frames
 from vssn.original.masks import original_mask_bgr
 from vssn.original.metrics import OriginalConfusionMatrix, OriginalStatistics
@@ -37,12 +38,16 @@ from vssn.original.warp import (
     warp_probabilities_coarse,
 )
 from vssn.preprocess import VSSN_CONVENTIONS, Conventions, segnet_input
+from vssn.scene.analysis import SceneAnalyser
+from vssn.scene.annotators import Annotator
+from vssn.scene.camera import Camera
+from vssn.scene.style import Style
 from vssn.streaming.agreement import pixel_agreement
 from vssn.streaming.confidence import ConfidenceEstimator
 from vssn.streaming.schedule import DynamicSchedule, Schedule, TargetSchedule
 from vssn.streaming.segmenter import VSSN_RULES, StreamRules
 from vssn.training.features import current_of, key_of
-from vssn.types import UInt8Array
+from vssn.types import UInt8Array, VideoInfo
 
 if TYPE_CHECKING:
     from vssn.training.features import FramePair
@@ -72,6 +77,13 @@ class Preset:
     paint: Callable[[UInt8Array], UInt8Array] = colour_mask_bgr
     warped: Callable[[FramePair], Path] = key_of
 
+    def make_scene(
+        self, info: VideoInfo, style: Style | None, camera: Camera | None
+    ) -> tuple[SceneAnalyser, Annotator]:
+        """What finds a video's objects, and what draws its frames."""
+        analyser = SceneAnalyser(info, camera)
+        return analyser, Annotator(info, style, analyser=analyser)
+
     def rules_for(self, first: DatasetFrame) -> StreamRules:
         """The rules for a data set that begins with this frame.
 
@@ -84,6 +96,18 @@ class Preset:
         return replace(self.rules, first_key=lambda frame: shown)
 
 
+class OriginalPreset(Preset):
+    """The original's rules; its scenes have its own distances, and objects without identity."""
+
+    def make_scene(
+        self, info: VideoInfo, style: Style | None, camera: Camera | None
+    ) -> tuple[SceneAnalyser, Annotator]:
+        """See the base class."""
+        measure = original_measure(info.width_px)
+        analyser = SceneAnalyser(info, camera, split=False, track=False, measure=measure)
+        return analyser, Annotator(info, style, analyser=analyser, text=original_object_text)
+
+
 def _other_colour_order(image: UInt8Array) -> UInt8Array:
     return image[..., ::-1]
 
@@ -92,7 +116,7 @@ def _other_colour_order(image: UInt8Array) -> UInt8Array:
 ORIGINAL_SCALE_CHANNELS = (0, 1, 2, 4, 5, 6, 8, 10, 11, 13, 18)
 
 _VSSN = Preset()
-_ORIGINAL = Preset(
+_ORIGINAL = OriginalPreset(
     Conventions(segnet_input, original_flow_input_bgr, ORIGINAL_SCALE_CHANNELS),
     StreamRules(
         warp_probabilities_coarse, labels_at_probability_size, _other_colour_order, pixel_agreement

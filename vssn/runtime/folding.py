@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from vssn.checkpoints.arrays import Weights
-from vssn.models.layout import BATCH_NORM_EPSILON
+from vssn.checkpoints.folded import fold
 from vssn.types import Float32Array
 
 TAIL_STRIDE = 4  # the decoder's tail enlarges twice
@@ -27,33 +27,23 @@ class ConvWeights:
     bias: Float32Array
 
 
-def folded(weights: Weights, convolution: str, batch_norm: str | None = None) -> ConvWeights:
+def folded(weights: Weights, convolution: str) -> ConvWeights:
     """The convolution named, with the batch norm that follows it multiplied in."""
-    kernel, bias = weights[f"{convolution}/kernel"], weights[f"{convolution}/bias"]
-    if batch_norm is None:
-        return ConvWeights(kernel, bias)
-    gamma, beta, mean, variance = (
-        weights[f"{batch_norm}/{name}"].astype(np.float64)
-        for name in ("gamma", "beta", "moving_mean", "moving_variance")
-    )
-    gain = gamma / np.sqrt(variance + BATCH_NORM_EPSILON)
-    return ConvWeights(
-        (kernel * gain).astype(np.float32), ((bias - mean) * gain + beta).astype(np.float32)
-    )
+    return ConvWeights(*fold(weights, convolution))
 
 
-def with_means(linear: ConvWeights, means: Float32Array, one: float) -> ConvWeights:
+def with_means(weights: ConvWeights, means: Float32Array, one: float) -> ConvWeights:
     """Take the subtraction of ``means`` from the input into the kernel.
 
     Zero padding comes after the subtraction, so a bias would be wrong at the borders. Instead the
     input gets one more channel that holds ``one`` everywhere and zero in the padding.
     """
-    shift = -np.einsum("hwio,i->hwo", linear.kernel, means) / one
-    kernel = np.concatenate([linear.kernel, shift[:, :, np.newaxis]], axis=2)
-    return ConvWeights(kernel.astype(np.float32), linear.bias)
+    shift = -np.einsum("hwio,i->hwo", weights.kernel, means) / one
+    kernel = np.concatenate([weights.kernel, shift[:, :, np.newaxis]], axis=2)
+    return ConvWeights(kernel.astype(np.float32), weights.bias)
 
 
-def upsampling_phases(linear: ConvWeights) -> ConvWeights:
+def upsampling_phases(weights: ConvWeights) -> ConvWeights:
     """Turn `nearest 2x upsampling -> zero padding 1 -> convolution 3x3` into one 2x2 convolution.
 
     Each output pixel reads a 3x3 window of the enlarged image, which covers 2x2 cells of the
@@ -64,7 +54,7 @@ def upsampling_phases(linear: ConvWeights) -> ConvWeights:
         sides. Its (h + 1, w + 1) result, each cell's groups laid out as 2x2 pixels (rows first)
         and one pixel cropped from every side, is the convolution's (2h, 2w) result.
     """
-    kernel = linear.kernel
+    kernel = weights.kernel
     inputs, outputs = kernel.shape[2:]
     phases = np.zeros((2, 2, inputs, 2, 2, outputs), np.float32)
     # By pixel row of the block: which rows of the 3x3 kernel fall on each of its two cells. The
@@ -73,7 +63,7 @@ def upsampling_phases(linear: ConvWeights) -> ConvWeights:
     for row, column, y, x in np.ndindex(2, 2, 2, 2):
         window = kernel[np.ix_(taps[row][y], taps[column][x])]
         phases[y, x, :, row, column] = window.sum(axis=(0, 1), dtype=np.float64)
-    return ConvWeights(phases.reshape(2, 2, inputs, 4 * outputs), np.tile(linear.bias, 4))
+    return ConvWeights(phases.reshape(2, 2, inputs, 4 * outputs), np.tile(weights.bias, 4))
 
 
 def deconvolution_phases(kernel: Float32Array) -> ConvWeights:
@@ -95,13 +85,13 @@ def deconvolution_phases(kernel: Float32Array) -> ConvWeights:
     return ConvWeights(phases.reshape(2, 2, inputs, 4 * outputs), np.zeros(4 * outputs, np.float32))
 
 
-def _convolve(image: Float32Array, linear: ConvWeights) -> Float32Array:
+def _convolve(image: Float32Array, weights: ConvWeights) -> Float32Array:
     """3x3 convolution of (n, h, w, inputs) with zero padding 1."""
     height, width = image.shape[1:3]
     padded = np.pad(image, ((0, 0), (1, 1), (1, 1), (0, 0)))
-    result = np.broadcast_to(linear.bias, (*image.shape[:3], len(linear.bias))).copy()
+    result = np.broadcast_to(weights.bias, (*image.shape[:3], len(weights.bias))).copy()
     for y, x in np.ndindex(3, 3):
-        result += padded[:, y : y + height, x : x + width] @ linear.kernel[y, x]
+        result += padded[:, y : y + height, x : x + width] @ weights.kernel[y, x]
     return result
 
 
@@ -109,8 +99,8 @@ def _decoder_tail(cells: Float32Array, layers: Sequence[ConvWeights]) -> Float32
     """(n, h, w, inputs) through the decoder's last three layers: (n, h, w, outputs * 16)."""
     third, fourth, last = layers
     x = cells
-    for linear in (third, fourth):
-        x = _convolve(x.repeat(2, axis=1).repeat(2, axis=2), linear)
+    for weights in (third, fourth):
+        x = _convolve(x.repeat(2, axis=1).repeat(2, axis=2), weights)
     x = _convolve(x, last)
     n, height, width, outputs = x.shape
     side = TAIL_STRIDE

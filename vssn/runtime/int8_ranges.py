@@ -1,11 +1,11 @@
-"""Calibrating the eight-bit network: the range of each tensor, from training frames.
+"""The ranges of the eight-bit network: of each tensor, measured on training frames.
 
-The ranges are kept beside the weights as a small JSON that names the weights by their hash.
+They are kept beside the weights as a small JSON file, which names the weights by their digest and
+holds its own.
 """
 
 from __future__ import annotations
 
-import json
 import logging
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -15,10 +15,14 @@ import numpy as np
 import numpy.typing as npt
 import openvino as ov
 
-from vssn.checkpoints.arrays import Weights, read_segnet
-from vssn.checkpoints.locate import sha256_of
+from vssn.checkpoints.arrays import Weights
+from vssn.checkpoints.folded import weights_digest
+from vssn.checkpoints.frozen_weights import OtherNetworkError
+from vssn.checkpoints.locate import weights_stem
+from vssn.checkpoints.segnet_weights import read_any_segnet
 from vssn.errors import BadInputError, CheckpointError
-from vssn.files import atomic_path
+from vssn.files import is_file
+from vssn.json_files import read_json, write_json
 from vssn.preprocess import SEGNET_INPUT_HW
 from vssn.runtime.openvino_segnet import IMAGE_RANGE, build_segnet_graph, segnet_image
 from vssn.runtime.processor import byte_weight_limit
@@ -31,9 +35,9 @@ BINS = 2048
 SAMPLES = 1 << 16  # values per tensor and frame
 CANDIDATES = 100
 RANGES_SUFFIX = "_int8.json"
-MAX_BYTES = 1 << 20
+MAX_RANGE = 1e6
 LEAST_AGREEMENT = 0.98  # of labels on the small grid
-JUDGING_FRAMES = 8
+EVALUATION_FRAMES = 8
 FIXED = {"image": IMAGE_RANGE}  # bytes are exact
 OUTPUT = "logits"
 
@@ -68,7 +72,7 @@ def _run(
 ) -> Iterator[tuple[str, Float32Array]]:
     """Every tensor's values for every frame, in float32."""
     height, width = graph.input().shape[1], graph.input().shape[2]
-    outputs = ov.Model(list(tensors.values()), graph.get_parameters(), "calibration")
+    outputs = ov.Model(list(tensors.values()), graph.get_parameters(), "int8_ranges")
     compiled = ov.Core().compile_model(outputs, "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
     request = compiled.create_infer_request()
     for frame_bgr in frames_bgr:
@@ -96,7 +100,7 @@ def calibrate(
         BadInputError: there are no frames.
     """
     if not len(frames_bgr):
-        raise BadInputError("no calibration frames", "at least one", "give training frames")
+        raise BadInputError("no frames for the int8 ranges", "at least one", "give training frames")
     layers = Layers()
     graph = build_segnet_graph(weights, input_hw, layers)
     tensors = {n: x for n, x in layers.tensors.items() if n not in FIXED and n != OUTPUT}
@@ -131,7 +135,7 @@ def keep_sensitive(
     Args:
         weights: from :func:`vssn.checkpoints.arrays.read_segnet`.
         ranges: from :func:`calibrate`.
-        frames_bgr: (H, W, 3) uint8 BGR frames to judge by; a few are enough.
+        frames_bgr: (H, W, 3) uint8 BGR frames to compare labels on; a few are enough.
         input_hw: the network's input size in px.
         least_agreement: share of pixels, 0-1, that keep their float32 label.
 
@@ -156,10 +160,10 @@ def keep_sensitive(
 
 
 def calibrate_weights(path: Path, frames_bgr: Sequence[UInt8Array]) -> Path:
-    """Calibrate a weight file and write its ranges beside it.
+    """Measure the ranges of a weight file and write them beside it.
 
     Args:
-        path: a Keras file, see :func:`vssn.checkpoints.hdf5.read_layer_weights`.
+        path: a Keras file or a frozen graph of ResNet50-SegNet.
         frames_bgr: (H, W, 3) uint8 BGR training frames; some forty are enough.
 
     Returns:
@@ -169,78 +173,74 @@ def calibrate_weights(path: Path, frames_bgr: Sequence[UInt8Array]) -> Path:
         CheckpointError: the weights can't be read, or the ranges not written.
         BadInputError: there are no frames.
     """
-    weights = read_segnet(path)
-    ranges = calibrate(weights, frames_bgr)
-    return write_ranges(path, keep_sensitive(weights, ranges, frames_bgr[:JUDGING_FRAMES]))
+    try:
+        weights, input_hw = read_any_segnet(path)
+    except OtherNetworkError as error:
+        raise CheckpointError(
+            f"graph '{path}' ({error})", "a ResNet50-SegNet", "give its Keras weights"
+        ) from error
+    ranges = calibrate(weights, frames_bgr, input_hw)
+    kept = keep_sensitive(weights, ranges, frames_bgr[:EVALUATION_FRAMES], input_hw)
+    return write_ranges(path, kept, weights_digest(weights))
 
 
 def ranges_path(weights: Path) -> Path:
     """Where the ranges for a weight file are kept: beside it."""
-    return weights.with_name(weights.name.split(".")[0] + RANGES_SUFFIX)
+    return weights.with_name(weights_stem(weights) + RANGES_SUFFIX)
 
 
-def write_ranges(weights: Path, ranges: Ranges) -> Path:
+@dataclass(frozen=True)
+class _RangesFile:
+    """The file's fields."""
+
+    weights_sha256: str
+    ranges: dict[str, tuple[float, float]]
+
+    def __post_init__(self) -> None:
+        for name, (low, high) in self.ranges.items():
+            if not -MAX_RANGE <= low < high <= MAX_RANGE:
+                raise ValueError(f"the range of '{name}' is {low:g} to {high:g}")
+
+
+def write_ranges(weights: Path, ranges: Ranges, weights_sha256: str) -> Path:
     """Write the ranges beside the weights they were measured with, atomically.
 
     Args:
-        weights: the .h5 or .keras file.
+        weights: the .h5, .keras or .pb file.
         ranges: from :func:`calibrate`; a tensor left out stays in floating point.
+        weights_sha256: from :func:`vssn.checkpoints.folded.weights_digest`.
 
     Returns:
-        The JSON file.
+        The JSON file, which holds its own checksum.
 
     Raises:
-        CheckpointError: it can't be written, or the weights can't be read.
+        CheckpointError: it can't be written.
     """
-    path = ranges_path(weights)
-    (digest,) = sha256_of([weights]).values()
     rounded = {name: [float(f"{limit:.6g}") for limit in both] for name, both in ranges.items()}
-    try:
-        with atomic_path(path) as temporary:
-            text = json.dumps({"weights_sha256": digest, "ranges": rounded}, indent=1)
-            temporary.write_text(text + "\n", encoding="ascii")
-    except OSError as error:
-        raise CheckpointError(
-            f"ranges '{path}' ({error.strerror})",
-            "a place that can be written to",
-            "check the disk's space and permissions",
-        ) from error
-    return path
+    content = {"weights_sha256": weights_sha256, "ranges": rounded}
+    write_json(ranges_path(weights), content, "ranges", CheckpointError, checked=True)
+    return ranges_path(weights)
 
 
-def _valid(ranges: object) -> bool:
-    return isinstance(ranges, dict) and all(
-        isinstance(both, list)
-        and len(both) == 2
-        and all(type(limit) in (int, float) and np.isfinite(limit) for limit in both)
-        and both[0] < both[1]
-        for both in ranges.values()
-    )
-
-
-def read_ranges(weights: Path) -> Ranges | None:
+def read_ranges(weights: Path, weights_sha256: str) -> Ranges | None:
     """Read the ranges that belong to a weight file.
+
+    Args:
+        weights: the file.
+        weights_sha256: from :func:`vssn.checkpoints.folded.weights_digest`.
 
     Returns:
         They, or None where there are none, or only those of other weights.
 
     Raises:
-        CheckpointError: the file is damaged.
+        CheckpointError: the file is damaged or was changed.
     """
     path = ranges_path(weights)
-    if not path.is_file():
+    if not is_file(path):
         return None
-    try:
-        with path.open("rb") as file:
-            content = json.loads(file.read(MAX_BYTES))
-    except (OSError, ValueError, RecursionError):
-        content = None
-    ranges = content.get("ranges") if isinstance(content, dict) else None
-    if not isinstance(content, dict) or not isinstance(ranges, dict) or not _valid(ranges):
-        raise CheckpointError(
-            f"ranges '{path}'", "a JSON object with 'ranges'", "calibrate again or delete it"
-        )
-    if content.get("weights_sha256") not in sha256_of([weights]).values():
+    remedy = "run vssn calibrate again, or delete the file"
+    content = read_json(path, _RangesFile, "ranges", CheckpointError, remedy, checked=True)
+    if content.weights_sha256 != weights_sha256:
         logger.warning("'%s' belongs to other weights than '%s'; not used", path, weights)
         return None
-    return {name: (float(low), float(high)) for name, (low, high) in ranges.items()}
+    return content.ranges

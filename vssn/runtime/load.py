@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Protocol
 
 from vssn.checkpoints.confidence_fit import ConfidenceFit, fits_path, read_fits
+from vssn.checkpoints.graph_def import UnsupportedGraphError
 from vssn.checkpoints.locate import (
     DECISION_FOLDER,
     FLOWNETS_FOLDER,
@@ -17,7 +18,7 @@ from vssn.checkpoints.locate import (
     sha256_of,
     weights_files,
 )
-from vssn.errors import BadInputError, CheckpointError, argument
+from vssn.errors import BadInputError, argument
 from vssn.flow.dis import DISFlow
 from vssn.networks import (
     DEFAULT_OPTIONS,
@@ -195,12 +196,10 @@ def _segmentation(
     """
     ours = conventions is VSSN_CONVENTIONS  # elsewhere "auto" is TensorFlow already
     may_fall_back = options.runtime == "auto" and ours and path.suffix == ".pb"
-    if may_fall_back and path.with_suffix(".h5").is_file():
-        logger.info("hint: %s is faster than the .pb", path.with_suffix(".h5"))
     if not (may_fall_back and options.names_graph):
         try:
             return loader.segmentation(path), loader.name
-        except CheckpointError:
+        except UnsupportedGraphError:
             if not may_fall_back:
                 raise
     reference = make_loader(replace(options, runtime="tensorflow", precision="auto"), conventions)

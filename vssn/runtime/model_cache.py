@@ -1,49 +1,135 @@
-"""Compiled networks on disk, so that a start takes a fraction of a second."""
+"""Compiled networks on disk, so that a start takes a fraction of a second.
+
+An entry is one line of JSON, which says what it is and its SHA-256, and OpenVINO's blob. Only plain
+files of the user's own, in a folder that nobody else can enter, are used.
+"""
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import io
 import json
 import logging
 import os
+import re
+import stat
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from functools import cache
 from pathlib import Path
 
 import openvino as ov
 
-from vssn.errors import MediaError
-from vssn.files import atomic_path, make_directory
+from vssn.errors import VssnError, printable
+from vssn.files import open_regular, read_regular, write_bytes, write_text
+from vssn.json_files import parse
 from vssn.version import __version__
 
 logger = logging.getLogger(__name__)
 
-DIGEST_BYTES = 32
+DIGEST_LENGTH = 32
 SUFFIX = ".blob"
+FACTS_SUFFIX = ".json"
 MAX_ENTRIES = 24  # some six sets of networks
-# Whose code decides what a compiled network computes.
-SOURCES = (
-    "folding",
-    "openvino_flow",
-    "openvino_frozen",
-    "openvino_graph",
-    "openvino_segnet",
-    "quantisation",
-)
+MAX_ENTRY_BYTES = 1 << 30
+MAX_HEADER_BYTES = 1 << 16
+# Where the graphs are made; what these modules import decides too what a network computes.
+BUILDERS = ("vssn.runtime.openvino_networks",)
+IMPORT = re.compile(r"^\s*from (vssn(?:\.\w+)*) import|^\s*import (vssn[\w.]*)", re.MULTILINE)
 
 
-def default_cache_dir() -> Path:
-    """The user's cache folder for this package: in $XDG_CACHE_HOME or ~/.cache."""
+def default_cache_dir() -> Path | None:
+    """The user's cache folder for this package, in $XDG_CACHE_HOME or ~/.cache.
+
+    None where the user has no home folder; nothing is kept then.
+    """
     base = os.environ.get("XDG_CACHE_HOME")
-    return (Path(base) if base else Path.home() / ".cache") / "vssn"
+    if base and Path(base).is_absolute():
+        return Path(base) / "vssn"
+    try:
+        return Path.home() / ".cache" / "vssn"
+    except RuntimeError:
+        return None
 
 
-def _sources_digest() -> str:
+@cache
+def sources_digest() -> str:
+    """SHA-256 of every module of this package that the graphs' builders import."""
+    root = Path(__file__).resolve().parents[2]
+    waiting, texts = list(BUILDERS), dict[str, bytes]()
+    while waiting:
+        name = waiting.pop()
+        path = (root / name.replace(".", "/")).with_suffix(".py")
+        if name in texts or not path.is_file():
+            continue
+        texts[name] = path.read_bytes()
+        waiting += [a or b for a, b in IMPORT.findall(texts[name].decode())]
     digest = hashlib.sha256()
-    for name in SOURCES:
-        digest.update(Path(__file__).with_name(f"{name}.py").read_bytes())
+    for name in sorted(texts):
+        digest.update(name.encode() + b"\0" + texts[name])
     return digest.hexdigest()
+
+
+@dataclass(frozen=True)
+class Header:
+    """What an entry says of itself.
+
+    Attributes:
+        name: the network's, for the file.
+        key: digest of all that it depends on.
+        shapes: of inputs and outputs, as text.
+        sha256: of the blob.
+    """
+
+    name: str
+    key: str
+    shapes: tuple[str, ...]
+    sha256: str
+
+
+def _shapes(compiled: ov.CompiledModel) -> tuple[str, ...]:
+    ports = (*compiled.inputs, *compiled.outputs)
+    return tuple(f"{port.get_element_type().get_type_name()}{list(port.shape)}" for port in ports)
+
+
+def _own_folder(path: Path) -> None:
+    """Make the folder, for this user alone.
+
+    Raises:
+        OSError: it can't be, or it is another user's.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with contextlib.suppress(FileExistsError):
+        path.mkdir(mode=0o700)
+    status = path.stat(follow_symlinks=False)
+    if not stat.S_ISDIR(status.st_mode) or status.st_uid != _user(status):
+        raise OSError(f"'{path}' is no folder of this user's")
+    if stat.S_IMODE(status.st_mode) & 0o077:
+        path.chmod(0o700)
+
+
+def _make_room(path: Path) -> None:
+    """Make the folder, and remove what is no file of ours under the entry's name.
+
+    Raises:
+        OSError: that isn't possible.
+    """
+    _own_folder(path.parent)
+    if not _is_own_file(path):
+        path.unlink(missing_ok=True)
+
+
+def _user(status: os.stat_result) -> int:
+    return os.geteuid() if hasattr(os, "geteuid") else status.st_uid
+
+
+def _is_own_file(path: Path) -> bool:
+    try:
+        status = path.stat(follow_symlinks=False)
+    except OSError:
+        return False
+    return stat.S_ISREG(status.st_mode) and status.st_uid == _user(status)
 
 
 @dataclass(frozen=True)
@@ -51,17 +137,18 @@ class ModelCache:
     """Compiles networks, or finds them compiled.
 
     Attributes:
-        directory: where they are kept; created when needed.
+        directory: where they are kept, created when needed; None to keep nothing.
         config: OpenVINO's properties for the CPU.
     """
 
-    directory: Path
+    directory: Path | None
     config: Mapping[str, object]
 
     def load(self, name: str, key: Mapping[str, object], build: Callable[[], ov.Model]) -> object:
         """Load a compiled network, or build, compile and keep it.
 
-        A damaged entry is built anew; where nothing can be written, nothing is kept.
+        An entry that is damaged or another network's is built anew; where nothing can be written,
+        nothing is kept.
 
         Args:
             name: of the network, for the file.
@@ -73,55 +160,91 @@ class ModelCache:
             The ``openvino.CompiledModel``.
         """
         core = ov.Core()
-        path = self.directory / f"{name}-{self._digest(core, key)}{SUFFIX}"
-        compiled = self._imported(core, path)
+        digest = self._digest(core, {**key, "name": name})
+        path = (
+            self.directory / f"{name}-{digest[:DIGEST_LENGTH]}{SUFFIX}" if self.directory else None
+        )
+        compiled = self._imported(core, path, name, digest) if path else None
         if compiled is None:
             graph = build()  # says what is wrong with the weights before anything else is said
             logger.info("compiling the network '%s' for this processor", name)
             compiled = core.compile_model(graph, "CPU", dict(self.config))
-            self._keep(compiled, path)
+            if path:
+                self._keep(compiled, path, name, digest)
         return compiled
 
     def _digest(self, core: ov.Core, key: Mapping[str, object]) -> str:
         everything = {
             **key,
             "config": {name: str(value) for name, value in self.config.items()},
-            "versions": [__version__, ov.__version__, _sources_digest()],
+            "versions": [__version__, ov.__version__, sources_digest()],
             "processor": [
                 str(core.get_property("CPU", "FULL_DEVICE_NAME")),
                 sorted(core.get_property("CPU", "OPTIMIZATION_CAPABILITIES")),
             ],
         }
-        text = json.dumps(everything, sort_keys=True)
-        return hashlib.sha256(text.encode()).hexdigest()[:DIGEST_BYTES]
+        return hashlib.sha256(json.dumps(everything, sort_keys=True).encode()).hexdigest()
 
-    def _imported(self, core: ov.Core, path: Path) -> ov.CompiledModel | None:
+    def _imported(
+        self, core: ov.Core, path: Path, name: str, digest: str
+    ) -> ov.CompiledModel | None:
+        if not _is_own_file(path):
+            return None
         try:
-            data = path.read_bytes()
+            with open_regular(path, MAX_ENTRY_BYTES) as file:
+                line, data = file.readline(MAX_HEADER_BYTES), file.read(MAX_ENTRY_BYTES)
             os.utime(path)  # the oldest in use go first
-        except OSError:
+            header: Header = parse(Header, json.loads(line))
+            if (header.name, header.key) != (name, digest):
+                raise ValueError("it is another network's")
+            if header.sha256 != hashlib.sha256(data).hexdigest():
+                raise ValueError("it is damaged")
+            compiled = core.import_model(io.BytesIO(data), "CPU", dict(self.config))
+            if _shapes(compiled) != header.shapes:
+                raise ValueError("it has other inputs or outputs")
+        except (VssnError, OSError, ValueError, RuntimeError) as error:
+            reason = printable(str(error)[-200:])
+            logger.warning("'%s' can't be used (%s); the network is compiled again", path, reason)
             return None
-        if data[:DIGEST_BYTES] != hashlib.sha256(data[DIGEST_BYTES:]).digest():
-            logger.warning("'%s' is damaged; the network is compiled again", path)
-            return None
-        try:
-            stream = io.BytesIO(data[DIGEST_BYTES:])
-            return core.import_model(stream, "CPU", dict(self.config))
-        except RuntimeError as error:
-            logger.warning("'%s' can't be used (%s); compiled again", path, str(error)[-200:])
-            return None
+        return compiled
 
-    def _keep(self, compiled: ov.CompiledModel, path: Path) -> None:
+    def _keep(self, compiled: ov.CompiledModel, path: Path, name: str, digest: str) -> None:
         data = compiled.export_model().getvalue()
+        header = Header(name, digest, _shapes(compiled), hashlib.sha256(data).hexdigest())
         try:
-            make_directory(path.parent)
-            with atomic_path(path) as temporary:
-                temporary.write_bytes(hashlib.sha256(data).digest() + data)
-            self._drop_oldest()
-        except (MediaError, OSError) as error:
-            logger.warning("compiled networks are not kept: %s", error)
+            _make_room(path)
+            write_bytes(path, json.dumps(asdict(header)).encode() + b"\n" + data)
+            self._drop_oldest(SUFFIX)
+        except (VssnError, OSError) as error:
+            logger.warning("compiled networks are not kept: %s", printable(str(error)))
 
-    def _drop_oldest(self) -> None:
-        entries = sorted(self.directory.glob(f"*{SUFFIX}"), key=lambda entry: entry.stat().st_mtime)
+    def recall(self, name: str, compute: Callable[[], str]) -> str:
+        """A short text that was computed once, such as a weight file's digest.
+
+        Args:
+            name: what it belongs to, in hexadecimal.
+            compute: makes the text.
+        """
+        if self.directory is None:
+            return compute()
+        path = (
+            self.directory / f"facts-{name[:DIGEST_LENGTH]}-{sources_digest()[:16]}{FACTS_SUFFIX}"
+        )
+        if _is_own_file(path):
+            with contextlib.suppress(VssnError, ValueError):
+                kept = json.loads(read_regular(path, MAX_HEADER_BYTES))
+                if isinstance(kept, dict) and kept.get("of") == name:
+                    return str(kept["text"])
+        text = compute()
+        with contextlib.suppress(VssnError, OSError):
+            _make_room(path)
+            write_text(path, json.dumps({"of": name, "text": text}))
+            self._drop_oldest(FACTS_SUFFIX)
+        return text
+
+    def _drop_oldest(self, suffix: str) -> None:
+        assert self.directory is not None
+        entries = [entry for entry in self.directory.glob(f"*{suffix}") if _is_own_file(entry)]
+        entries.sort(key=lambda entry: entry.stat().st_mtime)
         for entry in entries[:-MAX_ENTRIES]:
             entry.unlink(missing_ok=True)

@@ -113,7 +113,7 @@ def build_decision_graph(
         feature_shape: (h, w, channels) of the flow network's ``feature``.
 
     Returns:
-        Model from (1, *feature_shape) float32 to the expected score (1, 1) float32, 0-100.
+        Model from (1, *feature_shape) float32 to the predicted confidence (1, 1) float32, 0-100.
     """
     feature = ops.parameter([1, *feature_shape], np.float32, name="feature")
     x = leaky_relu(convolution(channels_first(feature), _linear(weights, "Conv")), LEAK)

@@ -9,15 +9,14 @@ import numpy as np
 import openvino as ov
 import openvino.opset13 as ops
 
-from vssn.checkpoints.frozen import check_digest
-from vssn.errors import CheckpointError
+from vssn.checkpoints.graph_def import UnsupportedGraphError, parse_graph, read_graph_bytes
 from vssn.labels import NUM_CLASSES, NUM_OUTPUTS
 from vssn.models.layout import OUTPUT_STRIDE, SIZE_MULTIPLE
 from vssn.preprocess import SEGNET_MEANS_RGB
 
 
-def _refuse(path: Path, what: str) -> CheckpointError:
-    return CheckpointError(
+def _refuse(path: Path, what: str) -> UnsupportedGraphError:
+    return UnsupportedGraphError(
         f"graph '{path}' ({what[-300:]})",
         "a frozen ResNet50-SegNet",
         "give the .h5 file instead, or run it with --runtime tensorflow",
@@ -25,11 +24,9 @@ def _refuse(path: Path, what: str) -> CheckpointError:
 
 
 def _read(path: Path) -> ov.Model:
+    parse_graph(path, read_graph_bytes(path))
     try:
-        check_digest(path, path.read_bytes())
         return ov.Core().read_model(path)
-    except OSError as error:
-        raise _refuse(path, error.strerror or "unreadable") from error
     except RuntimeError as error:
         raise _refuse(path, str(error)) from error
 

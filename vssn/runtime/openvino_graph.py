@@ -52,11 +52,11 @@ def convolve(x: Node, kernel: Node, strides: int, padding: Padding) -> Node:
 
 
 def convolution(
-    x: Node, linear: ConvWeights, strides: int = 1, padding: Padding | None = None
+    x: Node, weights: ConvWeights, strides: int = 1, padding: Padding | None = None
 ) -> Node:
     """Convolution of (n, c, h, w) with bias; without ``padding``, half the kernel's size."""
-    padding = same(linear.kernel.shape[0]) if padding is None else padding
-    return biased(convolve(x, kernel_constant(linear.kernel), strides, padding), linear.bias)
+    padding = same(weights.kernel.shape[0]) if padding is None else padding
+    return biased(convolve(x, kernel_constant(weights.kernel), strides, padding), weights.bias)
 
 
 def leaky_relu(x: Node, leak: float) -> Node:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import logging
+from dataclasses import asdict, dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -10,12 +13,15 @@ from typing import Any
 import numpy as np
 import openvino as ov
 
-from vssn.checkpoints.arrays import read_decision, read_flownets, read_segnet
+from vssn.checkpoints.arrays import read_decision, read_flownets
+from vssn.checkpoints.folded import weights_digest
+from vssn.checkpoints.frozen_weights import OtherNetworkError
 from vssn.checkpoints.locate import sha256_of, weights_files
-from vssn.checkpoints.segnet_weights import segnet_input_hw
-from vssn.errors import BadInputError
+from vssn.checkpoints.segnet_weights import read_any_segnet, segnet_input_hw
+from vssn.errors import BadInputError, printable
+from vssn.json_files import parse
 from vssn.networks import Precision
-from vssn.preprocess import FLOW_INPUT_HW, SEGNET_INPUT_HW, flow_input
+from vssn.preprocess import FLOW_INPUT_HW, flow_input
 from vssn.runtime.int8_ranges import read_ranges
 from vssn.runtime.model_cache import ModelCache, default_cache_dir
 from vssn.runtime.openvino_flow import (
@@ -128,13 +134,13 @@ class OpenVINODecision:
         return float(self._request.get_output_tensor().data[0, 0])
 
 
-def choose_precision(wanted: Precision, capabilities: list[str], calibrated: bool) -> Precision:
+def choose_precision(wanted: Precision, capabilities: list[str], has_ranges: bool) -> Precision:
     """Decide how the networks compute.
 
     Args:
         wanted: what the user asked for; "auto" takes the fastest of equal quality.
         capabilities: OpenVINO's OPTIMIZATION_CAPABILITIES of the CPU.
-        calibrated: whether the segmentation network's weights have their int8 ranges.
+        has_ranges: whether the segmentation network's weights have their int8 ranges.
 
     Returns:
         "f32", "bf16" or "int8".
@@ -144,16 +150,16 @@ def choose_precision(wanted: Precision, capabilities: list[str], calibrated: boo
     """
     has_bf16 = "BF16" in capabilities
     if wanted == "auto":
-        if calibrated and (has_bf16 or multiplies_bytes()):
+        if has_ranges and (has_bf16 or multiplies_bytes()):
             return "int8"
         return "bf16" if has_bf16 else "f32"
     if wanted == "bf16" and not has_bf16:
         raise BadInputError(
             "precision bf16", "a processor that computes in it", "choose auto or f32"
         )
-    if wanted == "int8" and not calibrated:
+    if wanted == "int8" and not has_ranges:
         raise BadInputError(
-            "precision int8", "weights with a calibration (*_int8.json)", "choose auto or bf16"
+            "precision int8", "weights with int8 ranges (*_int8.json)", "choose auto or bf16"
         )
     return wanted
 
@@ -169,6 +175,22 @@ def _config(precision: Precision, threads: int | None, capabilities: list[str]) 
 
 def _key(path: Path, **more: object) -> dict[str, object]:
     return {"weights": sorted(sha256_of(weights_files(path)).values()), **more}
+
+
+@dataclass(frozen=True)
+class _WeightFacts:
+    """What is known of a segmentation network's file.
+
+    Attributes:
+        weights_sha256: see :func:`vssn.checkpoints.folded.weights_digest`; empty for another
+            network.
+        input_hw: of a frozen graph; None where a config beside the weights says it.
+        reason: why it is another network.
+    """
+
+    weights_sha256: str
+    input_hw: tuple[int, int] | None = None
+    reason: str = ""
 
 
 class OpenVINOLoader:
@@ -199,7 +221,7 @@ class OpenVINOLoader:
             raise BadInputError(f"{threads} threads", "1 or more", "leave it out for one per core")
         self._wanted = precision
         self._threads = threads
-        self._cache_dir = cache_dir or default_cache_dir()
+        self._cache_dir = cache_dir or default_cache_dir()  # None: there is no home folder
         self._capabilities = list(ov.Core().get_property("CPU", "OPTIMIZATION_CAPABILITIES"))
         self._version = ".".join(ov.__version__.split(".")[:2])
         self.name = f"OpenVINO {self._version}"
@@ -210,32 +232,57 @@ class OpenVINOLoader:
     def _small(self) -> ModelCache:
         """For the networks that are never quantised."""
         wanted: Precision = "auto" if self._wanted == "int8" else self._wanted
-        return self._cache(choose_precision(wanted, self._capabilities, calibrated=False))
+        return self._cache(choose_precision(wanted, self._capabilities, has_ranges=False))
 
     def segmentation(self, path: Path) -> OpenVINOSegmentation:
-        """Load ResNet50-SegNet; a frozen .pb runs as it is written, slower and never in int8.
+        """Load ResNet50-SegNet, from a .pb too, as long as that is this network.
+
+        Another network's frozen graph runs as it is written, slower and never in int8.
 
         Raises:
             CheckpointError: the file is damaged, or belongs to another network.
             BadInputError: the precision isn't possible here.
         """
-        frozen = path.suffix == ".pb"
-        ranges = None if frozen else read_ranges(path)
+        (file_sha256,) = sha256_of([path]).values()
+        facts = self._facts(path, file_sha256)
+        ranges = read_ranges(path, facts.weights_sha256) if facts.weights_sha256 else None
         chosen = choose_precision(self._wanted, self._capabilities, ranges is not None)
+        self.name = f"OpenVINO {self._version} {chosen}"
+        if not facts.weights_sha256:
+            logger.warning(
+                "'%s' is no ResNet50-SegNet (%s): it runs as it is written, which is slower",
+                printable(str(path)),
+                printable(facts.reason),
+            )
+            key: dict[str, object] = {"weights": file_sha256}
+            compiled = self._cache(chosen).load("frozen", key, lambda: build_frozen_graph(path))
+            return OpenVINOSegmentation(compiled)
         layers = Layers()
         if ranges and chosen == "int8":
             layers = Layers(ranges, byte_weight_limit())
+        input_hw = facts.input_hw or segnet_input_hw(path)
+        key = {"weights": facts.weights_sha256, "input_hw": input_hw}
+        key |= {"ranges": dict(layers.ranges), "weight_limit": layers.weight_limit}
+        compiled = self._cache(chosen).load(
+            "segnet", key, lambda: build_segnet_graph(read_any_segnet(path)[0], input_hw, layers)
+        )
+        return OpenVINOSegmentation(compiled)
 
-        def build() -> ov.Model:
-            if frozen:
-                return build_frozen_graph(path)
-            return build_segnet_graph(read_segnet(path), input_hw, layers)
+    def _facts(self, path: Path, file_sha256: str) -> _WeightFacts:
+        """What reading the file tells, or what it told when it was first read."""
+        suffix = ".pb" if path.suffix == ".pb" else ""
 
-        input_hw = SEGNET_INPUT_HW if frozen else segnet_input_hw(path)
-        quantised = {"ranges": dict(layers.ranges), "weight_limit": layers.weight_limit}
-        key = _key(path, **quantised, suffix=path.suffix, input_hw=input_hw)
-        self.name = f"OpenVINO {self._version} {chosen}"
-        return OpenVINOSegmentation(self._cache(chosen).load("segnet", key, build))
+        def read() -> str:
+            try:
+                weights, input_hw = read_any_segnet(path)
+            except OtherNetworkError as error:
+                return json.dumps(asdict(_WeightFacts("", None, str(error)[:200])))
+            facts = _WeightFacts(weights_digest(weights), input_hw if suffix else None)
+            return json.dumps(asdict(facts))
+
+        name = hashlib.sha256(f"{file_sha256}{suffix}".encode()).hexdigest()
+        facts: _WeightFacts = parse(_WeightFacts, json.loads(self._small().recall(name, read)))
+        return facts
 
     def flow(self, path: Path) -> OpenVINOFlow:
         """Load thin FlowNetS.

@@ -64,14 +64,14 @@ def segnet_image(frame_bgr: UInt8Array, input_hw: tuple[int, int]) -> UInt8Array
 
 
 def _first(layers: Layers, image: Node, weights: Weights) -> Node:
-    rgb = folded(weights, "conv1", "bn_conv1")
+    rgb = folded(weights, "conv1")
     bgr = ConvWeights(rgb.kernel[:, :, ::-1], rgb.bias)
     means_bgr = SEGNET_MEANS_RGB[::-1]
-    linear = with_means(bgr, means_bgr, ALPHA)
+    conv = with_means(bgr, means_bgr, ALPHA)
     x = layers.named("image", channels_first(ops.convert(image, "f32")))
     # The mean image is to give nothing in eight bits too: without that, a third of a point of IoU.
     reference_input = np.append(means_bgr, np.float32(ALPHA))
-    x = layers.convolution(x, "image", linear, strides=2, reference_input=reference_input)
+    x = layers.convolution(x, "image", conv, strides=2, reference_input=reference_input)
     x = layers.named("conv1", ops.relu(x))
     return ops.max_pool(x, [2, 2], [1, 1], [0, 0], [0, 0], [3, 3]).output(0)
 
@@ -83,8 +83,8 @@ def _bottleneck(
 
     def convolution(x: Node, source: str, branch: str, strides: int = 1) -> Node:
         name = f"{block}_branch{branch}"
-        linear = folded(weights, f"res{name}", f"bn{name}")
-        return layers.convolution(x, source, linear, strides)
+        conv = folded(weights, f"res{name}")
+        return layers.convolution(x, source, conv, strides)
 
     def activated(x: Node, source: str, branch: str, strides: int = 1) -> Node:
         return layers.named(block + branch, ops.relu(convolution(x, source, branch, strides)))
@@ -109,14 +109,14 @@ def _encoder(layers: Layers, image: Node, weights: Weights) -> Node:
     return x
 
 
-def _part(x: Node, layers: Layers, row: int, column: int, linear: ConvWeights) -> Node:
+def _part(x: Node, layers: Layers, row: int, column: int, conv: ConvWeights) -> Node:
     """The merged convolution's inside, or one of its edges or corners (0, 2: first, last)."""
     height, width = shape_of(x)[2:]
     spans = []
     for place, size in ((row, height), (column, width)):
         spans.append(((0, 2), (0, size), (size - 2, size))[place])
     taps = [(slice(1, 3), slice(0, 3), slice(0, 2))[place] for place in (row, column)]
-    near = ConvWeights(np.ascontiguousarray(linear.kernel[taps[0], taps[1]]), linear.bias)
+    near = ConvWeights(np.ascontiguousarray(conv.kernel[taps[0], taps[1]]), conv.bias)
     return layers.convolution(cropped(x, *spans), "conv2d_2", near, padding=((0, 0), (0, 0)))
 
 
@@ -143,15 +143,14 @@ def _probabilities(logits: Node) -> Node:
 
 
 def _decoder(layers: Layers, x: Node, source: str, weights: Weights) -> Node:
-    linears = [folded(weights, f"conv2d_{n}", f"batch_normalization_{n}") for n in range(1, 5)]
-    linears.append(folded(weights, "conv2d_5"))
-    x = layers.named("conv2d_1", layers.convolution(x, source, linears[0]))
-    phases = upsampling_phases(linears[1])
+    convolutions = [folded(weights, f"conv2d_{n}") for n in range(1, 6)]
+    x = layers.named("conv2d_1", layers.convolution(x, source, convolutions[0]))
+    phases = upsampling_phases(convolutions[1])
     x = layers.convolution(x, "conv2d_1", phases, padding=((1, 1), (1, 1)))
     x = ops.depth_to_space(layers.named("conv2d_2", x), "blocks_first", 2)
     height, width = shape_of(x)[2:]
     x = cropped(x, (1, height - 1), (1, width - 1))
-    return _tail(layers, x, merged_tail(linears[2:]))
+    return _tail(layers, x, merged_tail(convolutions[2:]))
 
 
 def build_segnet_graph(
@@ -160,7 +159,7 @@ def build_segnet_graph(
     """Build the graph.
 
     Args:
-        weights: from :func:`vssn.checkpoints.arrays.read_segnet`.
+        weights: from :func:`vssn.checkpoints.segnet_weights.read_any_segnet`.
         input_hw: height and width of the input in px, multiples of 32.
         layers: makes the convolutions; without it, all are in floating point.
 

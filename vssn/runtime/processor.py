@@ -1,4 +1,4 @@
-"""What the processor computes well, as far as a precision depends on it."""
+"""The processor's abilities that decide about a precision."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def _flags() -> frozenset[str]:
 
 
 def multiplies_bytes() -> bool:
-    """Whether eight-bit networks are fast here; where that is unknown, they aren't."""
+    """Whether eight-bit networks are fast here; False where that is unknown."""
     return not _flags().isdisjoint(BYTE_PRODUCTS | {SHORT_BYTE_PRODUCTS})
 
 
@@ -34,7 +34,7 @@ def byte_weight_limit() -> int:
 
 
 def computes_bfloat16() -> bool:
-    """Whether it computes in bfloat16, rather than imitating it ten times slower."""
+    """Whether the processor computes in bfloat16; emulation is ten times slower."""
     import openvino as ov
 
     return "BF16" in ov.Core().get_property("CPU", "OPTIMIZATION_CAPABILITIES")

@@ -39,7 +39,7 @@ class Layers:
         ranges: lowest and highest value of each tensor to be quantised, by its name.
         weight_limit: largest weight in steps; see
             :func:`vssn.runtime.processor.byte_weight_limit`.
-        tensors: every named tensor of the graph built so far, not quantised, for calibration.
+        tensors: every named tensor of the graph built so far, not quantised, to measure ranges of.
     """
 
     ranges: Ranges = field(default_factory=dict)
@@ -58,7 +58,7 @@ class Layers:
         self,
         x: Node,
         source: str,
-        linear: ConvWeights,
+        weights: ConvWeights,
         strides: int = 1,
         padding: Padding | None = None,
         reference_input: Float32Array | None = None,
@@ -68,18 +68,18 @@ class Layers:
         Args:
             x: (n, c, h, w).
             source: decides, by its range, whether this convolution is in eight bits.
-            linear: its weights.
+            weights: its weights.
             strides: in both directions.
             padding: without it, half the kernel's size.
             reference_input: (c,) an input at which the bias cancels the weights' rounding error.
         """
-        padding = same(linear.kernel.shape[0]) if padding is None else padding
+        padding = same(weights.kernel.shape[0]) if padding is None else padding
         if source not in self.ranges:
-            y = convolve(x, kernel_constant(linear.kernel), strides, padding)
-            return biased(y, linear.bias)
-        steps, scale = _rounded(linear.kernel, self.weight_limit)
+            y = convolve(x, kernel_constant(weights.kernel), strides, padding)
+            return biased(y, weights.bias)
+        steps, scale = _rounded(weights.kernel, self.weight_limit)
         y = convolve(x, _eight_bit_constant(steps, scale), strides, padding)
         if reference_input is None:
-            return biased(y, linear.bias)
-        excess = np.einsum("hwio,i->o", steps * scale - linear.kernel, reference_input)
-        return biased(y, linear.bias - excess)
+            return biased(y, weights.bias)
+        excess = np.einsum("hwio,i->o", steps * scale - weights.kernel, reference_input)
+        return biased(y, weights.bias - excess)

@@ -1,4 +1,4 @@
-"""Starting TensorFlow without its start-up lines between ours."""
+"""Starting TensorFlow without its start-up messages."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from contextlib import contextmanager
 
 @contextmanager
 def _quiet_stderr() -> Iterator[None]:
-    """Send the process' stderr nowhere; what Python raises is told as ever."""
+    """Discard the process' stderr; Python's exceptions are not affected."""
     sys.stderr.flush()
     kept = os.dup(2)
     nowhere = os.open(os.devnull, os.O_WRONLY)
@@ -24,7 +24,7 @@ def _quiet_stderr() -> Iterator[None]:
 
 
 def start_tensorflow(threads: int | None = None) -> None:
-    """Import TensorFlow and Keras for a CPU; again, it does nothing.
+    """Import TensorFlow and Keras for a CPU; a second call does nothing.
 
     Args:
         threads: how many to compute with; None for one per core.
@@ -35,9 +35,9 @@ def start_tensorflow(threads: int | None = None) -> None:
     os.environ.setdefault("CUDA_VISIBLE_DEVICES", "-1")
     # Left off by TensorFlow where the processor has no AVX-512, though twice as fast there too.
     os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
-    # Whatever the user's own Keras is set to, our training and files are TensorFlow's.
+    # Training and weight files need TensorFlow, whatever the user's Keras is set to.
     os.environ["KERAS_BACKEND"] = "tensorflow"
-    # Lines that TensorFlow's libraries log while they are loaded heed no setting.
+    # No setting silences the messages of TensorFlow's libraries at import.
     with _quiet_stderr():
         import keras
         import tensorflow as tf

@@ -134,8 +134,8 @@ class TensorFlowDecision:
 
     def predicted_confidence(self, feature: Float32Array) -> float:
         """See the protocol."""
-        (score,) = self._run(tf.constant(feature[np.newaxis]))
-        return float(score[0, 0])
+        (confidence,) = self._run(tf.constant(feature[np.newaxis]))
+        return float(confidence[0, 0])
 
 
 class TensorFlowLoader:

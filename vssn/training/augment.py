@@ -11,6 +11,8 @@ import numpy.typing as npt
 
 from vssn.labels import NUM_CLASSES, VOID
 from vssn.preprocess import SEGNET_INPUT_HW
+from vssn.training.photometric import other_camera
+from vssn.training.settings import setting
 from vssn.types import UInt8Array
 
 
@@ -19,19 +21,27 @@ class ViewRange:
     """How far the random views stray.
 
     Attributes:
-        scale: smallest and largest zoom relative to the network's 416x608 view.
-        stretch: largest factor between horizontal and vertical zoom.
+        scale: smallest and largest zoom relative to the network's 416x608 view; those near 1 are
+            the likeliest.
+        stretch: largest factor between horizontal and vertical zoom, beside that of the frame's
+            resize to 416x608.
+        aspect: narrowest and widest shape of a still's pixel; ``aspect_share`` of the views take
+            one between them, as cameras of other shapes give when their frames are resized.
+        aspect_share: see ``aspect``.
         rotation_deg: largest rotation either way.
         rare_share: share of views centred on a pixel of a class drawn uniformly from those in
             the image, so that thin and rare classes are seen as often as roads.
-        colour: strength of the colour changes; 0 is none, 1 is strong.
+        colour: how strongly and often colours, light and sharpness are changed; 0 is never, 1 is
+            strong; see :func:`vssn.training.photometric.other_camera`.
     """
 
-    scale: tuple[float, float] = (0.6, 1.7)
-    stretch: float = 1.15
-    rotation_deg: float = 4.0
-    rare_share: float = 0.5
-    colour: float = 0.5
+    scale: tuple[float, float] = setting((0.5, 2.0), "smallest and largest zoom", above=0)
+    stretch: float = setting(1.15, "largest factor between the two zooms", least=1)
+    aspect: tuple[float, float] = setting((0.7, 1.2), "narrowest and widest pixel", above=0)
+    aspect_share: float = setting(0.4, "share of the views with a pixel of that range", least=0)
+    rotation_deg: float = setting(4.0, "largest rotation either way", least=0)
+    rare_share: float = setting(0.5, "share of the views that look for a class", least=0)
+    colour: float = setting(0.5, "strength of changed colours, light and sharpness", least=0)
 
 
 def _centre(rng: np.random.Generator, label: UInt8Array, rare_share: float) -> tuple[float, float]:
@@ -46,15 +56,25 @@ def _centre(rng: np.random.Generator, label: UInt8Array, rare_share: float) -> t
     return rng.uniform(0, width), rng.uniform(0, height)
 
 
+def _zooms(rng: np.random.Generator, hw: tuple[int, int], views: ViewRange) -> tuple[float, float]:
+    """Horizontal and vertical zoom of a view of a still."""
+    least, most = np.log(views.scale)
+    zoom = np.exp(rng.triangular(least, min(max(least, 0), most), most) if most > least else least)
+    # A product's frame is resized without keeping its shape, which stretches its pixels.
+    fit_x, fit_y = SEGNET_INPUT_HW[1] / hw[1], SEGNET_INPUT_HW[0] / hw[0]
+    stretch = np.exp(rng.uniform(-1, 1) * np.log(views.stretch))
+    if rng.random() < views.aspect_share:
+        # By height: of a still wider than the input a window is seen, not all of it squeezed.
+        return float(zoom * fit_y * np.exp(rng.uniform(*np.log(views.aspect)))), float(zoom * fit_y)
+    return float(zoom * fit_x * np.sqrt(stretch)), float(zoom * fit_y / np.sqrt(stretch))
+
+
 def _view_matrix(
     rng: np.random.Generator, label: UInt8Array, crop_hw: tuple[int, int], views: ViewRange
 ) -> npt.NDArray[Any]:
     """Affine map (2, 3) from a still's pixels to a view's pixels."""
     height, width = label.shape
-    zoom = np.exp(rng.uniform(*np.log(views.scale)))
-    stretch = np.exp(rng.uniform(-1, 1) * np.log(views.stretch) / 2)
-    zoom_x = zoom * stretch * SEGNET_INPUT_HW[1] / width
-    zoom_y = zoom / stretch * SEGNET_INPUT_HW[0] / height
+    zoom_x, zoom_y = _zooms(rng, (height, width), views)
     x, y = _centre(rng, label, views.rare_share)
     # Keep the view inside the still where it fits, so that little of a crop is padding.
     half_w, half_h = crop_hw[1] / 2 / zoom_x, crop_hw[0] / 2 / zoom_y
@@ -68,20 +88,6 @@ def _view_matrix(
     linear = np.array([[cos, -sin], [sin, cos]]) @ np.diag([flip * zoom_x, zoom_y])
     shift = np.array([crop_hw[1] / 2, crop_hw[0] / 2]) - linear @ np.array([x, y])
     return np.column_stack([linear, shift])
-
-
-def jitter_colour(rng: np.random.Generator, image_rgb: UInt8Array, strength: float) -> UInt8Array:
-    """Change brightness, contrast, gamma, saturation and hue of an (h, w, 3) uint8 RGB image."""
-    draw = rng.uniform(-1, 1, 5) * strength
-    ramp = np.linspace(0, 1, 256) ** np.exp(0.5 * draw[0])
-    ramp = (ramp - 0.5) * np.exp(0.4 * draw[1]) + 0.5 + 0.2 * draw[2]
-    image = cv2.LUT(image_rgb, np.clip(ramp * 255, 0, 255).astype(np.uint8))
-    hsv = cv2.cvtColor(image, cv2.COLOR_RGB2HSV)
-    levels = np.arange(256)
-    hue = ((levels + round(12 * draw[3])) % 180).astype(np.uint8)
-    saturation = np.clip(levels * np.exp(0.6 * draw[4]), 0, 255).astype(np.uint8)
-    table = np.stack([hue, saturation, levels.astype(np.uint8)], axis=-1)[np.newaxis]
-    return cv2.cvtColor(cv2.LUT(hsv, table), cv2.COLOR_HSV2RGB)  # type: ignore[return-value]
 
 
 def random_view(
@@ -111,5 +117,5 @@ def random_view(
         label, matrix, size_wh, flags=cv2.INTER_NEAREST, borderValue=(VOID,)
     )
     if views.colour:
-        image = jitter_colour(rng, image, views.colour)
+        image = other_camera(rng, image, views.colour)
     return image, np.asarray(view_label, np.uint8)

@@ -1,4 +1,4 @@
-"""Drawing training examples ahead, in a thread beside the step that learns."""
+"""Training batches, prepared in a thread beside the training step."""
 
 from __future__ import annotations
 
@@ -11,11 +11,12 @@ from vssn.media.pipeline import read_ahead
 
 PREFETCHED_BATCHES = 4  # of them one is being drawn
 
+Drawn = TypeVar("Drawn")
 Example = TypeVar("Example")
 
 
 def drawn_ahead(
-    draw: Callable[[int], Example], indices: Iterable[int], size: int
+    draw: Callable[[Drawn], Example], indices: Iterable[Drawn], size: int
 ) -> Iterator[list[Example]]:
     """Batches of what ``draw`` makes of the indices, in their order, a few batches ahead.
 

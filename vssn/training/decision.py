@@ -1,13 +1,11 @@
-"""Training of the decision network on features and scores."""
+"""Training of the decision network on features and measured agreement."""
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-from zipfile import BadZipFile
 
 import keras
 import numpy as np
@@ -16,61 +14,53 @@ import tensorflow as tf
 
 from vssn.checkpoints.tf1 import BEST_NAME, FINAL_NAME, load_decision, save_decision
 from vssn.errors import MediaError
+from vssn.files import open_regular
 from vssn.models.decision import build_decision
 from vssn.models.layout import FEATURE_SHAPE
 from vssn.training.progress import Metrics
+from vssn.training.recipes import DecisionRecipe
 from vssn.types import Float32Array
 
-JUDGE_BATCH = 512
-HELD_OUT_RUN = 20  # pairs
-LEAST_SPREAD = 0.1  # of a channel, as a share of all features'
-
-
-@dataclass(frozen=True)
-class DecisionRecipe:
-    """How the decision network is trained; batch, rate and decay are the original's.
-
-    Attributes:
-        batch_size: pairs per step.
-        learning_rate: Adam's, in the first epoch.
-        decay: the rate is multiplied by this after each epoch.
-        seed: of all random choices.
-        hold_out: share of the training pairs that calibrates the scores instead.
-    """
-
-    batch_size: int = 32
-    learning_rate: float = 0.002
-    decay: float = 0.99
-    seed: int = 1
-    hold_out: float = 0.1
-
-    def fingerprint(self, pairs: int) -> str:
-        """The settings as text; a resumed run must have the same."""
-        return json.dumps({**asdict(self), "pairs": pairs})
+PREDICT_BATCH = 512
+HELD_OUT_RUN = 20  # consecutive pairs
+MIN_DEVIATION = 0.1  # of a channel, as a share of all features'
+MAX_ARRAY_BYTES = 1 << 34
 
 
 @dataclass(frozen=True)
 class FeatureSet:
-    """Features and scores.
+    """Pairs of frames.
 
     Attributes:
         features: (N, 4, 5, 384) float32.
-        probabilities: (N,) float32, 0-100.
+        agreement: (N,) float32, 0-100, measured.
     """
 
     features: Float32Array
-    scores: Float32Array
+    agreement: Float32Array
 
 
-def _load(path: Path) -> npt.NDArray[Any]:
-    try:
-        array = np.load(path, allow_pickle=False)
-    except (OSError, ValueError, EOFError, BadZipFile, MemoryError) as error:
+def _read_array(path: Path) -> npt.NDArray[Any]:
+    with open_regular(path, MAX_ARRAY_BYTES, "features") as file:
+        try:
+            # Unlike numpy.load, this reads no pickles and no archives.
+            array = np.lib.format.read_array(file, allow_pickle=False)
+        except (
+            OSError,
+            ValueError,
+            EOFError,
+            MemoryError,
+            ArithmeticError,
+            SyntaxError,
+            TypeError,
+        ) as error:
+            raise MediaError(
+                f"'{path}' ({error})", "a NumPy array file", "run generate_resnet_features.py"
+            ) from error
+    if array.dtype.kind not in "fiu":
         raise MediaError(
-            f"'{path}' ({error})", "a NumPy array file", "run generate_resnet_features.py"
-        ) from error
-    if not isinstance(array, np.ndarray) or array.dtype.kind not in "fiu":
-        raise MediaError(f"'{path}'", "numbers in a NumPy array file", "generate it again")
+            f"'{path}' of {array.dtype}", "numbers in a NumPy array file", "generate it again"
+        )
     return array.astype(np.float32)
 
 
@@ -78,68 +68,69 @@ def read_feature_set(directory: Path) -> FeatureSet:
     """Read ``X.npy`` and ``Y.npy``.
 
     Raises:
-        MediaError: missing, damaged, of other shapes or lengths, empty, non-finite, or scores
-            outside 0-100.
+        MediaError: missing, damaged, of other shapes, types or lengths, empty, non-finite, or
+            agreement outside 0-100.
     """
-    features, scores = _load(directory / "X.npy"), _load(directory / "Y.npy")
-    scores = scores.reshape(-1) if scores.ndim == 2 and scores.shape[1] == 1 else scores
-    found = f"'{directory}' with X {features.shape} and Y {scores.shape}"
-    if features.shape[1:] != FEATURE_SHAPE or scores.ndim != 1 or not len(scores):
+    features, agreement = _read_array(directory / "X.npy"), _read_array(directory / "Y.npy")
+    agreement = (
+        agreement.reshape(-1) if agreement.ndim == 2 and agreement.shape[1] == 1 else agreement
+    )
+    found = f"'{directory}' with X {features.shape} and Y {agreement.shape}"
+    if features.shape[1:] != FEATURE_SHAPE or agreement.ndim != 1 or not len(agreement):
         raise MediaError(found, f"X (N, {FEATURE_SHAPE}) and Y (N,)", "generate them again")
-    if len(features) != len(scores):
-        raise MediaError(found, "as many features as scores", "generate them together")
-    if not (np.isfinite(features).all() and np.isfinite(scores).all()):
+    if len(features) != len(agreement):
+        raise MediaError(found, "as many features as agreements", "generate them together")
+    if not (np.isfinite(features).all() and np.isfinite(agreement).all()):
         raise MediaError(found, "finite numbers only", "generate them again")
-    if scores.min() < 0 or scores.max() > 100:
+    if agreement.min() < 0 or agreement.max() > 100:
         raise MediaError(
-            f"'{directory / 'Y.npy'}' from {scores.min():g} to {scores.max():g}",
-            "scores from 0 to 100",
+            f"'{directory / 'Y.npy'}' from {agreement.min():g} to {agreement.max():g}",
+            "values from 0 to 100",
             "generate them again",
         )
-    return FeatureSet(features, scores)
+    return FeatureSet(features, agreement)
 
 
 def hold_out(pairs: FeatureSet, share: float, seed: int) -> tuple[FeatureSet, FeatureSet]:
-    """Split off about a share of the pairs, in runs, since neighbours look alike.
+    """Split off about a share of the pairs, in runs of consecutive ones, which look alike.
 
     Returns:
-        What is left, and what was split off.
+        Remaining pairs, held-out pairs.
 
     Raises:
-        MediaError: nothing would be left.
+        MediaError: none would remain.
     """
-    runs = -(-len(pairs.scores) // HELD_OUT_RUN)
+    runs = -(-len(pairs.agreement) // HELD_OUT_RUN)
     chosen = np.random.default_rng(seed).permutation(runs)[: round(share * runs)]
-    held = np.isin(np.arange(len(pairs.scores)) // HELD_OUT_RUN, chosen)
+    held = np.isin(np.arange(len(pairs.agreement)) // HELD_OUT_RUN, chosen)
     if held.all():
         raise MediaError(
-            f"{len(held)} pairs with {share:g} of them held out", "some to learn from", "make more"
+            f"{len(held)} pairs with {share:g} of them held out", "some to train on", "make more"
         )
-    left, off = (FeatureSet(pairs.features[part], pairs.scores[part]) for part in (~held, held))
+    left, off = (FeatureSet(pairs.features[part], pairs.agreement[part]) for part in (~held, held))
     return left, off
 
 
-def _fit_start(model: keras.Model, train: FeatureSet) -> None:
-    """Start at the scores' mean, with each channel of the features at unit scale.
+def _initialise(model: keras.Model, train: FeatureSet) -> None:
+    """Start with the mean agreement as output and the channels of the features at unit scale.
 
-    Without it dropout tears at an output that has to reach 90 from 0, and hides the differences
-    of a few points that are to be learned.
+    Otherwise dropout's noise on an output of about 90 hides differences of a few points.
     """
     first, last = model.get_layer("Conv"), model.layers[-2]
-    # A channel that hardly varies must not be blown up to noise.
-    least = max(LEAST_SPREAD * float(train.features.std()), 1e-6)
-    spread = np.maximum(train.features.std(axis=(0, 1, 2)), least)
-    first.kernel.assign(first.kernel / spread[:, np.newaxis])
-    last.bias.assign([float(train.scores.mean())])
+    # The lower bound keeps nearly constant channels from becoming noise.
+    least = max(MIN_DEVIATION * float(train.features.std()), 1e-6)
+    deviation = np.maximum(train.features.std(axis=(0, 1, 2)), least)
+    first.kernel.assign(first.kernel / deviation[:, np.newaxis])
+    last.bias.assign([float(train.agreement.mean())])
 
 
 class DecisionTask:
     """A :class:`vssn.training.loop.Task` for the decision network.
 
     Args:
-        train: pairs to learn from.
-        val: pairs to choose by.
-        recipe: see :class:`DecisionRecipe`.
+        train: pairs to train on.
+        val: pairs that choose the best epoch.
+        recipe: settings.
     """
 
     def __init__(self, train: FeatureSet, val: FeatureSet, recipe: DecisionRecipe) -> None:
@@ -147,9 +138,9 @@ class DecisionTask:
         self.recipe = recipe
         self.train = train
         self.val = val
-        self.steps_per_epoch = -(-len(train.scores) // recipe.batch_size)
+        self.steps_per_epoch = -(-len(train.agreement) // recipe.batch_size)
         self.model = build_decision()
-        _fit_start(self.model, train)
+        _initialise(self.model, train)
         rate = keras.optimizers.schedules.ExponentialDecay(
             recipe.learning_rate, self.steps_per_epoch, recipe.decay, staircase=True
         )
@@ -158,32 +149,35 @@ class DecisionTask:
         self._step = tf.function(self._train_step, reduce_retracing=True)
 
     def variables(self) -> list[Any]:
-        """Weights, the optimizer's state and that of dropout."""
+        """Weights, and the states of the optimizer and of dropout."""
         dropouts = [layer for layer in self.model.layers if isinstance(layer, keras.layers.Dropout)]
         seeds = [dropout.seed_generator.state for dropout in dropouts]
         return [*self.model.weights, *self._optimizer.variables, *seeds]
 
     def batches(self, epoch: int) -> Iterator[tuple[Float32Array, Float32Array]]:
-        """Shuffled batches of features and scores; the last one may be smaller."""
-        order = np.random.default_rng((self.recipe.seed, epoch)).permutation(len(self.train.scores))
+        """Shuffled batches of features and agreement; the last one may be smaller."""
+        order = np.random.default_rng((self.recipe.seed, epoch)).permutation(
+            len(self.train.agreement)
+        )
         for start in range(0, len(order), self.recipe.batch_size):
             chosen = order[start : start + self.recipe.batch_size]
-            yield self.train.features[chosen], self.train.scores[chosen]
+            yield self.train.features[chosen], self.train.agreement[chosen]
 
-    def _train_step(self, features: tf.Tensor, scores: tf.Tensor) -> tf.Tensor:
+    def _train_step(self, features: tf.Tensor, agreement: tf.Tensor) -> tf.Tensor:
         with tf.GradientTape() as tape:
-            # The original squares it; but no one could tell all of a made-up pair's score.
-            loss = tf.reduce_mean(tf.abs(self.model(features, training=True)[:, 0] - scores))
+            # The original squares the error. The absolute error is robust to the part of a
+            # synthetic pair's agreement that no feature shows.
+            loss = tf.reduce_mean(tf.abs(self.model(features, training=True)[:, 0] - agreement))
         variables = self.model.trainable_variables
         self._optimizer.apply_gradients(zip(tape.gradient(loss, variables), variables, strict=True))
         return loss
 
     def train_step(self, *batch: npt.NDArray[Any]) -> Metrics:
-        """Learn from one batch."""
+        """Train on one batch."""
         return {"mean_absolute_error": float(self._step(*map(tf.constant, batch)))}
 
     def load_best(self, directory: Path) -> None:
-        """Go back to the best model that was saved.
+        """Load the best model saved.
 
         Raises:
             CheckpointError: it is damaged.
@@ -191,23 +185,23 @@ class DecisionTask:
         load_decision(self.model, directory / BEST_NAME)
 
     def predict(self, features: Float32Array) -> Float32Array:
-        """(N,) expected scores of (N, 4, 5, 384) features."""
-        if not len(features):  # which Keras can't predict
+        """(N,) float32 predicted confidence, 0-100, of (N, 4, 5, 384) features."""
+        if not len(features):  # Keras refuses an empty array
             return np.empty(0, np.float32)
-        scores = self.model.predict(features, batch_size=JUDGE_BATCH, verbose=0)
-        return scores[:, 0]  # type: ignore[no-any-return]
+        confidence = self.model.predict(features, batch_size=PREDICT_BATCH, verbose=0)
+        return confidence[:, 0]  # type: ignore[no-any-return]
 
     def train_error(self) -> float:
         """Mean absolute error on the training pairs in points, without dropout."""
-        return _mean_absolute_error(self.predict(self.train.features), self.train.scores)
+        return _mean_absolute_error(self.predict(self.train.features), self.train.agreement)
 
     def validate(self) -> Metrics:
         """Mean absolute error on the validation pairs, in points."""
         predicted = self.predict(self.val.features)
-        return {"val_mean_absolute_error": _mean_absolute_error(predicted, self.val.scores)}
+        return {"val_mean_absolute_error": _mean_absolute_error(predicted, self.val.agreement)}
 
     def is_better(self, metrics: Metrics, best: Metrics) -> bool:
-        """By mean absolute error."""
+        """Compare mean absolute errors."""
         return metrics["val_mean_absolute_error"] < best["val_mean_absolute_error"]
 
     def save(self, directory: Path, best: bool) -> None:
@@ -215,5 +209,5 @@ class DecisionTask:
         save_decision(self.model, directory, BEST_NAME if best else FINAL_NAME)
 
 
-def _mean_absolute_error(predicted: Float32Array, true: Float32Array) -> float:
-    return float(np.abs(predicted - true).mean())
+def _mean_absolute_error(predicted: Float32Array, measured: Float32Array) -> float:
+    return float(np.abs(predicted - measured).mean())

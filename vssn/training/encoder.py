@@ -1,4 +1,4 @@
-"""Where the segmentation network's encoder starts from."""
+"""Initial weights of the segmentation network's encoder."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from vssn.models.layout import STAGES, is_encoder
 
 
 def start_encoder(model: keras.Model, source: str) -> None:
-    """Give the encoder of ``model`` its first weights.
+    """Load the initial weights of ``model``'s encoder.
 
     Args:
         model: from :func:`vssn.models.segnet.build_segnet`.

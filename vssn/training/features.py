@@ -1,4 +1,4 @@
-"""Training data of the decision network: a pair's feature and the score that a warp had."""
+"""Training data of the decision network: pairs' features and measured agreement."""
 
 from __future__ import annotations
 
@@ -7,16 +7,17 @@ import json
 import os
 import shutil
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from vssn.errors import BadInputError, MediaError
-from vssn.files import atomic_path, make_directory
+from vssn.files import atomic_path, folder_lock, make_directory
 from vssn.media.images import read_image_bgr
 from vssn.models.layout import FEATURE_SHAPE
 from vssn.networks import FeatureFlowNetwork, SegmentationNetwork
@@ -34,34 +35,27 @@ class FramePair:
     current: Path
 
 
-class PairMeasure(Protocol):
-    """Makes a pair's feature and true score."""
-
-    def score(self, pair: FramePair) -> tuple[Float32Array, float]:
-        """(4, 5, 384) float32 feature and the score, 0-100."""
-
-
 def key_of(pair: FramePair) -> Path:
-    """The frame whose scores are warped at inference."""
+    """The frame whose class probabilities are warped at inference."""
     return pair.key
 
 
 def current_of(pair: FramePair) -> Path:
-    """The frame whose scores the original warps for its features."""
+    """The frame whose class probabilities the original warps for its features."""
     return pair.current
 
 
 class PairEvaluator:
-    """Scores a pair by warping the key frame's own prediction and comparing it with a fresh one.
+    """Measures the agreement of the warped key frame with the segmented current frame.
 
-    So the score is what inference would have got. The original compared the current segmentation
-    with itself, warped; the key frame was never segmented.
+    That is the agreement at inference. The original warps the current frame's own segmentation
+    instead; it never segments the key frame.
 
     Args:
         segmentation: network for the frames.
-        flow: network between them.
-        rules: how scores are brought to the current frame, and how they are compared there.
-        warped: which frame's scores are warped.
+        flow: network for the pair.
+        rules: how to warp, and how to measure the agreement.
+        warped: which frame's class probabilities are warped.
     """
 
     def __init__(
@@ -74,29 +68,37 @@ class PairEvaluator:
         self._flow = flow
         self._rules = rules
         self._warped = warped
-        # Lists name a frame many times in a row.
+        # Lists name a frame in many consecutive lines.
         self._view = lru_cache(64)(lambda path: flow.prepare(read_image_bgr(path)))
         self._probabilities = lru_cache(64)(
             lambda path: segmentation.probabilities(read_image_bgr(path))
         )
 
-    def score(self, pair: FramePair) -> tuple[Float32Array, float]:
-        """See the protocol."""
+    def evaluate(self, pair: FramePair) -> tuple[Float32Array, float]:
+        """(4, 5, 384) float32 feature and measured agreement, 0-100."""
         comparison = self._flow.compare(self._view(pair.current), self._view(pair.key))
         warped = self._rules.warp(self._probabilities(self._warped(pair)), comparison.estimate())
         return comparison.feature, self._rules.agreement(warped, self._probabilities(pair.current))
 
 
 class FeatureWriter:
-    """Writes ``X.npy`` and ``Y.npy``, surviving interruption.
+    """Writes ``X.npy`` and ``Y.npy``; an interrupted run can be continued.
 
-    Pairs are appended to partial files as they come; a later run with the same settings goes on
-    after the last whole pair. The final names appear once all of it is there.
+    A context manager, which keeps other processes out of the folder. Pairs are appended to partial
+    files; a later run with the same settings continues after the last complete pair. The final
+    files appear once all pairs are there.
 
     Args:
         directory: where the files go.
-        settings: what decides the data; partial files of other settings are discarded.
-        clip: drop pairs whose score, 0-1, is not above this.
+        settings: what the data depends on; partial files of other settings are discarded.
+        clip: drop pairs whose agreement, 0-1, is not above this.
+
+    Attributes:
+        done: pairs evaluated so far, dropped ones included.
+
+    Raises:
+        BadInputError: ``clip`` is out of range.
+        MediaError: the folder can't be written to, or another process writes there.
     """
 
     def __init__(self, directory: Path, settings: Sequence[str], clip: float) -> None:
@@ -105,69 +107,99 @@ class FeatureWriter:
         self._directory = make_directory(directory)
         self._clip = clip
         self._features = directory / ".X.partial"
-        self._scores = directory / ".Y.partial"
+        self._agreement = directory / ".Y.partial"
         self._header = directory / ".settings.partial"
-        self._start(hashlib.sha256(json.dumps([*settings, clip]).encode()).hexdigest())
+        self._fingerprint = hashlib.sha256(json.dumps([*settings, clip]).encode()).hexdigest()
+        self._open = ExitStack()
+        self.done = self._kept = 0
+
+    def __enter__(self) -> FeatureWriter:
+        """Lock the folder and find out where to continue."""
+        with ExitStack() as stack, self._disk_errors():
+            stack.enter_context(folder_lock(self._directory))
+            self._start(self._fingerprint)
+            self._open = stack.pop_all()
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        """Release the folder; partial files stay."""
+        self._open.close()
+
+    @contextmanager
+    def _disk_errors(self) -> Iterator[None]:
+        try:
+            yield
+        except OSError as error:
+            raise MediaError(
+                f"partial features in '{self._directory}' ({error.strerror})",
+                "a folder that can be written to",
+                "check the disk's space and the permissions; a later run continues",
+            ) from error
 
     def _start(self, fingerprint: str) -> None:
         if not self._header.is_file() or self._header.read_text() != fingerprint:
             self._features.write_bytes(b"")
-            self._scores.write_bytes(b"")
+            self._agreement.write_bytes(b"")
             self._header.write_text(fingerprint)
-        # A score is written after its feature, but a power cut may lose the end of either file.
-        whole = self._features.stat().st_size // FEATURE_BYTES
-        scores = np.fromfile(self._scores, np.float32)
-        scores = scores[np.cumsum(self._keeps(scores)) <= whole]
-        self.done = len(scores)
-        self._kept = int(self._keeps(scores).sum())
-        os.truncate(self._scores, 4 * self.done)
+        # An agreement is written after its feature, but a crash may lose the end of either file.
+        complete = self._features.stat().st_size // FEATURE_BYTES
+        agreement = np.fromfile(self._agreement, np.float32)
+        agreement = agreement[np.cumsum(self._keeps(agreement)) <= complete]
+        self.done = len(agreement)
+        self._kept = int(self._keeps(agreement).sum())
+        os.truncate(self._agreement, 4 * self.done)
         os.truncate(self._features, FEATURE_BYTES * self._kept)
 
-    def _keeps(self, scores_pct: Float32Array) -> npt.NDArray[Any]:
-        return np.greater(scores_pct, self._clip * 100)
+    def _keeps(self, agreement: Float32Array) -> npt.NDArray[Any]:
+        return np.greater(agreement, self._clip * 100)
 
     def add_all(self, pairs: Iterator[tuple[Float32Array, float]]) -> Iterator[int]:
-        """Append pairs, yielding how many are done after each.
+        """Append pairs; yield how many are done after each.
 
         Raises:
             MediaError: a feature has another shape, or the disk is full.
         """
-        with self._features.open("ab") as features, self._scores.open("ab") as scores:
-            for feature, score in pairs:
+        for feature, agreement in pairs:
+            with (
+                self._disk_errors(),
+                self._features.open("ab") as features,
+                self._agreement.open("ab") as agreements,
+            ):
                 if feature.shape != FEATURE_SHAPE:
                     raise BadInputError(
                         f"feature {feature.shape}", str(FEATURE_SHAPE), "use the default input size"
                     )
-                if self._keeps(np.array(score, np.float32)):
+                if self._keeps(np.array(agreement, np.float32)):
                     features.write(feature.astype(np.float32).tobytes())
-                    features.flush()
+                    features.flush()  # before the agreement
                     self._kept += 1
-                scores.write(np.float32(score).tobytes())
-                scores.flush()
-                self.done += 1
-                yield self.done
+                agreements.write(np.float32(agreement).tobytes())
+            self.done += 1
+            yield self.done
 
     def finish(self) -> int:
         """Give the files their final names; return the number of pairs kept.
 
         Raises:
-            MediaError: no pair is above the clip.
+            MediaError: no pair is above the clip, or a file can't be written.
         """
-        scores = np.fromfile(self._scores, np.float32)
-        kept = scores[self._keeps(scores)]
+        agreement = np.fromfile(self._agreement, np.float32)
+        kept = agreement[self._keeps(agreement)]
         if not kept.size:
-            raise MediaError("the list's pairs", "some with a score above --clip", "lower --clip")
-        with atomic_path(self._directory / "X.npy") as temporary:
+            raise MediaError(
+                "the list's pairs", "some with an agreement above --clip", "lower --clip"
+            )
+        with atomic_path(self._directory / "X.npy", "features") as temporary:
             self._write_features(temporary, kept.size)
-        with atomic_path(self._directory / "Y.npy") as temporary:
+        with atomic_path(self._directory / "Y.npy", "agreement") as temporary:
             np.save(temporary, kept)
-        # Without the header a later run starts anew, so it goes first.
-        for partial in (self._header, self._features, self._scores):
+        # Without the header a later run starts from the beginning, so it goes first.
+        for partial in (self._header, self._features, self._agreement):
             partial.unlink()
         return int(kept.size)
 
     def _write_features(self, path: Path, count: int) -> None:
-        """Put the .npy header before the bytes, without holding them in memory."""
+        """Write the .npy header and copy the partial file, in blocks."""
         write_header: Any = np.lib.format.write_array_header_1_0  # NumPy 2.2 gives it no types
         header = {"descr": "<f4", "fortran_order": False, "shape": (count, *FEATURE_SHAPE)}
         with path.open("wb") as file, self._features.open("rb") as partial:
@@ -176,7 +208,9 @@ class FeatureWriter:
 
 
 def generate_features(
-    pairs: Sequence[FramePair], pair_measure: PairMeasure, writer: FeatureWriter
+    pairs: Sequence[FramePair],
+    evaluate: Callable[[FramePair], tuple[Float32Array, float]],
+    writer: FeatureWriter,
 ) -> Iterator[int]:
-    """Score the pairs that ``writer`` doesn't have yet, yielding how many are done."""
-    return writer.add_all(pair_measure.score(pair) for pair in pairs[writer.done :])
+    """Evaluate the pairs that ``writer`` doesn't have yet; yield how many are done."""
+    return writer.add_all(evaluate(pair) for pair in pairs[writer.done :])

@@ -1,10 +1,8 @@
-"""Training of thin FlowNetS on moved stills and on real clips."""
+"""Training of thin FlowNetS on known flow: synthetic motion, and pseudo ground truth from clips."""
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -21,11 +19,12 @@ from vssn.preprocess import FLOW_INPUT_HW
 from vssn.training.batches import drawn_ahead
 from vssn.training.clip_pairs import PseudoLabelledClip
 from vssn.training.progress import Metrics
-from vssn.training.schedules import OneCycle
-from vssn.training.synthetic_motion import FlowExample, cut_outs, photometric, synthetic_pair
+from vssn.training.recipes import FlowRecipe
+from vssn.training.schedules import warm_cosine
+from vssn.training.synthetic_motion import FlowExample, cut_outs, photometric_jitter, synthetic_pair
 from vssn.types import Float32Array
 
-# Coarse predictions guide the fine one; weights as in FlowNet, the finest counting most here.
+# Loss weights of the coarse predictions, after FlowNet's.
 COARSE_WEIGHTS = {
     "predict_flow6": 0.32,
     "predict_flow5": 0.16,
@@ -33,46 +32,19 @@ COARSE_WEIGHTS = {
     "predict_flow3": 0.2,
 }
 PIXELS_PER_CELL = 4.0  # 208 / 52
-HELD_OUT = 64  # moved stills that are never learned from
-
-
-@dataclass(frozen=True)
-class FlowRecipe:
-    """All that decides how FlowNetS is trained.
-
-    Attributes:
-        batch_size: pairs per step.
-        steps_per_epoch: an epoch is so many steps; the data is endless.
-        rate: peak learning rate.
-        real_share: share of the pairs that come from real clips, where there are any.
-        max_distance: largest distance within a real pair, in frames.
-        clip_pairs: real pairs prepared per clip, each used in both directions.
-        seed: of all random choices.
-    """
-
-    batch_size: int = 8
-    steps_per_epoch: int = 200
-    rate: float = 4e-4
-    real_share: float = 0.4
-    max_distance: int = 10
-    clip_pairs: int = 400
-    seed: int = 1
-
-    def fingerprint(self, epochs: int, **sources: Any) -> str:
-        """The settings, and what is learned from, as text; a resumed run must have the same."""
-        return json.dumps({**asdict(self), "epochs": epochs, **sources})
+HELD_OUT = 64  # synthetic pairs for validation
 
 
 def end_point_error(
     predicted_px: tf.Tensor, flow_px: tf.Tensor, weight: tf.Tensor, epsilon: float = 0.1
 ) -> tf.Tensor:
-    """Mean length of the flow's error in px, smooth near zero, where ``weight`` is."""
+    """Weighted mean length of the flow's error in px, smooth near zero."""
     squared = tf.reduce_sum((predicted_px - flow_px) ** 2, axis=-1)
     return tf.reduce_sum(tf.sqrt(squared + epsilon**2) * weight) / (tf.reduce_sum(weight) + 1e-6)
 
 
-def tapped(model: keras.Model) -> keras.Model:
-    """FlowNetS with its coarse predictions, fine to come last: [*coarse, flow, scale]."""
+def with_coarse_predictions(model: keras.Model) -> keras.Model:
+    """FlowNetS with its coarse predictions as outputs: [*coarse, flow, scale]."""
     coarse = [model.get_layer(name).output for name in COARSE_WEIGHTS]
     return keras.Model(model.input, [*coarse, model.output["flow"], model.output["scale"]])
 
@@ -81,9 +53,9 @@ def coarse_error(coarse: list[tf.Tensor], flow: tf.Tensor, weight: tf.Tensor) ->
     """Weighted sum of the coarse predictions' end-point errors, in px of the frame.
 
     Args:
-        coarse: of the layers in :data:`COARSE_WEIGHTS`, (n, h, w, 2) float32 each.
+        coarse: outputs of the layers in :data:`COARSE_WEIGHTS`, (n, h, w, 2) float32 each.
         flow: (n, H, W, 2) float32 px.
-        weight: (n, H, W) float32, how far that is to be trusted.
+        weight: (n, H, W) float32, 0-1, confidence in ``flow``.
     """
     total = tf.constant(0.0)
     for prediction, share in zip(coarse, COARSE_WEIGHTS.values(), strict=True):
@@ -109,9 +81,9 @@ class FlowTask:
 
     Args:
         model: from :func:`vssn.models.flownets.build_flownets`.
-        stills: labelled stills to move.
-        clips: real clips with the teacher's flow.
-        recipe: see :class:`FlowRecipe`.
+        stills: labelled stills, which get synthetic motion.
+        clips: real clips with pseudo ground truth.
+        recipe: settings.
         epochs: length of the learning-rate cycle.
     """
 
@@ -129,35 +101,37 @@ class FlowTask:
         loaded = [still.load_rgb() for still in stills]
         self._images = [image for image, _ in loaded]
         self._objects = [cut for image, label in loaded for cut in cut_outs(image, label)]
-        self._real = [(clip, pair) for clip in clips for pair in clip.pairs]
-        self._taps = tapped(self.model)
+        self._clip_pairs = [(clip, pair) for clip in clips for pair in clip.pairs]
+        self._taps = with_coarse_predictions(self.model)
         steps = epochs * recipe.steps_per_epoch
         self._optimizer = keras.optimizers.AdamW(
-            OneCycle(recipe.rate, steps), weight_decay=4e-4, clipnorm=5.0
+            warm_cosine(recipe.rate, steps), weight_decay=4e-4, clipnorm=5.0
         )
-        # The scale output has no teacher here: it stays what it is, which is one at first.
+        # There is no ground truth for the scale: it keeps its value, which is one at first.
         fixed = self.model.get_layer("predict_scale")
         fixed.trainable = False
         self._optimizer.build(self.model.trainable_variables)
         self._step = tf.function(self._train_step)
         self._evaluator = tf.function(self._evaluate_batch)
-        self._held_out = _stack([self._moved((recipe.seed, 1 << 20, i)) for i in range(HELD_OUT)])
+        self._held_out = _stack(
+            [self._synthetic((recipe.seed, 1 << 20, i)) for i in range(HELD_OUT)]
+        )
 
     def variables(self) -> list[Any]:
         """Weights and the optimizer's state."""
         return [*self.model.weights, *self._optimizer.variables]
 
-    def _moved(self, seed: tuple[int, ...]) -> FlowExample:
+    def _synthetic(self, seed: tuple[int, ...]) -> FlowExample:
         rng = np.random.default_rng(seed)
         image = self._images[rng.integers(len(self._images))]
-        return photometric(rng, synthetic_pair(rng, image, self._objects, FLOW_INPUT_HW))
+        return photometric_jitter(rng, synthetic_pair(rng, image, self._objects, FLOW_INPUT_HW))
 
     def _example(self, epoch: int, index: int) -> FlowExample:
         rng = np.random.default_rng((self.recipe.seed, epoch, index))
-        if not self._real or rng.random() >= self.recipe.real_share:
-            return self._moved((self.recipe.seed, epoch, index, 0))
-        clip, pair = self._real[rng.integers(len(self._real))]
-        return photometric(rng, clip.example(pair, flip=bool(rng.random() < 0.5)))
+        if not self._clip_pairs or rng.random() >= self.recipe.real_share:
+            return self._synthetic((self.recipe.seed, epoch, index, 0))
+        clip, pair = self._clip_pairs[rng.integers(len(self._clip_pairs))]
+        return photometric_jitter(rng, clip.example(pair, flip=bool(rng.random() < 0.5)))
 
     def batches(self, epoch: int) -> Iterator[tuple[npt.NDArray[Any], Float32Array, Float32Array]]:
         """Batches of (n, h, w, 6) uint8 pairs, (n, h, w, 2) flow in px and (n, h, w) weights."""
@@ -168,9 +142,9 @@ class FlowTask:
     def _losses(
         self, pairs: tf.Tensor, flow: tf.Tensor, weight: tf.Tensor
     ) -> tuple[tf.Tensor, tf.Tensor]:
-        """End-point errors of the coarse predictions and of the full-size flow, in px."""
+        """End-point errors of the coarse predictions and of the resized flow, in px."""
         *coarse, fine, _ = self._taps(tf.cast(pairs, tf.float32) / 255.0, training=True)
-        # What counts is the flow as the warp enlarges it.
+        # Inference resizes the flow likewise before it warps.
         full = tf.image.resize(fine * PIXELS_PER_CELL, FLOW_INPUT_HW)
         return coarse_error(coarse, flow, weight), end_point_error(full, flow, weight)
 
@@ -183,14 +157,14 @@ class FlowTask:
         return fine
 
     def train_step(self, *batch: npt.NDArray[Any]) -> Metrics:
-        """Learn from one batch."""
+        """Train on one batch."""
         return {"end_point_error_px": float(self._step(*map(tf.constant, batch)))}
 
     def _evaluate_batch(self, *batch: tf.Tensor) -> tf.Tensor:
         return self._losses(*batch)[-1]
 
     def validate(self) -> Metrics:
-        """End-point error on moved stills drawn apart from the training's."""
+        """End-point error on synthetic pairs that are not trained on."""
         size = self.recipe.batch_size
         errors = [
             float(self._evaluator(*(tf.constant(part[i : i + size]) for part in self._held_out)))
@@ -199,7 +173,7 @@ class FlowTask:
         return {"val_end_point_error_px": float(np.mean(errors))}
 
     def is_better(self, metrics: Metrics, best: Metrics) -> bool:
-        """By end-point error."""
+        """Compare end-point errors."""
         return metrics["val_end_point_error_px"] < best["val_end_point_error_px"]
 
     def save(self, directory: Path, best: bool) -> None:

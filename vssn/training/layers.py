@@ -33,7 +33,7 @@ class FusedBatchNormalization(keras.layers.BatchNormalization):  # type: ignore[
 
 
 def with_fused_batch_norm(model: keras.Model) -> keras.Model:
-    """Return a copy of ``model``, fresh weights, whose batch norms are fused in training."""
+    """Return a copy of ``model`` with new random weights and fused batch norms."""
 
     def swap(layer: keras.layers.Layer) -> keras.layers.Layer:
         if type(layer) is keras.layers.BatchNormalization:

@@ -1,9 +1,11 @@
-"""The training loop that all three networks share: epochs, exact resume, best model, log."""
+"""The training loop of all three networks: epochs, exact resume, best model, log."""
 
 from __future__ import annotations
 
 import json
+import math
 import time
+import zlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,12 +15,13 @@ from zipfile import BadZipFile
 import numpy as np
 
 from vssn.errors import BadInputError, CheckpointError
-from vssn.files import atomic_path, make_directory
+from vssn.files import atomic_path, make_directory, open_regular
+from vssn.json_files import parse, write_json
 from vssn.training.progress import LOG_FILE, Metrics, Progress
 
 
 class Task(Protocol):
-    """What is trained: its data, one step of it, how it is judged and kept."""
+    """A training: its data, its step, its validation, and how the model is saved."""
 
     steps_per_epoch: int
 
@@ -26,31 +29,31 @@ class Task(Protocol):
         """Every Keras or TensorFlow variable that an exact resume needs, in a fixed order."""
 
     def batches(self, epoch: int) -> Iterator[tuple[Any, ...]]:
-        """The batches of an epoch; the same ones whenever it is asked for again."""
+        """The batches of an epoch; they depend on its number alone."""
 
     def train_step(self, *batch: Any) -> Metrics:
-        """Learn from a batch; the metrics are averaged over the epoch."""
+        """Train on a batch; the metrics are averaged over the epoch."""
 
     def validate(self) -> Metrics:
-        """Judge the network on held-out data."""
+        """Evaluate the network on held-out data."""
 
     def is_better(self, metrics: Metrics, best: Metrics) -> bool:
-        """Whether ``metrics`` of an epoch beat the ``best`` so far."""
+        """Whether ``metrics`` of an epoch are better than the ``best`` so far."""
 
     def save(self, directory: Path, best: bool) -> None:
-        """Write the model as users load it: the best so far, or that of the last epoch."""
+        """Write the model for users: the best so far, or the last epoch's."""
 
 
 @dataclass(frozen=True)
 class LoopConfig:
-    """How long to train and where to keep it.
+    """Length of a training, and where its files go.
 
     Attributes:
         epochs: passes over the data.
-        directory: where models, log and resume state go.
+        directory: of models, log and resume state.
         validate_every: epochs between validations; the last epoch is always validated.
         resume: continue from the state in ``directory``.
-        fingerprint: settings as JSON, which a resumed run must share with the first one.
+        fingerprint: settings as JSON; a resumed training must have the same.
     """
 
     epochs: int
@@ -61,41 +64,85 @@ class LoopConfig:
 
 
 STATE_FILE = "training_state.npz"
+STATE_EXPECTED = "the state that an interrupted training left"
+STATE_REMEDY = "train without --resume"
+MAX_HEADER_BYTES = 1 << 26
+UNREADABLE = (
+    *(OSError, ValueError, KeyError, EOFError, MemoryError, ArithmeticError, RecursionError),
+    *(SyntaxError, TypeError, NotImplementedError, RuntimeError, BadZipFile, zlib.error),
+)
+
+
+@dataclass(frozen=True)
+class _Header:
+    fingerprint: str
+    history: tuple[dict[str, float], ...]
 
 
 def _save_state(config: LoopConfig, task: Task, history: list[Metrics]) -> None:
     arrays: dict[str, Any] = {f"v{i}": np.asarray(v) for i, v in enumerate(task.variables())}
     header = json.dumps({"fingerprint": config.fingerprint, "history": history})
-    with atomic_path(config.directory / STATE_FILE) as temporary:
+    with atomic_path(config.directory / STATE_FILE, "training state") as temporary:
         np.savez(temporary, header=np.array(header), **arrays)
-    with atomic_path(config.directory / LOG_FILE) as temporary:
-        log = {"settings": json.loads(config.fingerprint), "epochs": history}
-        temporary.write_text(json.dumps(log, indent=1) + "\n")
+    log = {"settings": json.loads(config.fingerprint), "epochs": history}
+    write_json(config.directory / LOG_FILE, log, "training log")
+
+
+def _read_state(path: Path, variables: list[Any]) -> tuple[str, list[Any], list[Metrics]]:
+    """Header's fingerprint, a value for each variable, and the history.
+
+    Raises:
+        ValueError: other entries, shapes or types than this training's; in words.
+    """
+    limit = MAX_HEADER_BYTES + sum(np.asarray(each).nbytes + 1024 for each in variables)
+    with open_regular(path, limit, "training state", CheckpointError) as file:
+        archive = np.lib.npyio.NpzFile(file, own_fid=False, allow_pickle=False)
+        # Compressed entries may be larger than the file.
+        entries = archive.zip.infolist() if archive.zip else []
+        if sum(entry.file_size for entry in entries) > limit:
+            raise ValueError("larger than this training's state")
+        if sorted(archive.files) != sorted(["header", *(f"v{i}" for i in range(len(variables)))]):
+            raise ValueError("other variables than this training's")
+        raw = json.loads(str(archive["header"]))
+        header = parse(_Header, raw, "the header")
+        values = [archive[f"v{i}"] for i in range(len(variables))]
+    for index, (variable, value) in enumerate(zip(variables, values, strict=True)):
+        expected = np.asarray(variable)
+        if (value.shape, value.dtype) != (expected.shape, expected.dtype):
+            raise ValueError(
+                f"variable {index} is {value.dtype} {value.shape}, "
+                f"not {expected.dtype} {expected.shape}"
+            )
+    rows = header.history
+    if [row.get("epoch") for row in rows] != [*range(1, len(rows) + 1)]:
+        raise ValueError("its epochs don't count from 1")
+    if not all(math.isfinite(value) for row in rows for value in row.values()):
+        raise ValueError("its metrics are not finite")
+    return header.fingerprint, values, raw["history"]
 
 
 def _load_state(config: LoopConfig, task: Task) -> list[Metrics]:
     """Restore every variable; return the history so far."""
     path = config.directory / STATE_FILE
+    variables = task.variables()
     try:
-        with np.load(path, allow_pickle=False) as state:
-            header = json.loads(str(state["header"]))
-            variables = task.variables()
-            values = [state[f"v{i}"] for i in range(len(variables))]
-    except (OSError, ValueError, KeyError, EOFError, BadZipFile) as error:
+        fingerprint, values, history = _read_state(path, variables)
+    except CheckpointError as error:
         raise CheckpointError(
-            f"training state '{path}' ({error})",
-            "the state that an interrupted training left",
-            "train without --resume",
+            f"training state '{path}' ({error.__cause__})", STATE_EXPECTED, STATE_REMEDY
         ) from error
-    if header["fingerprint"] != config.fingerprint:
+    except UNREADABLE as error:
+        raise CheckpointError(
+            f"training state '{path}' ({error})", STATE_EXPECTED, STATE_REMEDY
+        ) from error
+    if fingerprint != config.fingerprint:
         raise CheckpointError(
             f"training state '{path}'",
-            f"the settings it was started with: {header['fingerprint']}",
+            f"the settings it was started with: {fingerprint}",
             "resume with those, or train without --resume",
         )
     for variable, value in zip(variables, values, strict=True):
         variable.assign(value)
-    history: list[Metrics] = header["history"]
     return history
 
 
@@ -131,14 +178,15 @@ def _check_finite(metrics: Metrics) -> None:
 def train(
     task: Task, config: LoopConfig, report: Callable[[Progress], None] = lambda progress: None
 ) -> Iterator[Metrics]:
-    """Train ``task``, yielding each epoch's metrics once all of it is on disk.
+    """Train ``task``; yield each epoch's metrics once its state is on disk.
 
-    A run that was interrupted and resumed gives the same weights as one that was not: every
-    variable is restored and an epoch's batches depend on its number alone.
+    A training that was interrupted and resumed gives the same weights as an uninterrupted one:
+    every variable is restored, and an epoch's batches depend on its number alone.
 
     Raises:
         CheckpointError: ``resume`` without a matching state.
-        BadInputError: a loss or a validation metric is no longer finite.
+        BadInputError: a loss or a validation metric is not finite.
+        MediaError: a file can't be written.
     """
     make_directory(config.directory)
     history = _load_state(config, task) if config.resume else []

@@ -1,4 +1,4 @@
-"""How a training tells where it stands; without TensorFlow, so that the commands can share it."""
+"""Progress of a training; imports no TensorFlow, so that commands can use it."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ NOT_CURVES = ("epoch", "seconds", "validated")  # what a log's rows hold beside 
 
 @dataclass(frozen=True)
 class Progress:
-    """Where a training stands.
+    """Progress of a training.
 
     Attributes:
-        epoch: the epoch under way, from 0, of ``epochs``.
+        epoch: current epoch, from 0, of ``epochs``.
         step: steps done in it, of ``steps``.
-        seconds_left: until the whole training is done, at the pace so far.
+        seconds_left: until the end of the training, at the pace so far.
         metrics: of the last step.
     """
 

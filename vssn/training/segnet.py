@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterator
-from dataclasses import asdict, dataclass, field
-from functools import partial
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,67 +14,32 @@ import tensorflow as tf
 from vssn.checkpoints.segnet_weights import save_segnet_weights, write_segnet_config
 from vssn.data.stills import Still
 from vssn.evaluation.metrics import ConfusionMatrix
-from vssn.labels import NUM_CLASSES, NUM_OUTPUTS
+from vssn.labels import NUM_CLASSES
+from vssn.models.layout import OUTPUT_STRIDE
 from vssn.models.segnet import build_segnet
 from vssn.preprocess import SEGNET_MEANS_RGB, segnet_input, size_hw
 from vssn.streaming.labelling import labels_from_probabilities
-from vssn.training.augment import ViewRange, random_view
+from vssn.training.augment import random_view
 from vssn.training.batches import drawn_ahead
+from vssn.training.frame_pairs import FramePairs
 from vssn.training.layers import with_fused_batch_norm
-from vssn.training.losses import soft_jaccard, weighted_cross_entropy
+from vssn.training.losses import disagreement, soft_jaccard, weighted_cross_entropy
+from vssn.training.mixture import Mixture
 from vssn.training.progress import Metrics
-from vssn.training.schedules import OneCycle
+from vssn.training.schedules import warm_cosine
+from vssn.training.segnet_recipe import SegnetRecipe
+from vssn.training.sources import Source
+from vssn.training.warp_loss import sampled
 from vssn.types import UInt8Array
 
 WEIGHTS_FILE = "resnet50_segnet.h5"
 LAST_WEIGHTS_FILE = "resnet50_segnet_last.h5"
 Example = tuple[UInt8Array, UInt8Array]
 
-
-@dataclass(frozen=True)
-class SegnetRecipe:
-    """All that decides how ResNet50-SegNet is trained.
-
-    Attributes:
-        batch_size: views per step.
-        crop_hw: size of a view in px, at the scale of the 416x608 input.
-        encoder_rate: peak learning rate of the ImageNet encoder.
-        decoder_rate: peak learning rate of the decoder.
-        weight_decay: AdamW's, on kernels only.
-        jaccard_weight: weight of the soft IoU loss beside cross-entropy.
-        average_share: the running average of the weights, which is what is kept, forgets over this
-            share of the steps.
-        seed: of all random choices.
-        mixed_precision: compute in bfloat16, keep variables in float32. Ten times slower than
-            float32 on a processor that only imitates it; see
-            :func:`vssn.runtime.processor.computes_bfloat16`.
-        views: augmentation.
-    """
-
-    batch_size: int = 6
-    crop_hw: tuple[int, int] = (288, 320)
-    encoder_rate: float = 2e-4
-    decoder_rate: float = 1e-3
-    weight_decay: float = 1e-2
-    jaccard_weight: float = 0.5
-    average_share: float = 1 / 6
-    seed: int = 1
-    mixed_precision: bool = False
-    views: ViewRange = field(default_factory=ViewRange)
-
-    def fingerprint(self, epochs: int, examples: int, start: str) -> str:
-        """The settings as text; a resumed run must have the same."""
-        settings = {"epochs": epochs, "examples": examples, "start": start}
-        return json.dumps({**asdict(self), **settings})
-
-
-def class_weights(labels: list[UInt8Array]) -> npt.NDArray[Any]:
-    """(12,) float32 weights 1 / sqrt(frequency), mean 1 over the pixels' classes, void 0."""
-    counts = np.sum([np.bincount(label.ravel(), minlength=NUM_OUTPUTS) for label in labels], axis=0)
-    share = counts[:NUM_CLASSES] / counts[:NUM_CLASSES].sum()
-    weights = 1 / np.sqrt(np.maximum(share, 1e-4))
-    weights /= (weights * share).sum()
-    return np.append(weights, 0).astype(np.float32)
+# (n, h, w, 3) uint8 RGB; (m, h, w) uint8 training labels of the first m of them; and of a pair, the
+# last two, (1, h/2, w/2, 2) float32 flow and (1, h/2, w/2) where it is known; (0, ...) without one.
+Batch = tuple[npt.NDArray[Any], npt.NDArray[Any], npt.NDArray[Any], npt.NDArray[Any]]
+Drawn = tuple[list[tuple[int, tuple[int, int]]], int | None]
 
 
 def _build(recipe: SegnetRecipe, input_hw: tuple[int, int], fused: bool) -> keras.Model:
@@ -86,14 +48,18 @@ def _build(recipe: SegnetRecipe, input_hw: tuple[int, int], fused: bool) -> kera
     keras.config.set_dtype_policy("mixed_bfloat16" if recipe.mixed_precision else "float32")
     try:
         model = build_segnet(input_hw)
-        model = with_fused_batch_norm(model) if fused else model
+        model = with_fused_batch_norm(model) if fused and not recipe.frozen_norms else model
     finally:
         keras.config.set_dtype_policy(before)
+    if recipe.frozen_norms:
+        for layer in model.layers:
+            if isinstance(layer, keras.layers.BatchNormalization):
+                layer.trainable = False
     return keras.Model(model.inputs, model.get_layer("logits").output, name="resnet50_segnet")
 
 
 def _optimizer(peak: float, steps: int, recipe: SegnetRecipe) -> keras.optimizers.Optimizer:
-    optimizer = keras.optimizers.AdamW(OneCycle(peak, steps), weight_decay=recipe.weight_decay)
+    optimizer = keras.optimizers.AdamW(warm_cosine(peak, steps), weight_decay=recipe.weight_decay)
     optimizer.exclude_from_weight_decay(var_names=["bias", "gamma", "beta"])
     return optimizer
 
@@ -102,26 +68,27 @@ class SegnetTask:
     """A :class:`vssn.training.loop.Task` for ResNet50-SegNet.
 
     Args:
-        train: labelled stills to learn from.
-        val: labelled stills to choose by; nothing is learned from them.
+        sources: labelled stills to learn from and, of at least one, to choose by.
         recipe: see :class:`SegnetRecipe`.
         epochs: length of the learning-rate cycle.
         initial: model to start from, of :func:`vssn.models.segnet.build_segnet`.
+        pairs: unlabelled neighbouring frames whose predictions should agree; None for none.
     """
 
     def __init__(
         self,
-        train: list[Still],
-        val: list[Still],
+        sources: Sequence[Source],
         recipe: SegnetRecipe,
         epochs: int,
         initial: keras.Model,
+        pairs: FramePairs | None = None,
     ) -> None:
         keras.utils.set_random_seed(recipe.seed)
         self.recipe = recipe
-        self.examples = [still.load_rgb() for still in train]
-        self.val = val
-        self.steps_per_epoch = max(1, len(train) // recipe.batch_size)
+        self.mixture = Mixture(sources)
+        self.pairs = pairs
+        whole = max(1, self.mixture.size // recipe.batch_size)
+        self.steps_per_epoch = recipe.epoch_steps or whole
         self.model = _build(recipe, recipe.crop_hw, fused=True)
         self.model.set_weights(initial.get_weights())
         self._input_hw: tuple[int, int] = initial.input_shape[1:3]
@@ -131,9 +98,9 @@ class SegnetTask:
         self.average = [tf.Variable(np.asarray(v), trainable=False) for v in self.model.weights]
         steps = epochs * self.steps_per_epoch
         self._average_decay = max(0.0, 1 - 1 / (recipe.average_share * steps))
-        self._class_weights = tf.constant(class_weights([label for _, label in self.examples]))
+        self._label_weights = tf.constant(self.mixture.label_weights(recipe.class_power))
         self._groups = self._make_groups(steps)
-        self._step = tf.function(self._train_step, reduce_retracing=True)
+        self._step = tf.function(self._train_step)
 
     def _make_groups(self, steps: int) -> list[tuple[keras.optimizers.Optimizer, list[Any]]]:
         """Encoder and decoder variables, each with its optimizer."""
@@ -155,35 +122,67 @@ class SegnetTask:
         optimizer_state = [v for optimizer, _ in self._groups for v in optimizer.variables]
         return [*self.model.weights, *self.average, *optimizer_state]
 
-    def _example(self, epoch: int, index: int) -> Example:
-        rng = np.random.default_rng((self.recipe.seed, epoch, index))
-        return random_view(rng, *self.examples[index], self.recipe.crop_hw, self.recipe.views)
+    def _view(self, drawn: tuple[int, tuple[int, int]]) -> Example:
+        seed, place = drawn
+        image, label = self.mixture.load(place)
+        rng = np.random.default_rng(seed)
+        return random_view(rng, image, label, self.recipe.crop_hw, self.recipe.views)
 
-    def batches(self, epoch: int) -> Iterator[tuple[npt.NDArray[Any], npt.NDArray[Any]]]:
-        """Batches of (n, h, w, 3) uint8 RGB and (n, h, w) uint8 labels, drawn ahead."""
-        order = np.random.default_rng((self.recipe.seed, epoch)).permutation(len(self.examples))
-        size = self.recipe.batch_size
-        # A data set smaller than a batch is repeated to fill it.
-        wanted = np.resize(order, self.steps_per_epoch * size)
-        for views in drawn_ahead(partial(self._example, epoch), wanted.tolist(), size):
-            images, labels = zip(*views, strict=True)
-            yield np.stack(images), np.stack(labels)
+    def batches(self, epoch: int) -> Iterator[Batch]:
+        """Batches of views, drawn ahead; see :data:`Batch`."""
+        rng = np.random.default_rng((self.recipe.seed, epoch))
+        steps = range(self.steps_per_epoch)
+        drawn = [self._draw(rng, step) for step in steps]
+        for (batch,) in drawn_ahead(self._batch, drawn, 1):
+            yield batch
 
-    def _train_step(self, images: tf.Tensor, labels: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+    def _draw(self, rng: np.random.Generator, step: int) -> Drawn:
+        """What a batch is made of: stills with their seeds, and the seed of a pair if any."""
+        places = self.mixture.draw(rng, self.recipe.batch_size)
+        seeds = rng.integers(2**63, size=1 + len(places)).tolist()
+        has_pair = self.pairs is not None and step % self.recipe.pair_every == 0
+        return list(zip(seeds[1:], places, strict=True)), seeds[0] if has_pair else None
+
+    def _batch(self, drawn: Drawn) -> Batch:
+        views, pair_seed = drawn
+        images, labels = (np.stack(part) for part in zip(*map(self._view, views), strict=True))
+        height, width = self.recipe.crop_hw
+        half = (height // OUTPUT_STRIDE, width // OUTPUT_STRIDE)
+        if pair_seed is None or self.pairs is None:
+            return images, labels, np.zeros((0, *half, 2), np.float32), np.zeros((0, *half))
+        pair = self.pairs.draw(pair_seed, self.recipe.crop_hw, self.recipe.views)
+        images = np.concatenate([images, pair.images_rgb])
+        return images, labels, pair.flow[np.newaxis], pair.known[np.newaxis]
+
+    def _train_step(
+        self, images: tf.Tensor, labels: tf.Tensor, flow: tf.Tensor, known: tf.Tensor
+    ) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
         inputs = tf.cast(images, tf.float32) - SEGNET_MEANS_RGB
         labels = tf.cast(labels, tf.int32)
+        labelled = labels.shape[0]
         with tf.GradientTape() as tape:
+            grid_logits = self.model(inputs, training=True)
             # Judged as it is used: enlarged, against every pixel's label, thin classes' too.
-            logits = tf.image.resize(self.model(inputs, training=True), self.recipe.crop_hw)
-            entropy = weighted_cross_entropy(logits, labels, self._class_weights)
+            logits = tf.image.resize(grid_logits[:labelled], self.recipe.crop_hw)
+            entropy = weighted_cross_entropy(logits, labels, self._label_weights)
             jaccard = soft_jaccard(logits, labels)
+            apart = self._disagreement(grid_logits[labelled:], flow, known)
             loss = entropy + self.recipe.jaccard_weight * jaccard
+            loss += self.recipe.consistency_weight * apart
         variables = [v for _, group in self._groups for v in group]
         gradients = dict(zip(map(id, variables), tape.gradient(loss, variables), strict=True))
         for optimizer, group in self._groups:
             optimizer.apply_gradients([(gradients[id(v)], v) for v in group])
         self._update_average()
-        return entropy, jaccard
+        return entropy, jaccard, apart
+
+    @staticmethod
+    def _disagreement(logits: tf.Tensor, flow: tf.Tensor, known: tf.Tensor) -> tf.Tensor:
+        """How far a pair's predictions disagree; 0 without a pair."""
+        if flow.shape[0] == 0:
+            return tf.constant(0.0)
+        later, before = tf.split(tf.nn.softmax(logits), 2)
+        return disagreement(later, sampled(before, flow), tf.cast(known, tf.float32))
 
     def _update_average(self) -> None:
         # Early steps lean on the present weights, so that the start doesn't linger in the average.
@@ -194,19 +193,29 @@ class SegnetTask:
 
     def train_step(self, *batch: npt.NDArray[Any]) -> Metrics:
         """Learn from one batch."""
-        entropy, jaccard = self._step(*map(tf.constant, batch))
-        return {"loss": float(entropy), "jaccard_loss": float(jaccard)}
+        entropy, jaccard, apart = self._step(*map(tf.constant, batch))
+        metrics = {"loss": float(entropy), "jaccard_loss": float(jaccard)}
+        return metrics if self.pairs is None else metrics | {"disagreement": float(apart)}
 
     def validate(self) -> Metrics:
-        """Mean IoU of the averaged weights on ``val``, at label resolution, void ignored."""
+        """Mean IoU of the averaged weights on each source's ``val``, and the mean of those."""
         self._evaluator.set_weights([variable.numpy() for variable in self.average])
+        ious = {
+            f"{source.name}_mean_iou": self._mean_iou(source.val)
+            for source in self.mixture.sources
+            if source.val
+        }
+        return {"val_mean_iou": float(np.mean(list(ious.values()))), **ious}
+
+    def _mean_iou(self, stills: Sequence[Still]) -> float:
+        """At label resolution, void ignored."""
         confusion = ConfusionMatrix()
-        for still in self.val:
+        for still in stills:
             image, truth = still.load_bgr()
             inputs = segnet_input(image, self._input_hw)
             probabilities = self._forward(inputs).numpy()[0, ..., :NUM_CLASSES]
             confusion.add(truth, labels_from_probabilities(probabilities, size_hw(truth)))
-        return {"val_mean_iou": confusion.mean_iou()}
+        return confusion.mean_iou()
 
     def is_better(self, metrics: Metrics, best: Metrics) -> bool:
         """By validation mean IoU."""

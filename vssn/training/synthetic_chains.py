@@ -1,7 +1,7 @@
-"""Short chains of frames for learning to carry class probabilities, made from labelled stills.
+"""Short chains of frames with synthetic motion, made from labelled stills.
 
-A chain starts with the class probabilities of its first frame; each later frame has labels, and
-the flow back to the frame before it. :mod:`vssn.training.synthetic_motion` says how a still moves.
+A chain has the class probabilities of its first frame, and for each later frame labels and the
+flow back to the frame before. See :mod:`vssn.training.synthetic_motion`.
 """
 
 from __future__ import annotations
@@ -21,31 +21,34 @@ from vssn.training.synthetic_motion import (
     camera_flow,
     compose,
     drawn_objects,
-    move_on_object,
+    jitter_frames,
     object_motion,
     paste,
     places_in_first,
     random_crop,
-    recoloured,
     sample,
+    set_object_flow,
 )
 from vssn.types import Float32Array, UInt8Array
 
-SURE_SCORE, OTHER_SCORE = 240, 1  # what a network says about an object that stands out
-JITTER_SHARE = 0.5  # neighbours in a video look more alike than the frames of a pair
-SLOW_SHARE = 0.3  # of the chains move at a part of the pace that pairs do
+OBJECT_PROBABILITY, OTHER_PROBABILITY = (
+    240,
+    1,
+)  # of 255, on a cut-out
+JITTER_SHARE = 0.5  # colour jitter, as a share of a pair's
+SLOW_SHARE = 0.3  # of the chains are slower than pairs
 
 
 @dataclass(frozen=True)
 class Chain:
-    """Consecutive frames, oldest first, for n steps from frame to frame.
+    """Consecutive frames, oldest first, for n warps.
 
     Attributes:
         frames_rgb: (n + 1, h, w, 3) uint8 RGB.
         probabilities: (h, w, 11) uint8 class probabilities of the first frame, 255 for 1.
-        labels: (n, h, w) uint8 of the later frames; 11 where they are not known.
+        labels: (n, h, w) uint8 of the later frames; 11 where unknown.
         flow: (n, h, w, 2) float32 px, from each later frame back to the one before it.
-        weight: (n, h, w) float32, how far that flow is to be trusted.
+        weight: (n, h, w) float32, 0-1, confidence in the flow.
     """
 
     frames_rgb: UInt8Array
@@ -57,7 +60,7 @@ class Chain:
 
 @dataclass(frozen=True)
 class SegmentedStill:
-    """A labelled still with a segmentation network's scores.
+    """A labelled still with a segmentation network's class probabilities.
 
     Attributes:
         image_rgb: (H, W, 3) uint8 RGB.
@@ -71,7 +74,7 @@ class SegmentedStill:
 
     @classmethod
     def load(cls, still: Still, probabilities: Probabilities) -> SegmentedStill:
-        """Read a still and have it scored.
+        """Read a still and get its class probabilities.
 
         Raises:
             MediaError: it can't be read.
@@ -89,18 +92,18 @@ def synthetic_chain(
     steps: int,
     min_share: float,
 ) -> Chain:
-    """Move a still, its labels and its scores by a made-up camera, step by step.
+    """Give a still, its labels and its probabilities synthetic camera motion.
 
     Args:
         rng: source of all randomness.
-        still: what is moved.
+        still: the source.
         objects: cut-outs to choose moving objects from.
         hw: size of the frames in px.
-        steps: from frame to frame.
-        min_share: smallest share of the still's width that is shown.
+        steps: number of warps.
+        min_share: smallest share of the still's width in a frame.
     """
     matrix = random_crop(rng, size_hw(still.image_rgb), hw, min_share)
-    flow = _jolted_flow(rng, hw, steps)
+    flow = _shaken_camera_flow(rng, hw, steps)
     where = [pixel_grid(hw), *places_in_first(flow)]
     places = [place @ matrix[:, :2].T + matrix[:, 2] for place in where]
     chain = Chain(
@@ -115,8 +118,8 @@ def synthetic_chain(
     return chain
 
 
-def _jolted_flow(rng: np.random.Generator, hw: tuple[int, int], steps: int) -> Float32Array:
-    """A camera's flow, repeated with a little unrest."""
+def _shaken_camera_flow(rng: np.random.Generator, hw: tuple[int, int], steps: int) -> Float32Array:
+    """A camera's flow, repeated with small random changes."""
     steady = camera_flow(rng, hw) * (rng.uniform(0, 0.5) if rng.random() < SLOW_SHARE else 1)
     pace = rng.uniform(0.8, 1.2, (steps, 1, 1, 1))
     jolt = rng.normal(0, 0.4, (steps, 1, 1, 2))
@@ -129,7 +132,7 @@ def _probabilities_at(still: SegmentedStill, place: Float32Array) -> UInt8Array:
 
 
 def _add_object(rng: np.random.Generator, chain: Chain, cut: CutOut) -> None:
-    """Put a moving object before the scene, in place; its labels and scores too."""
+    """Add a moving object in place: pixels, labels, flow and probabilities."""
     hw = size_hw(chain.probabilities)
     place, back = object_motion(rng, cut, hw, 0.8)
     opacity: list[Float32Array] = []
@@ -139,8 +142,8 @@ def _add_object(rng: np.random.Generator, chain: Chain, cut: CutOut) -> None:
     for step in range(len(chain.flow)):
         chain.labels[step][opacity[step + 1] > 0.5] = cut.label
         before_and_after = (opacity[step + 1], opacity[step])
-        move_on_object(chain.flow[step], chain.weight[step], before_and_after, back)
-    own = np.where(np.arange(NUM_CLASSES) == cut.label, SURE_SCORE, OTHER_SCORE)
+        set_object_flow(chain.flow[step], chain.weight[step], before_and_after, back)
+    own = np.where(np.arange(NUM_CLASSES) == cut.label, OBJECT_PROBABILITY, OTHER_PROBABILITY)
     here = opacity[0] > 0
     blend = opacity[0][here, np.newaxis]
     chain.probabilities[here] = (own * blend + chain.probabilities[here] * (1 - blend)).astype(
@@ -149,7 +152,7 @@ def _add_object(rng: np.random.Generator, chain: Chain, cut: CutOut) -> None:
 
 
 def mirrored(chain: Chain) -> Chain:
-    """The chain as a mirror shows it."""
+    """The chain, mirrored horizontally."""
     return Chain(
         chain.frames_rgb[:, :, ::-1],
         chain.probabilities[:, ::-1],
@@ -160,19 +163,19 @@ def mirrored(chain: Chain) -> Chain:
 
 
 def jittered(rng: np.random.Generator, chain: Chain, displaced_share: float) -> Chain:
-    """Change the frames' colours, and the scores as if they had been carried already.
+    """Change the frames' colours, and displace the probabilities as earlier warps would.
 
     Args:
         rng: source of all randomness.
-        chain: what is changed; it is kept itself.
-        displaced_share: how many chains' scores are displaced by a px or so, now here, now there.
+        chain: the source; it stays unchanged.
+        displaced_share: share of the chains whose probabilities are displaced by about a px.
     """
-    frames = np.stack(recoloured(rng, chain.frames_rgb, JITTER_SHARE))
+    frames = np.stack(jitter_frames(rng, chain.frames_rgb, JITTER_SHARE))
     probabilities = chain.probabilities
     if rng.random() < displaced_share:
         hw = size_hw(probabilities)
         coarse = (int(rng.integers(4, 14)), int(rng.integers(5, 20)), 2)
-        miss = rng.normal(0, rng.exponential(1.2), coarse).astype(np.float32)
-        where = pixel_grid(hw) + cv2.resize(miss, hw[::-1], interpolation=cv2.INTER_LINEAR)
+        offset = rng.normal(0, rng.exponential(1.2), coarse).astype(np.float32)
+        where = pixel_grid(hw) + cv2.resize(offset, hw[::-1], interpolation=cv2.INTER_LINEAR)
         probabilities = sample(np.ascontiguousarray(probabilities), where)
     return Chain(frames, probabilities, chain.labels, chain.flow, chain.weight)

@@ -1,4 +1,4 @@
-"""Pairs of frames with exactly known flow, made from stills by a moving camera and objects.
+"""Synthetic motion: pairs of frames with exactly known flow, made from stills.
 
 The background moves as seen from a car: towards a vanishing point, faster where the scene is
 nearer (plane plus parallax), with yaw, pitch and roll. Cut-out cars, people, poles and signs move
@@ -18,7 +18,7 @@ import numpy.typing as npt
 from vssn.flow.warp import NO_ARRAY, pixel_grid, warp
 from vssn.labels import LABELS
 from vssn.preprocess import size_hw
-from vssn.training.augment import jitter_colour
+from vssn.training.photometric import jitter_colour
 from vssn.types import Float32Array, UInt8Array
 
 CUT_OUT_NAMES = ("pole", "signsymbol", "car", "pedestrian", "bicyclist")
@@ -34,8 +34,9 @@ class FlowExample:
     Attributes:
         current_rgb, key_rgb: (h, w, 3) uint8 RGB.
         flow: (h, w, 2) float32, px, from current back to key.
-        weight: (h, w) float32, 0 where an object hides it in the key frame, or where the teacher
-            is not trusted, else 1. What left the key frame's view has a flow, and weight 1.
+        weight: (h, w) float32, 0 where an object hides it in the key frame, or where the
+            pseudo ground truth is uncertain, else 1. Pixels outside of the key frame's view have a
+            flow and weight 1.
     """
 
     current_rgb: UInt8Array
@@ -46,7 +47,7 @@ class FlowExample:
 
 @dataclass(frozen=True)
 class CutOut:
-    """An object on a still: its pixels, where they are opaque, and its class."""
+    """An object cut out of a still: pixels, opacity and class."""
 
     rgb: UInt8Array
     alpha: Float32Array
@@ -87,7 +88,7 @@ def camera_flow(rng: np.random.Generator, hw: tuple[int, int]) -> Float32Array:
     height, width = hw
     grid = pixel_grid(hw)
     vanishing = np.array([width * rng.uniform(0.3, 0.7), height * rng.uniform(0.35, 0.6)])
-    # Half the cars drive slowly or stand; the exponential keeps small motions frequent.
+    # Small motions are frequent: half the cars drive slowly or stand.
     speed = min(rng.exponential(0.18), 0.7) * (1 if rng.random() < 0.93 else -1)
     nearness = _inverse_depth(rng, grid, hw)[..., np.newaxis]
     flow = -speed * nearness * (grid - vanishing.astype(np.float32))
@@ -123,9 +124,9 @@ def random_crop(
 def sample(
     image: UInt8Array, where: npt.NDArray[Any], interpolation: int = cv2.INTER_LINEAR
 ) -> UInt8Array:
-    """Look an (H, W) or (H, W, channels) uint8 image up at (h, w, 2) px (x, y).
+    """Sample an (H, W) or (H, W, channels) uint8 image at (h, w, 2) px (x, y).
 
-    It is mirrored beyond its edges.
+    Beyond its edges the image is mirrored.
     """
     where = where.astype(np.float32)
     mirror = cv2.BORDER_REFLECT_101
@@ -177,13 +178,13 @@ def paste(image: UInt8Array, cut: CutOut, matrix: npt.NDArray[Any]) -> Float32Ar
 def object_motion(
     rng: np.random.Generator, cut: CutOut, hw: tuple[int, int], pace: float = 1.0
 ) -> tuple[npt.NDArray[Any], npt.NDArray[Any]]:
-    """Where an object is in the current frame, and how it gets from there to the key frame.
+    """Draw an object's place in the current frame and its motion to the key frame.
 
     Args:
         rng: source of all randomness.
         cut: the object.
         hw: size of the frames in px.
-        pace: how far it moves, beside what it does between the frames of a pair.
+        pace: factor of the motion; 1 between the frames of a pair.
 
     Returns:
         Affine maps (2, 3): from the cut-out to the current frame, from there to the key frame.
@@ -200,13 +201,13 @@ def object_motion(
     return to_current, to_key
 
 
-def move_on_object(
+def set_object_flow(
     flow: Float32Array,
     weight: Float32Array,
     opacity: tuple[Float32Array, Float32Array],
     to_key: npt.NDArray[Any],
 ) -> None:
-    """Give the pixels of an object its own flow, in place, and none to what it hides.
+    """Set an object's flow on its pixels, in place, and no weight on what it hides.
 
     Args:
         flow: see :class:`FlowExample`.
@@ -227,13 +228,13 @@ def move_on_object(
 def drawn_objects(
     rng: np.random.Generator, objects: Sequence[CutOut], most: int = MAX_OBJECTS
 ) -> Iterator[CutOut]:
-    """Up to ``most`` of the objects, none of them where there are none; drawn as they are used."""
+    """Up to ``most`` random objects, drawn one by one; none of an empty list."""
     for _ in range(rng.integers(0, most + 1) if objects else 0):
         yield objects[int(rng.integers(len(objects)))]
 
 
 def places_in_first(flow: Iterable[Float32Array]) -> Iterator[Float32Array]:
-    """Where each frame's pixels are in the first one, (h, w, 2) px, that one's own not among them.
+    """Positions of each later frame's pixels in the first frame, (h, w, 2) px.
 
     Args:
         flow: (h, w, 2) float32 px, from each later frame back to the one before it.
@@ -245,17 +246,17 @@ def places_in_first(flow: Iterable[Float32Array]) -> Iterator[Float32Array]:
 
 
 def _add_object(rng: np.random.Generator, example: FlowExample, cut: CutOut) -> None:
-    """Put a moving object before the scene, in place, hiding what it covers in the key frame."""
+    """Add a moving object in place; what it covers in the key frame has no weight."""
     to_current, to_key = object_motion(rng, cut, size_hw(example.flow))
     inside = paste(example.current_rgb, cut, to_current)
     hidden = paste(example.key_rgb, cut, compose(to_key, to_current))
-    move_on_object(example.flow, example.weight, (inside, hidden), to_key)
+    set_object_flow(example.flow, example.weight, (inside, hidden), to_key)
 
 
 def synthetic_pair(
     rng: np.random.Generator, image_rgb: UInt8Array, objects: list[CutOut], hw: tuple[int, int]
 ) -> FlowExample:
-    """Make a pair of frames from one still.
+    """Make a pair of frames with synthetic motion from one still.
 
     Args:
         rng: source of all randomness.
@@ -274,28 +275,28 @@ def synthetic_pair(
     return example
 
 
-def photometric(rng: np.random.Generator, example: FlowExample) -> FlowExample:
-    """Change both frames' colours alike and, a little, apart; add sensor noise."""
-    current, key = recoloured(rng, [example.current_rgb, example.key_rgb])
+def photometric_jitter(rng: np.random.Generator, example: FlowExample) -> FlowExample:
+    """Change both frames' colours equally, and slightly differently; add sensor noise."""
+    current, key = jitter_frames(rng, [example.current_rgb, example.key_rgb])
     return FlowExample(current, key, example.flow, example.weight)
 
 
-def recoloured(
-    rng: np.random.Generator, frames_rgb: Iterable[UInt8Array], unrest: float = 1.0
+def jitter_frames(
+    rng: np.random.Generator, frames_rgb: Iterable[UInt8Array], strength: float = 1.0
 ) -> list[UInt8Array]:
-    """Change colours alike and, a little, apart; add sensor noise.
+    """Change the colours of all frames equally, and slightly differently; add sensor noise.
 
     Args:
         rng: source of all randomness.
         frames_rgb: (h, w, 3) uint8 RGB each.
-        unrest: strength of what differs from frame to frame.
+        strength: of the differences between the frames.
     """
     seed = rng.integers(1 << 32)
     frames = []
     for frame in frames_rgb:
         frame = jitter_colour(np.random.default_rng(seed), frame, 0.6)
-        frame = jitter_colour(rng, frame, 0.08 * unrest)
-        noise = sensor_noise(rng, frame.shape, 4 * unrest)
+        frame = jitter_colour(rng, frame, 0.08 * strength)
+        noise = sensor_noise(rng, frame.shape, 4 * strength)
         frames.append(np.clip(frame + noise, 0, 255).astype(np.uint8))
     return frames
 

@@ -1,7 +1,7 @@
-"""Short videos made of stills: pairs of frames for the decision network, near and far apart.
+"""Synthetic video from stills: pairs of frames for the decision network, near and far apart.
 
-The camera keeps its motion through a video, as a car does over the frames from one key frame to the
-next; cut-outs of the still's own objects move in front. See :mod:`vssn.training.synthetic_motion`.
+The camera's motion is constant through a video; cut-outs of the still's own objects move in front.
+See :mod:`vssn.training.synthetic_motion`.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from vssn.data.stills import Still
 from vssn.flow.warp import pixel_grid, resize_flow
 from vssn.media.images import write_image
 from vssn.preprocess import size_hw
-from vssn.training.augment import jitter_colour
+from vssn.training.photometric import jitter_colour
 from vssn.training.synthetic_motion import (
     CutOut,
     camera_flow,
@@ -33,7 +33,7 @@ from vssn.training.synthetic_motion import (
 )
 from vssn.types import Float32Array, UInt8Array
 
-MOTION_HW = (208, 304)  # the size that made-up motions are meant for
+MOTION_HW = (208, 304)  # reference size of synthetic motion
 PARTS = 4  # of a frame's motion; the frames of a video lie whole numbers of parts apart
 NEAR, FAR = (1, 5), (5, 17)  # parts from the first to the second and third frame: from, below
 LEAST_PCT, MOST_PCT = 0.15, 12.0  # mean motion from frame to frame, of the width
@@ -49,7 +49,7 @@ def _mean_pct(flow: Float32Array) -> float:
 
 
 def _steady_flow(rng: np.random.Generator, hw: tuple[int, int]) -> Float32Array:
-    """A camera's motion from frame to frame, neither none nor wild; (h, w, 2) px."""
+    """A camera's motion from frame to frame, within bounds; (h, w, 2) px."""
     while True:
         flow = resize_flow(camera_flow(rng, MOTION_HW), hw)
         slowness = LEAST_PCT / max(_mean_pct(flow), 1e-3)
@@ -60,7 +60,7 @@ def _steady_flow(rng: np.random.Generator, hw: tuple[int, int]) -> Float32Array:
 
 
 def _times(rng: np.random.Generator, flow: Float32Array) -> tuple[int, int, int]:
-    """When the frames are taken, in parts of the time from frame to frame."""
+    """Times of the three frames, in parts of the time from frame to frame."""
     near, far = int(rng.integers(*NEAR)), int(rng.integers(*FAR))
     farthest = int(FARTHEST_PCT * PARTS / _mean_pct(flow))
     return 0, near, max(near + 1, min(far, farthest))
@@ -76,7 +76,7 @@ def _places(flow: Float32Array, times: tuple[int, ...]) -> list[Float32Array]:
 def _add_object(
     rng: np.random.Generator, frames: list[UInt8Array], times: tuple[int, ...], cut: CutOut
 ) -> None:
-    """Let an object move through the frames, in place."""
+    """Add a moving object to the frames, in place."""
     hw = size_hw(frames[0])
     place, back = object_motion(rng, cut, hw, pace=hw[1] / MOTION_HW[1] / PARTS)
     for frame, time in zip(frames, times, strict=True):
@@ -92,7 +92,7 @@ def synthetic_frames(
     Args:
         rng: source of all randomness.
         image_rgb: (H, W, 3) uint8 RGB.
-        label: (H, W) uint8, which tells objects.
+        label: (H, W) uint8, for the objects.
 
     Returns:
         (H, W, 3) uint8 RGB each; up to a frame's motion from the first to the second, up to four
@@ -105,11 +105,11 @@ def synthetic_frames(
     frames = [sample(image_rgb, place) for place in _places(flow, times)]
     for cut in drawn_objects(rng, cut_outs(image_rgb, label), MOST_OBJECTS):
         _add_object(rng, frames, times, cut)
-    return [_as_recorded(rng, frame) for frame in frames]
+    return [_with_sensor_noise(rng, frame) for frame in frames]
 
 
-def _as_recorded(rng: np.random.Generator, frame_rgb: UInt8Array) -> UInt8Array:
-    """A frame with a camera's small changes of exposure, and its noise."""
+def _with_sensor_noise(rng: np.random.Generator, frame_rgb: UInt8Array) -> UInt8Array:
+    """Add small changes of exposure and sensor noise."""
     noise = sensor_noise(rng, frame_rgb.shape, MOST_NOISE)
     noisy: Float32Array = jitter_colour(rng, frame_rgb, EXPOSURE) + noise
     return np.clip(noisy, 0, 255).astype(np.uint8)
@@ -119,7 +119,7 @@ def write_synthetic_video(still: Still, directory: Path, seed: tuple[int, ...]) 
     """Make a video of a still and list its pairs, each frame being key and current frame.
 
     Args:
-        still: what is moved.
+        still: the source.
         directory: where the frames go, named as the still is; it exists.
         seed: of all random choices.
 

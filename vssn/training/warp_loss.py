@@ -1,4 +1,4 @@
-"""Carrying class probabilities as :mod:`vssn.flow.warp` does, in TensorFlow, and what it costs."""
+"""Warping class probabilities as :mod:`vssn.flow.warp` does, in TensorFlow, and its loss."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from vssn.flow.warp import pixel_grid
 from vssn.labels import NUM_CLASSES
 from vssn.training.losses import soft_jaccard
 
-# Added to every score before they are compared: a class that is absent costs no infinite amount.
-LEAST_SCORE = 1e-3
+# Added to every probability, so that an absent class has a finite loss.
+MIN_PROBABILITY = 1e-3
 
 
 def sampled(image: tf.Tensor, flow: tf.Tensor) -> tf.Tensor:
@@ -52,21 +52,21 @@ def propagated(probabilities: tf.Tensor, flow: tf.Tensor, scale: tf.Tensor) -> t
     """
     hw = probabilities.shape[1:3]
     gains = [hw[1] / flow.shape[2], hw[0] / flow.shape[1]]
-    moved = sampled(probabilities, tf.image.resize(flow, hw) * gains)
-    return moved * tf.image.resize(scale, hw)
+    warped = sampled(probabilities, tf.image.resize(flow, hw) * gains)
+    return warped * tf.image.resize(scale, hw)
 
 
 def warp_loss(probabilities: tf.Tensor, labels: tf.Tensor, jaccard_weight: float) -> tf.Tensor:
-    """Cross-entropy and soft IoU of carried scores, each pixel's brought to a sum of one.
+    """Cross-entropy and soft IoU of warped probabilities, normalised in each pixel.
 
     Args:
-        probabilities: (n, h, w, 11) float32, of any sum; below zero they count as zero.
+        probabilities: (n, h, w, 11) float32, of any sum; negative values count as zero.
         labels: (n, h, w) int32; void (11) is ignored.
-        jaccard_weight: of the soft IoU beside cross-entropy.
+        jaccard_weight: weight of the soft IoU beside cross-entropy.
     """
-    logits = tf.math.log(tf.nn.relu(probabilities) + LEAST_SCORE)
+    logits = tf.math.log(tf.nn.relu(probabilities) + MIN_PROBABILITY)
     known = tf.cast(labels < NUM_CLASSES, tf.float32)
-    # Void has no logit; any class will do, as its loss is not counted.
+    # Void has no logit; its loss is multiplied by zero.
     classes = tf.minimum(labels, NUM_CLASSES - 1)
     losses = tf.nn.sparse_softmax_cross_entropy_with_logits(classes, logits)
     entropy = tf.reduce_sum(losses * known) / (tf.reduce_sum(known) + 1e-6)

@@ -1,4 +1,4 @@
-"""How well FlowNetS carries class probabilities through a labelled video, while it is trained."""
+"""Validation of FlowNetS: mean IoU of propagated probabilities on a labelled video."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ from vssn.evaluation.warp_evaluation import chained_iou, warped_iou
 from vssn.flow.warp import warp_probabilities
 from vssn.labels import SCALE_CHANNELS
 from vssn.preprocess import flow_input
-from vssn.training.probability_cache import FULL_SCORE
+from vssn.training.probability_cache import PROBABILITY_ONE
 from vssn.types import Float32Array, FlowEstimate, UInt8Array
 
 DISTANCES = (1, 3)  # frames back to the key frame
-INTERVALS = (5, 10)  # of key frames, where scores are carried from frame to frame
+INTERVALS = (5, 10)  # frames between key frames of a chain
 
 
-class CarryingJudge:
-    """A video with labels and a segmentation network's scores, to judge on and not to learn from.
+class PropagationEvaluator:
+    """A labelled validation video with a segmentation network's class probabilities.
 
     Args:
         frames_bgr: (H, W, 3) uint8 BGR, consecutive.
@@ -29,7 +29,7 @@ class CarryingJudge:
         probabilities: (h, w, 11) uint8 each, 255 for 1.
 
     Raises:
-        MediaError: there are too few frames to carry scores over.
+        MediaError: there are too few frames.
     """
 
     def __init__(
@@ -47,11 +47,11 @@ class CarryingJudge:
         self._views = [flow_input(frame) for frame in frames_bgr]
         self._labels = labels
         self._probabilities = [
-            each.astype(np.float32) / np.float32(FULL_SCORE) for each in probabilities
+            image.astype(np.float32) / np.float32(PROBABILITY_ONE) for image in probabilities
         ]
 
     def metrics(self, model: keras.Model) -> dict[str, float]:
-        """Mean IoU by distance and by interval, and the mean of those.
+        """Mean IoU by distance and by interval, and their mean.
 
         Args:
             model: from :func:`vssn.models.flownets.build_flownets`.
@@ -59,7 +59,7 @@ class CarryingJudge:
         run = tf.function(lambda pair: model(pair, training=False))
         estimates: dict[tuple[int, int], FlowEstimate] = {}
 
-        def warp(probabilities: Float32Array, current: int, reference: int) -> Float32Array:
+        def propagate(probabilities: Float32Array, current: int, reference: int) -> Float32Array:
             if (current, reference) not in estimates:
                 views = self._views[current], self._views[reference]
                 result = run(np.concatenate(views, axis=-1)[np.newaxis])
@@ -69,9 +69,10 @@ class CarryingJudge:
             return warp_probabilities(probabilities, estimates[current, reference])
 
         counted = {
-            f"key_{k}": warped_iou(self._probabilities, self._labels, k, warp) for k in DISTANCES
+            f"key_{k}": warped_iou(self._probabilities, self._labels, k, propagate)
+            for k in DISTANCES
         }
         for k in INTERVALS:
-            counted[f"chained_{k}"] = chained_iou(self._probabilities, self._labels, k, warp)
+            counted[f"chained_{k}"] = chained_iou(self._probabilities, self._labels, k, propagate)
         ious = {f"val_iou_{name}": counts.mean_iou() for name, counts in counted.items()}
         return {**ious, "val_mean_iou": float(np.mean(list(ious.values())))}

@@ -1,10 +1,8 @@
-"""Training of thin FlowNetS on the task: class probabilities carried from frame to frame."""
+"""Training of thin FlowNetS for propagation: warped class probabilities against labels."""
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -22,66 +20,30 @@ from vssn.training.flow import (
     PIXELS_PER_CELL,
     coarse_error,
     end_point_error,
-    tapped,
+    with_coarse_predictions,
 )
-from vssn.training.probability_cache import FULL_SCORE
+from vssn.training.probability_cache import PROBABILITY_ONE
 from vssn.training.progress import Metrics
-from vssn.training.schedules import OneCycle
+from vssn.training.propagation_validation import PropagationEvaluator
+from vssn.training.recipes import PropagationRecipe
+from vssn.training.schedules import warm_cosine
 from vssn.training.synthetic_chains import Chain, SegmentedStill, jittered, synthetic_chain
 from vssn.training.synthetic_motion import cut_outs
 from vssn.training.video_chains import VideoChains
 from vssn.training.warp_loss import propagated, warp_loss
-from vssn.training.warp_validation import CarryingJudge
 
 Batch = tuple[npt.NDArray[Any], ...]
 
 
-@dataclass(frozen=True)
-class WarpRecipe:
-    """All that decides how FlowNetS learns to carry scores.
-
-    Attributes:
-        batch_size: chains per step.
-        steps_per_epoch: an epoch is so many steps; the data is endless.
-        chain_steps: from frame to frame in a chain; the scores are carried along it.
-        rate: peak learning rate.
-        real_share: share of the chains that come from real clips, where there are any.
-        clip_chains: chains prepared per clip.
-        min_share: smallest share of a still's width that a moved still shows.
-        displaced_share: share of the chains that start with scores displaced at random.
-        jaccard_weight: weight of the soft IoU loss beside cross-entropy.
-        flow_weight: weight of the flow's end-point errors.
-        slow_px: a flow longer than this counts less, in proportion.
-        seed: of all random choices.
-    """
-
-    batch_size: int = 4
-    steps_per_epoch: int = 100
-    chain_steps: int = 2
-    rate: float = 4e-4
-    real_share: float = 0.6
-    clip_chains: int = 150
-    min_share: float = 0.8
-    displaced_share: float = 0.5
-    jaccard_weight: float = 1.0
-    flow_weight: float = 0.1
-    slow_px: float = 10.0
-    seed: int = 1
-
-    def fingerprint(self, epochs: int, **sources: Any) -> str:
-        """The settings, and what is learned from, as text; a resumed run must have the same."""
-        return json.dumps({**asdict(self), "epochs": epochs, **sources})
-
-
-class WarpTask:
+class PropagationTask:
     """A :class:`vssn.training.loop.Task` for thin FlowNetS, flow and scale together.
 
     Args:
-        model: from :func:`vssn.models.flownets.build_flownets`, trained before or not.
-        stills: labelled stills to move.
+        model: from :func:`vssn.models.flownets.build_flownets`.
+        stills: labelled stills, which get synthetic motion.
         clips: chains from real video.
-        evaluator: tells how good the network is.
-        recipe: see :class:`CarryRecipe`.
+        evaluator: for validation.
+        recipe: settings.
         epochs: length of the learning-rate cycle.
     """
 
@@ -90,8 +52,8 @@ class WarpTask:
         model: keras.Model,
         stills: list[SegmentedStill],
         clips: list[VideoChains],
-        evaluator: CarryingJudge,
-        recipe: WarpRecipe,
+        evaluator: PropagationEvaluator,
+        recipe: PropagationRecipe,
         epochs: int,
     ) -> None:
         self.model = model
@@ -99,8 +61,8 @@ class WarpTask:
         self.steps_per_epoch = recipe.steps_per_epoch
         self._stills, self._clips, self._evaluator = stills, clips, evaluator
         self._objects = [cut for s in stills for cut in cut_outs(s.image_rgb, s.label)]
-        self._taps = tapped(model)
-        cycle = OneCycle(recipe.rate, epochs * recipe.steps_per_epoch)
+        self._taps = with_coarse_predictions(model)
+        cycle = warm_cosine(recipe.rate, epochs * recipe.steps_per_epoch)
         self._optimizer = keras.optimizers.AdamW(cycle, weight_decay=4e-4, clipnorm=5.0)
         self._optimizer.build(model.trainable_variables)
         self._step = tf.function(self._train_step)
@@ -122,7 +84,7 @@ class WarpTask:
         return jittered(rng, chain, recipe.displaced_share)
 
     def batches(self, epoch: int) -> Iterator[Batch]:
-        """Batches of :class:`vssn.training.synthetic_chains.Chain`, each attribute stacked."""
+        """Batches of chains: each attribute of a :class:`Chain`, stacked."""
         size = self.recipe.batch_size
         indices = range(self.steps_per_epoch * size)
         for chains in drawn_ahead(partial(self._chain, epoch), indices, size):
@@ -134,7 +96,7 @@ class WarpTask:
     def _train_step(
         self, frames: tf.Tensor, probabilities: tf.Tensor, *truth: tf.Tensor
     ) -> tf.Tensor:
-        # Step by step along the chains, so that the pairs' results can be taken apart again.
+        # Batches hold the chains' first step, then their second, and so on.
         labels, flow, weight = (tf.concat(tf.unstack(part, axis=1), 0) for part in truth)
         frames = tf.cast(frames, tf.float32) / 255.0
         pairs = tf.concat([frames[:, 1:], frames[:, :-1]], axis=-1)
@@ -142,8 +104,10 @@ class WarpTask:
             *coarse, fine, scale = self._taps(
                 tf.concat(tf.unstack(pairs, axis=1), 0), training=True
             )
-            moved = self._propagated(tf.cast(probabilities, tf.float32) / FULL_SCORE, fine, scale)
-            warping = warp_loss(moved, tf.cast(labels, tf.int32), self.recipe.jaccard_weight)
+            warped = self._propagated(
+                tf.cast(probabilities, tf.float32) / PROBABILITY_ONE, fine, scale
+            )
+            warping = warp_loss(warped, tf.cast(labels, tf.int32), self.recipe.jaccard_weight)
             error = self._flow_error(coarse, fine, flow, weight)
             loss = warping + self.recipe.flow_weight * error
         variables = self.model.trainable_variables
@@ -151,13 +115,13 @@ class WarpTask:
         return warping, error
 
     def _propagated(self, probabilities: tf.Tensor, flow: tf.Tensor, scale: tf.Tensor) -> tf.Tensor:
-        """The scores at every step, those of all chains' first step first."""
+        """Probabilities after every step: those of all chains' first step first."""
         steps = self.recipe.chain_steps
         scale = tf.gather(scale, SCALE_CHANNELS, axis=-1)
         results = []
         for each in zip(tf.split(flow, steps), tf.split(scale, steps), strict=True):
             results.append(propagated(probabilities, *each))
-            # A step learns from the scores it is given, but not to have been given others.
+            # Gradients don't flow from a step to the one before.
             probabilities = tf.stop_gradient(results[-1])
         return tf.concat(results, 0)
 
@@ -169,16 +133,16 @@ class WarpTask:
         return end_point_error(full, flow, weight) + coarse_error(coarse, flow, weight)
 
     def train_step(self, *batch: npt.NDArray[Any]) -> Metrics:
-        """Learn from one batch."""
+        """Train on one batch."""
         warping, error = self._step(*map(tf.constant, batch))
-        return {"carrying_loss": float(warping), "flow_error_px": float(error)}
+        return {"warp_loss": float(warping), "flow_error_px": float(error)}
 
     def validate(self) -> Metrics:
-        """Mean IoU of carried scores; see :class:`vssn.training.warp_validation.CarryingJudge`."""
+        """Mean IoU of propagated probabilities; see :class:`PropagationEvaluator`."""
         return self._evaluator.metrics(self.model)
 
     def is_better(self, metrics: Metrics, best: Metrics) -> bool:
-        """By the mean of those."""
+        """Compare mean IoU."""
         return metrics["val_mean_iou"] > best["val_mean_iou"]
 
     def save(self, directory: Path, best: bool) -> None:

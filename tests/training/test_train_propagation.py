@@ -1,4 +1,4 @@
-"""Training on the task, on made stills and a made clip: it learns, resumes exactly, and is kept."""
+"""Training for propagation: it learns, resumes exactly, and is saved."""
 
 from __future__ import annotations
 
@@ -12,9 +12,10 @@ import pytest
 
 from vssn.errors import MediaError
 from vssn.training.loop import LoopConfig, train
+from vssn.training.recipes import PropagationRecipe
 
 if TYPE_CHECKING:
-    from vssn.training.warp_task import WarpTask
+    from vssn.training.propagation import PropagationTask
 
 BATCH, STEPS = 2, 2
 
@@ -42,18 +43,20 @@ def clip_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def made_task(clip_folder: Path, epochs: int = 2) -> WarpTask:
+def made_task(clip_folder: Path, epochs: int = 2) -> PropagationTask:
     import keras
 
     from vssn.data.clips import iter_clip
     from vssn.models.flownets import build_flownets
+    from vssn.training.propagation import PropagationTask
+    from vssn.training.propagation_validation import PropagationEvaluator
     from vssn.training.synthetic_chains import SegmentedStill
     from vssn.training.video_chains import VideoChains
-    from vssn.training.warp_task import WarpRecipe, WarpTask
-    from vssn.training.warp_validation import CarryingJudge
 
     keras.utils.set_random_seed(0)
-    recipe = WarpRecipe(batch_size=BATCH, steps_per_epoch=2, chain_steps=STEPS, clip_chains=3)
+    recipe = PropagationRecipe(
+        batch_size=BATCH, steps_per_epoch=2, chain_steps=STEPS, clip_chains=3
+    )
     stills = []
     for seed in range(2):
         image = picture(seed)
@@ -62,14 +65,16 @@ def made_task(clip_folder: Path, epochs: int = 2) -> WarpTask:
     clip = VideoChains(clip_folder, 3, STEPS, probabilities, np.random.default_rng(0))
     frames = list(iter_clip(clip_folder))
     labels = [np.where(frame[..., 1] > 127, 5, 1).astype(np.uint8) for frame in frames]
-    evaluator = CarryingJudge(frames, labels, [probabilities(frame) for frame in frames])
-    return WarpTask(build_flownets(), stills, [clip], evaluator, recipe, epochs)
+    evaluator = PropagationEvaluator(frames, labels, [probabilities(frame) for frame in frames])
+    return PropagationTask(build_flownets(), stills, [clip], evaluator, recipe, epochs)
 
 
 @pytest.fixture(scope="module")
-def trained(clip_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[WarpTask, Path]:
+def trained(
+    clip_folder: Path, tmp_path_factory: pytest.TempPathFactory
+) -> tuple[PropagationTask, Path]:
     """Two epochs without a break."""
-    folder = tmp_path_factory.mktemp("carry")
+    folder = tmp_path_factory.mktemp("propagation")
     task = made_task(clip_folder)
     rows = list(train(task, LoopConfig(2, folder)))
     ious = [row for row in rows[-1] if row.startswith("val_iou")]
@@ -85,7 +90,7 @@ def trained(clip_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> tupl
     return task, folder
 
 
-def test_batches_are_the_same_ones_each_time(trained: tuple[WarpTask, Path]) -> None:
+def test_batches_are_the_same_ones_each_time(trained: tuple[PropagationTask, Path]) -> None:
     task, _ = trained
     first, again = (list(task.batches(0)) for _ in range(2))
     shapes = [(part.shape, part.dtype.name) for part in first[0]]
@@ -101,7 +106,7 @@ def test_batches_are_the_same_ones_each_time(trained: tuple[WarpTask, Path]) -> 
     assert not np.array_equal(first[0][0], next(iter(task.batches(1)))[0])
 
 
-def test_flow_and_scale_are_learned_and_kept(trained: tuple[WarpTask, Path]) -> None:
+def test_flow_and_scale_are_learned_and_kept(trained: tuple[PropagationTask, Path]) -> None:
     from vssn.checkpoints.locate import locate_tf1
     from vssn.checkpoints.tf1 import load_flownets
     from vssn.models.flownets import build_flownets
@@ -116,7 +121,7 @@ def test_flow_and_scale_are_learned_and_kept(trained: tuple[WarpTask, Path]) -> 
 
 
 def test_training_resumed_is_the_same_as_without_a_break(
-    trained: tuple[WarpTask, Path], clip_folder: Path, tmp_path: Path
+    trained: tuple[PropagationTask, Path], clip_folder: Path, tmp_path: Path
 ) -> None:
     task, _ = trained
     epochs = train(made_task(clip_folder), LoopConfig(2, tmp_path))
@@ -129,23 +134,23 @@ def test_training_resumed_is_the_same_as_without_a_break(
         np.testing.assert_array_equal(np.asarray(one), np.asarray(other))
 
 
-def test_it_learns_to_carry(clip_folder: Path) -> None:
+def test_it_learns(clip_folder: Path) -> None:
     from keras import optimizers
 
     task = made_task(clip_folder)
     task._optimizer._learning_rate = optimizers.schedules.ExponentialDecay(1e-3, 1000, 1.0)
     batch = next(iter(task.batches(0)))
-    losses = [task.train_step(*batch)["carrying_loss"] for _ in range(14)]
+    losses = [task.train_step(*batch)["warp_loss"] for _ in range(14)]
     assert np.isfinite(losses).all()
     assert min(losses[-3:]) < losses[0] * 0.95
 
 
 def test_too_short_a_validation_video_is_refused_in_one_line() -> None:
-    from vssn.training.warp_validation import CarryingJudge
+    from vssn.training.propagation_validation import PropagationEvaluator
 
     frame = picture(0)
     with pytest.raises(MediaError, match="video of 3 frames") as caught:
-        CarryingJudge([frame] * 3, [frame[..., 0]] * 3, [probabilities(frame)] * 3)
+        PropagationEvaluator([frame] * 3, [frame[..., 0]] * 3, [probabilities(frame)] * 3)
     assert "\n" not in str(caught.value)
 
 
@@ -153,6 +158,8 @@ def test_too_short_a_validation_video_is_refused_in_one_line() -> None:
     ("arguments", "said"),
     [
         (["--scores_dir", "x"], "--scores_dir without --task"),
+        (["--chain_steps", "3"], "--chain_steps without --task"),
+        (["--task", "--clip_pairs", "3"], "--clip_pairs with --task"),
         (["--task", "--start_weights", "/missing"], "/missing"),
         (["--task", "--clips", "/missing.mp4"], "/missing.mp4"),
         (["--task"], "train"),
@@ -171,14 +178,13 @@ def test_bad_arguments_get_one_line(
 
 
 def test_the_fingerprint_tells_settings_and_sources_apart() -> None:
-    from vssn.training.warp_task import WarpRecipe
 
-    recipe = WarpRecipe()
+    recipe = PropagationRecipe()
     texts = {
-        recipe.fingerprint(3, clips=["a"], start="x"),
-        recipe.fingerprint(4, clips=["a"], start="x"),
-        recipe.fingerprint(3, clips=["b"], start="x"),
-        recipe.fingerprint(3, clips=["a"], start="y"),
-        replace(recipe, seed=2).fingerprint(3, clips=["a"], start="x"),
+        recipe.fingerprint(epochs=3, clips=["a"], start="x"),
+        recipe.fingerprint(epochs=4, clips=["a"], start="x"),
+        recipe.fingerprint(epochs=3, clips=["b"], start="x"),
+        recipe.fingerprint(epochs=3, clips=["a"], start="y"),
+        replace(recipe, seed=2).fingerprint(epochs=3, clips=["a"], start="x"),
     }
     assert len(texts) == 5

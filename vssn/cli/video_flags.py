@@ -1,0 +1,148 @@
+"""The flags of ``vssn video``."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from vssn.cli.options import (
+    add_network_arguments,
+    add_output_arguments,
+    boolean,
+    directory_or_none,
+    number,
+    positive,
+    positive_number,
+    share,
+)
+from vssn.scene.style import VIEWS
+
+ORIGINAL_SOURCE = Path("01TP_extract.avi")
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the original's flags and ours."""
+    parser.add_argument(
+        "sources",
+        nargs="*",
+        metavar="SOURCE",
+        help="videos, folders or globs of images, lists of them (.txt), camera numbers, URLs, or - "
+        "for a video on the standard input",
+    )
+    parser.add_argument(
+        "--video_file",
+        metavar="SOURCE",
+        help="a source whose result gets the original's name, output-video-original.avi or "
+        f"output-video-segmented.avi (default without SOURCE: {ORIGINAL_SOURCE})",
+    )
+    _add_look_arguments(parser)
+    _add_destination_arguments(parser)
+    _add_span_arguments(parser)
+    _add_camera_arguments(parser)
+    add_network_arguments(parser)
+    add_output_arguments(parser)
+
+
+def _add_destination_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--save_dir",
+        type=directory_or_none,
+        default=Path("video-output"),
+        metavar="DIR|none",
+        help="where results go, as SOURCE's name with .mp4; none writes nothing "
+        "(default: %(default)s)",
+    )
+    parser.add_argument(
+        "--output",
+        metavar="FILE",
+        help="write the result of one source here: .mp4, .mkv, .webm, .avi, an animated .gif or "
+        ".webp, or images such as frames/%%06d.png",
+    )
+    parser.add_argument(
+        "--resume", action="store_true", help="leave out sources whose result is already there"
+    )
+    parser.add_argument(
+        "--records",
+        type=Path,
+        metavar="FILE",
+        help="write each frame's figures and objects: .jsonl, .csv or .parquet; of several sources "
+        "into a file each, with the source's name",
+    )
+    parser.add_argument(
+        "--report",
+        type=Path,
+        metavar="DIR",
+        help="write a page with the video, a timeline and all figures, report.html, here; of "
+        "several sources into a folder each, with the source's name",
+    )
+    parser.add_argument("--show", action="store_true", help="show the result in a window as well")
+
+
+def _add_span_arguments(parser: argparse.ArgumentParser) -> None:
+    for name, what in (("start", "begin"), ("end", "end")):
+        parser.add_argument(
+            f"--{name}", type=number, metavar="SECONDS", help=f"{what} at this time of the source"
+        )
+    parser.add_argument(
+        "--stride", type=positive, default=1, metavar="N", help="take every N-th frame only"
+    )
+    parser.add_argument("--max_frames", type=positive, metavar="N", help="stop after N frames")
+    parser.add_argument(
+        "--image_fps",
+        type=positive_number,
+        default=25.0,
+        metavar="FPS",
+        help="frames per second of images (default: %(default)s)",
+    )
+
+
+def _add_look_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--process_original",
+        type=boolean,
+        metavar="True|False",
+        help="draw boxes on the frames themselves, or on their masks, and nothing else "
+        "(default with --video_file: True)",
+    )
+    parser.add_argument(
+        "--view",
+        choices=VIEWS,
+        help="the frame under the classes' colours, as it is, the colours alone, both beside each "
+        "other, or outlines (default: overlay)",
+    )
+    parser.add_argument(
+        "--opacity", type=share, metavar="0-1", help="of the colours (default: 0.45)"
+    )
+    parser.add_argument(
+        "--palette", metavar="camvid|colour_blind|FILE.json", help="the colours (default: camvid)"
+    )
+    parser.add_argument("--legend", action="store_true", default=None, help="name the colours")
+    parser.add_argument(
+        "--boxes", type=boolean, metavar="True|False", help="box the objects (default: True)"
+    )
+    parser.add_argument(
+        "--status",
+        type=boolean,
+        metavar="True|False",
+        help="tell how each frame was segmented (default: True)",
+    )
+
+
+def _add_camera_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--camera",
+        type=Path,
+        metavar="FILE.json",
+        help="the camera that distances are computed from; see vssn calibrate-camera",
+    )
+    for name, what in (
+        ("fov_deg", "the camera's horizontal field of view"),
+        ("focal_px", "the camera's focal length, instead"),
+        ("camera_height_m", "its height above the road"),
+    ):
+        parser.add_argument(f"--{name}", type=positive_number, help=what)
+    parser.add_argument(
+        "--camera_pitch_deg",
+        type=number,
+        help="how far it looks down (default: found from the frames)",
+    )

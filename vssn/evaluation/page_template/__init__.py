@@ -1,0 +1,64 @@
+"""The report page's HTML, style and script, and how they become one file."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import html
+import json
+from importlib import resources
+from typing import Any
+
+SCRIPTS = ("page.js", "timeline.js")
+
+
+def render(content: dict[str, Any], video: bytes = b"") -> str:
+    """Fill in the page.
+
+    Args:
+        content: what ``page.js`` and ``timeline.js`` show, for JSON, free of NaN.
+        video: the file to play; empty where ``content`` names it by its address, or has none.
+
+    Returns:
+        The page as text. It loads nothing but files that ``content`` names.
+    """
+    style = _read("page.css")
+    script = "".join(map(_read, SCRIPTS))
+    linked = bool(content["video"] and content["video"]["source"])
+    policy = [
+        "default-src 'none'",
+        f"style-src '{_hash(style)}'",
+        f"script-src '{_hash(script)}'",
+        f"img-src data: blob:{_beside(linked)}",
+        f"media-src blob:{_beside(linked)}",
+        "base-uri 'none'",
+        "form-action 'none'",
+    ]
+    parts = {
+        "policy": "; ".join(policy),
+        "title": html.escape(content["title"]),
+        "style": style,
+        # In a script element "<" could begin the element's end or a comment.
+        "data": json.dumps(content, allow_nan=False, separators=(",", ":")).replace("<", "\\u003c"),
+        "video": base64.b64encode(video).decode("ascii"),
+        "script": script,
+    }
+    # Cut once at the marks, so that nothing filled in is taken for a mark.
+    text, *rest = _read("page.html").split("{{")
+    for part in rest:
+        name, _, after = part.partition("}}")
+        text += parts[name] + after
+    return text
+
+
+def _read(name: str) -> str:
+    return resources.files(__name__).joinpath(name).read_text(encoding="utf-8")
+
+
+def _hash(text: str) -> str:
+    """As a content security policy names what it allows."""
+    return "sha256-" + base64.b64encode(hashlib.sha256(text.encode()).digest()).decode("ascii")
+
+
+def _beside(linked: bool) -> str:
+    return " 'self' file:" if linked else ""

@@ -1,0 +1,69 @@
+"""How ResNet50-SegNet is trained; without TensorFlow, so that the command can share it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field
+
+from vssn.training.augment import ViewRange
+from vssn.training.settings import setting
+from vssn.training.sources import Source
+
+
+@dataclass(frozen=True)
+class SegnetRecipe:
+    """All that decides how ResNet50-SegNet is trained.
+
+    Attributes:
+        batch_size: views per step.
+        crop_hw: size of a view in px, at the scale of the 416x608 input.
+        encoder_rate: peak learning rate of the ImageNet encoder.
+        decoder_rate: peak learning rate of the decoder.
+        weight_decay: AdamW's, on kernels only.
+        class_power: classes weigh as their frequency to the power of minus this.
+        jaccard_weight: weight of the soft IoU loss beside cross-entropy.
+        frozen_norms: leave the batch norms as they were at the start.
+        epoch_steps: steps per epoch; 0 for as many as show each still once.
+        pair_every: steps from one pair of neighbouring frames to the next.
+        consistency_weight: of the pair's disagreement beside the labels' losses.
+        average_share: the running average of the weights, which is what is kept, forgets over this
+            share of the steps.
+        seed: of all random choices.
+        mixed_precision: compute in bfloat16, keep variables in float32. Ten times slower than
+            float32 on a processor that only imitates it; see
+            :func:`vssn.runtime.processor.computes_bfloat16`.
+        views: augmentation.
+    """
+
+    batch_size: int = setting(6, "views per step", least=1)
+    crop_hw: tuple[int, int] = setting((288, 320), "height and width of a view in px", least=32)
+    encoder_rate: float = setting(2e-4, "peak learning rate of the encoder", above=0)
+    decoder_rate: float = setting(1e-3, "peak learning rate of the decoder", above=0)
+    weight_decay: float = setting(1e-2, "AdamW's, on kernels", least=0)
+    class_power: float = setting(0.25, "0 weighs classes alike, 1 evens them out", least=0)
+    jaccard_weight: float = setting(0.5, "of the soft IoU loss beside cross-entropy", least=0)
+    frozen_norms: bool = setting(
+        False,
+        "leave the batch norms as they were at the start: for a trained network that learns from "
+        "small batches of several data sets; a step is a quarter faster",
+    )
+    epoch_steps: int = setting(0, "steps per epoch; 0 for as many as show each still once", least=0)
+    pair_every: int = setting(2, "with --clips: steps from one pair to the next", least=1)
+    consistency_weight: float = setting(
+        2.0, "with --clips: of a pair's disagreement beside the labels' losses", least=0
+    )
+    average_share: float = setting(
+        1 / 6, "share of the steps over which the average of the weights forgets", above=0
+    )
+    seed: int = setting(1, "of all random choices", least=0)
+    mixed_precision: bool = False
+    views: ViewRange = field(default_factory=ViewRange)
+
+    def fingerprint(
+        self, epochs: int, sources: Sequence[Source], start: str, clips: Sequence[str] = ()
+    ) -> str:
+        """The settings as text; a resumed run must have the same."""
+        data = {s.name: {"share": s.share, "stills": len(s.train)} for s in sources}
+        settings = {"epochs": epochs, "data": data, "clips": list(clips), "start": start}
+        return json.dumps({**asdict(self), **settings})
