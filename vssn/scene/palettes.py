@@ -28,7 +28,7 @@ COLOUR_BLIND_RGB = {
     "fence": (120, 80, 40),
     "car": (0, 90, 200),
     "pedestrian": (213, 94, 0),
-    "bicyclist": (225, 130, 190),
+    "bicyclist": (170, 50, 140),
     "void": (0, 0, 0),
 }
 
