@@ -61,13 +61,6 @@ class SourceRules:
         return table
 
 
-# CamVid's fences are railings and walls beside the road; Cityscapes' are wire fences and guard
-# rails. Taught as one class, CamVid's test fences fell from .44 to .34.
-KNOWN_SOURCES: dict[str, SourceRules] = {
-    "cityscapes": SourceRules({CLASS_NAMES.index("fence"): ("building", "fence")}),
-}
-
-
 @dataclass(frozen=True)
 class Source:
     """A data set to learn from.
@@ -90,7 +83,7 @@ class Source:
 def read_source(folder: Path, share: float = 1.0) -> Source:
     """List a data set in the stills layout: train/ trainannot/ and, optionally, val/ valannot/.
 
-    Its rules are those of ``source.json`` in the folder, or else those known for its name.
+    What its labels mean is said by ``source.json`` in the folder, or else they are CamVid's.
 
     Args:
         folder: the data set.
@@ -107,7 +100,7 @@ def read_source(folder: Path, share: float = 1.0) -> Source:
 def _rules(folder: Path) -> SourceRules:
     path = folder / RULES_FILE
     if not path.is_file():
-        return KNOWN_SOURCES.get(folder.resolve().name, SourceRules())
+        return SourceRules()
     try:
         given = json.loads(path.read_text())
         return SourceRules({_value(key): _names(names) for key, names in given.items()})
