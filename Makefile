@@ -5,15 +5,15 @@
 # make lock    renew requirements.lock from pyproject.toml
 # make clean   remove the environment and what tools and commands left behind
 #
-# Another Python (3.10-3.13): make test PYTHON=/path/to/python3.12
+# Another Python (3.11-3.13): make test PYTHON=/path/to/python3.12
 
 VENV := .venv
 INSTALLED := $(VENV)/.installed
-CANDIDATES := python3.11 python3.12 python3.13 python3.10 python3
+CANDIDATES := python3.11 python3.12 python3.13 python3
 
 # The first candidate that runs, can make an environment (some systems ship Python without
 # ensurepip) and is of a suitable version; looked up only when needed.
-SUITABLE := import sys, ensurepip; sys.exit(not (3, 10) <= sys.version_info[:2] < (3, 14))
+SUITABLE := import sys, ensurepip; sys.exit(not (3, 11) <= sys.version_info[:2] < (3, 14))
 PYTHON ?= $(shell for python in $(CANDIDATES); do \
 	$$python -c '$(SUITABLE)' 2>/dev/null && echo $$python && break; done)
 
@@ -38,18 +38,19 @@ lint: setup
 
 setup: $(INSTALLED)
 
-$(INSTALLED): requirements.lock pyproject.toml
-	@test -n "$(PYTHON)" || { echo "No Python 3.10-3.13 found; name one: make PYTHON=..." >&2; exit 2; }
-	@"$(PYTHON)" -c '$(SUITABLE)' || { echo "$(PYTHON) is no Python 3.10-3.13 with ensurepip" >&2; exit 2; }
+$(INSTALLED): requirements.lock clips.lock pyproject.toml
+	@test -n "$(PYTHON)" || { echo "No Python 3.11-3.13 found; name one: make PYTHON=..." >&2; exit 2; }
+	@"$(PYTHON)" -c '$(SUITABLE)' || { echo "$(PYTHON) is no Python 3.11-3.13 with ensurepip" >&2; exit 2; }
 	test -x $(VENV)/bin/pip || "$(PYTHON)" -m venv $(VENV)
 	$(VENV)/bin/pip install --require-hashes -r requirements.lock
+	$(VENV)/bin/pip install --require-hashes --no-deps -r clips.lock
 	$(VENV)/bin/pip install --no-deps --no-build-isolation -e .
 	@$(VENV)/bin/python -c 'import cv2' || { echo "$(LIBRARIES)" >&2; exit 2; }
 	touch $@
 
 lock: setup
 	$(VENV)/bin/uv pip compile pyproject.toml --output-file requirements.lock \
-		--universal --python-version 3.10 --all-extras --generate-hashes --upgrade \
+		--universal --python-version 3.11 --all-extras --generate-hashes --upgrade \
 		--no-annotate --no-header --no-emit-index-url --no-emit-find-links
 
 clean:

@@ -51,8 +51,10 @@ def test_rules_say_what_labels_mean() -> None:
     assert np.flatnonzero(allowed_classes()[table[7]]).tolist() == [1, 7]
 
 
-def test_cityscapes_fences_may_be_buildings(tmp_path: Path) -> None:
-    source = read_source(make_source(tmp_path / "cityscapes"), 3)
+def test_labels_are_read_by_the_rules_of_their_source(tmp_path: Path) -> None:
+    city = make_source(tmp_path / "cityscapes")
+    (city / "source.json").write_text('{"7": ["fence", "building"]}')
+    source = read_source(city, 3)
     assert (source.name, source.share, len(source.train), source.val) == ("cityscapes", 3, 2, [])
     label = Mixture([source]).load((0, 0))[1]
     assert np.flatnonzero(allowed_classes()[label[6, 0]]).tolist() == [1, 7]
@@ -62,7 +64,7 @@ def test_cityscapes_fences_may_be_buildings(tmp_path: Path) -> None:
     assert len(plain.val) == 2
 
 
-def test_source_json_has_the_last_word(tmp_path: Path) -> None:
+def test_source_json_says_what_labels_mean(tmp_path: Path) -> None:
     folder = make_source(tmp_path / "cityscapes")
     (folder / "source.json").write_text('{"7": "fence", "3": ["road", "pavement"], "5": "void"}')
     assert read_source(folder).rules == SourceRules({7: ("fence",), 3: ("road", "pavement"), 5: ()})

@@ -11,12 +11,10 @@ import numpy as np
 
 from vssn.data.stills import Still, list_stills
 from vssn.errors import BadInputError
-from vssn.files import is_dir, is_file, read_regular
 from vssn.labels import CLASS_NAMES, NUM_CLASSES, NUM_OUTPUTS, VOID
 from vssn.types import UInt8Array
 
 RULES_FILE = "source.json"
-MAX_RULES_BYTES = 1 << 16
 
 # Training labels above void stand for pixels that may be any of several classes.
 ANY_OF: tuple[tuple[int, ...], ...] = tuple(
@@ -63,13 +61,6 @@ class SourceRules:
         return table
 
 
-# CamVid's fences are railings and walls beside the road; Cityscapes' are wire fences and guard
-# rails. Taught as one class, CamVid's test fences fell from .44 to .34.
-KNOWN_SOURCES: dict[str, SourceRules] = {
-    "cityscapes": SourceRules({CLASS_NAMES.index("fence"): ("building", "fence")}),
-}
-
-
 @dataclass(frozen=True)
 class Source:
     """A data set to learn from.
@@ -92,7 +83,7 @@ class Source:
 def read_source(folder: Path, share: float = 1.0) -> Source:
     """List a data set in the stills layout: train/ trainannot/ and, optionally, val/ valannot/.
 
-    Its rules are those of ``source.json`` in the folder, or else those known for its name.
+    What its labels mean is said by ``source.json`` in the folder, or else they are CamVid's.
 
     Args:
         folder: the data set.
@@ -102,18 +93,18 @@ def read_source(folder: Path, share: float = 1.0) -> Source:
         MediaError: images or labels are missing.
         BadInputError: ``source.json`` can't be used.
     """
-    val = list_stills(folder, "val") if is_dir(folder / "val") else []
+    val = list_stills(folder, "val") if (folder / "val").is_dir() else []
     return Source(folder.resolve().name, share, list_stills(folder, "train"), val, _rules(folder))
 
 
 def _rules(folder: Path) -> SourceRules:
     path = folder / RULES_FILE
-    if not is_file(path):
-        return KNOWN_SOURCES.get(folder.resolve().name, SourceRules())
+    if not path.is_file():
+        return SourceRules()
     try:
-        given = json.loads(read_regular(path, MAX_RULES_BYTES, "label rules", BadInputError))
+        given = json.loads(path.read_text())
         return SourceRules({_value(key): _names(names) for key, names in given.items()})
-    except (ValueError, AttributeError, RecursionError) as error:
+    except (OSError, ValueError, AttributeError) as error:
         raise BadInputError(
             f"label rules '{path}' ({error})",
             'an object of label values and class names, such as {"7": ["fence", "building"], '
