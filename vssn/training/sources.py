@@ -11,10 +11,12 @@ import numpy as np
 
 from vssn.data.stills import Still, list_stills
 from vssn.errors import BadInputError
+from vssn.files import is_dir, is_file, read_regular
 from vssn.labels import CLASS_NAMES, NUM_CLASSES, NUM_OUTPUTS, VOID
 from vssn.types import UInt8Array
 
 RULES_FILE = "source.json"
+MAX_RULES_BYTES = 1 << 20
 
 # Training labels above void stand for pixels that may be any of several classes.
 ANY_OF: tuple[tuple[int, ...], ...] = tuple(
@@ -93,18 +95,18 @@ def read_source(folder: Path, share: float = 1.0) -> Source:
         MediaError: images or labels are missing.
         BadInputError: ``source.json`` can't be used.
     """
-    val = list_stills(folder, "val") if (folder / "val").is_dir() else []
+    val = list_stills(folder, "val") if is_dir(folder / "val") else []
     return Source(folder.resolve().name, share, list_stills(folder, "train"), val, _rules(folder))
 
 
 def _rules(folder: Path) -> SourceRules:
     path = folder / RULES_FILE
-    if not path.is_file():
+    if not is_file(path):
         return SourceRules()
     try:
-        given = json.loads(path.read_text())
+        given = json.loads(read_regular(path, MAX_RULES_BYTES, "label rules", BadInputError))
         return SourceRules({_value(key): _names(names) for key, names in given.items()})
-    except (OSError, ValueError, AttributeError) as error:
+    except (ValueError, AttributeError, RecursionError) as error:
         raise BadInputError(
             f"label rules '{path}' ({error})",
             'an object of label values and class names, such as {"7": ["fence", "building"], '
