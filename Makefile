@@ -1,6 +1,7 @@
 # make demo    a real street video, segmented and annotated, from a fresh clone
 # make test    style, types, imports and tests, with the share of the code that they run
 # make lint    style, types and imports only
+# make system  libraries and the browser of the tests, as root on Debian or Ubuntu
 # make setup   the environment in .venv, from the locked and hashed requirements
 # make lock    renew requirements.lock from pyproject.toml
 # make clean   remove the environment and what tools and commands left behind
@@ -20,14 +21,17 @@ PYTHON ?= $(shell for python in $(CANDIDATES); do \
 # opencv-python draws windows too, so it wants two libraries that slim Linux images leave out.
 LIBRARIES := OpenCV could not be loaded. Debian, Ubuntu: apt-get install libgl1 libglib2.0-0
 
-.PHONY: demo test lint setup lock clean
+# Tests of the report page need a browser; as root on Debian or Ubuntu both are installed.
+SYSTEM := libgl1 libglib2.0-0 chromium chromium-driver
+
+.PHONY: demo test lint setup system lock clean
 .DEFAULT_GOAL := test
 
 demo: setup
 	$(VENV)/bin/vssn demo
 
 # pytest comes last, so that its closing line is the last one printed.
-test: lint
+test: system lint
 	$(VENV)/bin/pytest --numprocesses auto --cov
 
 lint: setup
@@ -35,6 +39,10 @@ lint: setup
 	$(VENV)/bin/ruff format --check
 	$(VENV)/bin/mypy
 	$(VENV)/bin/lint-imports --no-logo --cache-dir .import_linter_cache
+
+system:
+	@if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null && ! command -v chromedriver >/dev/null; \
+	then apt-get update -qq && apt-get install -y -qq --no-install-recommends $(SYSTEM); fi
 
 setup: $(INSTALLED)
 
