@@ -27,7 +27,7 @@ EXPONENT = 0.75  # of accumulated motion; between a random walk's 0.5 and a stea
 PRIOR_SPREAD = 0.7
 NOISE_POINTS = 1.5
 NOISE_SHARE = 0.2
-FORGETTING = 0.95  # share of what is known that is kept at each key frame, as scenes change
+REMEMBERED = 0.96  # share of what was learned that is kept at each key frame
 MOST_SURPRISE = 3.0  # of one observation, in its own spreads
 LEAST_SHARE = 0.1  # of the prior, below which neither falls
 LEAST_MOTION_PCT = 0.1  # between the least and the most, below which nothing is told of a rate
@@ -35,7 +35,7 @@ LEAST_MOTION_PCT = 0.1  # between the least and the most, below which nothing is
 # How fast growth is, per frame, is a mean over the last frames; at first, over so many expected.
 GROWTH_FRAMES = 30
 FIRST_GROWTH, FIRST_FRAMES = 1.5, 5
-LEAST_GROWTH, MOST_GROWTH = 0.4, 10.0  # of a frame that doesn't move, and of a cut
+LEAST_GROWTH, MOST_GROWTH = 0.4, 5.0  # of a frame that doesn't move, and of a cut
 
 
 class ConfidenceEstimator(Protocol):
@@ -51,7 +51,7 @@ class ConfidenceEstimator(Protocol):
         """The predicted confidence, ``key_distance`` frames after the key frame."""
 
     def observe(self, measured_agreement: float) -> None:
-        """Learn the measured agreement, 0-100, of the frame predicted last with its segmentation."""
+        """Learn the measured agreement, 0-100, of the frame that was predicted last."""
         return
 
     def reset(self) -> None:
@@ -183,7 +183,7 @@ class MotionConfidence(ConfidenceEstimator):
 
     Both numbers depend on the scene, the camera and the network. They start at the fit's and are
     learned while the stream runs, from what each new key frame shows the propagated result to
-    have been worth, by recursive least squares with forgetting.
+    have been worth, by a Kalman filter.
 
     Args:
         fit: unrest and rate to start with.
@@ -225,7 +225,8 @@ class MotionConfidence(ConfidenceEstimator):
         return float(self.accumulated_motion_pct**EXPONENT)
 
     def observe(self, measured_agreement: float) -> None:
-        """Bring unrest and rate towards what this key frame shows."""
+        """Bring unrest and rate towards what this key frame shows: one step of a Kalman filter."""
+        self._drift()
         exposure, (of_unrest, of_rate) = self._exposure, self._variances
         loss = self.unrest + self.rate * exposure
         toward_unrest = of_unrest + self._covariance * exposure
@@ -237,10 +238,16 @@ class MotionConfidence(ConfidenceEstimator):
         gains = toward_unrest / variance, toward_rate / variance
         self.unrest = max(self.unrest + gains[0] * surprise, LEAST_SHARE * self._fit.unrest)
         self.rate = max(self.rate + gains[1] * surprise, LEAST_SHARE * self._fit.rate)
+        self._variances = of_unrest - gains[0] * toward_unrest, of_rate - gains[1] * toward_rate
+        self._covariance -= gains[0] * toward_rate
+
+    def _drift(self) -> None:
+        """Scenes change: what was learned slowly falls back to the fit, with its uncertainty."""
+        self.unrest += (1 - REMEMBERED) * (self._fit.unrest - self.unrest)
+        self.rate += (1 - REMEMBERED) * (self._fit.rate - self.rate)
+        kept = REMEMBERED**2
         self._variances = (
-            min((of_unrest - gains[0] * toward_unrest) / FORGETTING, self._prior[0]),
-            min((of_rate - gains[1] * toward_rate) / FORGETTING, self._prior[1]),
+            kept * self._variances[0] + (1 - kept) * self._prior[0],
+            kept * self._variances[1] + (1 - kept) * self._prior[1],
         )
-        most = math.sqrt(self._variances[0] * self._variances[1])
-        self._covariance = (self._covariance - gains[0] * toward_rate) / FORGETTING
-        self._covariance = max(-most, min(most, self._covariance))
+        self._covariance *= kept

@@ -49,7 +49,8 @@ class ConfidenceFitter:
             way.name: AgreementGrowth(flow, way.propagate) for way, flow in self._flows.items()
         }
         count = 0
-        for count, frame_bgr in enumerate(frames_bgr, start=1):
+        for frame_bgr in frames_bgr:
+            count += 1
             probabilities = self._segmentation.probabilities(frame_bgr)
             for growth in growths.values():
                 growth.add(frame_bgr, probabilities)
