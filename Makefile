@@ -1,5 +1,6 @@
 # make demo    a real street video, segmented and annotated, from a fresh clone
 # make test    style, types, imports and tests, with the share of the code that they run
+# make fuzz    malformed files for every reader, for MINUTES=30
 # make lint    style, types and imports only
 # make setup   the environment in .venv, from the locked and hashed requirements
 # make lock    renew requirements.lock from pyproject.toml
@@ -20,7 +21,9 @@ PYTHON ?= $(shell for python in $(CANDIDATES); do \
 # opencv-python draws windows too, so it wants two libraries that slim Linux images leave out.
 LIBRARIES := OpenCV could not be loaded. Debian, Ubuntu: apt-get install libgl1 libglib2.0-0
 
-.PHONY: demo test lint setup lock clean
+MINUTES ?= 30
+
+.PHONY: demo test fuzz lint setup lock clean
 .DEFAULT_GOAL := test
 
 demo: setup
@@ -29,6 +32,9 @@ demo: setup
 # pytest comes last, so that its closing line is the last one printed.
 test: lint
 	$(VENV)/bin/pytest --numprocesses auto --cov
+
+fuzz: setup
+	PYTHONPATH=tests $(VENV)/bin/python -m fuzz --minutes $(MINUTES)
 
 lint: setup
 	$(VENV)/bin/ruff check

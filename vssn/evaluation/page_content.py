@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import fields
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 from typing import Any
 
 import numpy as np
@@ -46,7 +46,7 @@ def describe_run(run: VideoRun | DatasetRun, config: SegmenterConfig) -> dict[st
         config: what it was made with.
     """
     provenance = {name: str(value) for name, value in run.provenance.items() if name != "weights"}
-    now = datetime.now(timezone.utc)
+    now = datetime.now(UTC)
     return {
         "subtitle": _subtitle(run.statistics, provenance),
         "footer": f"Written by vssn {__version__} on {now:%Y-%m-%d} at {now:%H:%M} UTC.",
