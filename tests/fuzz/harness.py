@@ -23,10 +23,11 @@ GOOD = ("accepted", "refused")
 KINDS = (*GOOD, "unclear", "traceback", "crash", "hang", "memory")
 WALL_SECONDS = 100.0  # a busy machine is no fault of the reader
 START_SECONDS = 240.0
+JSON = ("config", "int8", "schedule", "camera", "palette", "rules")
 # How often each is tried: TensorFlow's start takes seconds, a small file milliseconds.
 SHARES = {
     **dict.fromkeys(("image", "label", "list", "features", "video", "graph"), 10.0),
-    **dict.fromkeys(("config", "int8", "camera", "palette", "rules", "state", "cache"), 5.0),
+    **dict.fromkeys((*JSON, "state", "cache"), 5.0),
     "hdf5": 2.0,
     "tf1": 0.2,
 }

@@ -1,4 +1,4 @@
-"""Malformed files made of valid ones: damaged bytes, other JSON values, things that are no files."""
+"""Malformed files made of valid ones: damaged bytes, other values, things that are no files."""
 
 from __future__ import annotations
 

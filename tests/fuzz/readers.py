@@ -54,6 +54,12 @@ def _int8() -> Reader:
     return lambda path: read_ranges(path.with_name("weights.h5"), "0" * 64)
 
 
+def _schedule() -> Reader:
+    from vssn.checkpoints.confidence_fit import read_fits
+
+    return lambda path: read_fits(path.with_name("weights.h5"))
+
+
 def _camera() -> Reader:
     from vssn.scene.camera import Camera
 
@@ -187,6 +193,7 @@ READERS: dict[str, Callable[[], Reader]] = {
     "features": _features,
     "config": _config,
     "int8": _int8,
+    "schedule": _schedule,
     "camera": _camera,
     "palette": _palette,
     "rules": _rules,

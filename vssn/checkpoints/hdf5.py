@@ -213,7 +213,7 @@ def read_layer_weights(path: Path) -> list[LayerWeights]:
 
     Raises:
         CheckpointError: missing, damaged, or not such a file. Files of
-            :func:`write_layer_weights` carry a checksum, which is verified.
+            :func:`write_layer_weights` have a checksum, which is verified.
     """
     open_regular(path, MAX_WEIGHTS_BYTES, "weights", CheckpointError).close()
     layers: list[LayerWeights] = []
@@ -251,7 +251,7 @@ def _written(layers: Sequence[LayerWeights]) -> bytes:
 def write_layer_weights(path: Path, layers: Sequence[LayerWeights], exact: bool = False) -> None:
     """Write weights as Keras 2's ``save_weights`` does, atomically.
 
-    The arrays carry Fletcher-32 checksums, a filter that every HDF5 library knows, so that
+    The arrays have Fletcher-32 checksums, a filter that every HDF5 library knows, so that
     Keras finds a damaged byte too; a digest of everything is added for our own reader.
 
     Args:

@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING, Any
 
 from vssn.cli.options import (
     add_checkpoint_arguments,
-    add_labelled_video_arguments,
     add_output_arguments,
     add_propagation_arguments,
     add_runtime_arguments,
     check_summary,
     number,
+    positive,
     progress,
     segmenter_config,
     write_summary,
@@ -26,6 +26,7 @@ from vssn.files import check_writable, make_directory
 
 if TYPE_CHECKING:
     from vssn.evaluation.results import DistanceRow, FrameOrderResult, ScheduleEvaluation
+    from vssn.evaluation.schedule_sources import SourceResult
     from vssn.runtime.load import Networks
     from vssn.streaming.schedule import Schedule
     from vssn.types import UInt8Array
@@ -37,23 +38,61 @@ mIoU              mean IoU over all frames
 fixed, gain       mIoU of fixed intervals at the same number of segmented frames, and what is
                   gained over it, in points; fixed intervals are means over up to three phases,
                   since one phase's luck is 0.7 points on a hundred frames
-true              mean true score of warped frames; below the target, it promises too much
-error, rank       of expected against true scores: mean absolute error, rank correlation
-oracle, mIoU      segmented, and mIoU, where the true score decides instead of the expected one"""
+agreement         mean measured agreement of warped frames with their segmentation
+promised          mean predicted confidence of warped frames
+measured          mean measured confidence, on the same scale; below promised, too much is promised
+error, rank       of predicted against measured confidence: mean absolute error, rank correlation
+oracle, mIoU      segmented, and mIoU, where the measured confidence decides instead"""
+SOURCES_LEGEND = """\
+truth      labels, or the network's own result on every frame
+share      of frames that were segmented
+mIoU       over all frames against that truth; target 100 segments every frame
+loss       points of mIoU below target 100
+fps        frames per second, decoding included
+promised   mean predicted confidence of warped frames
+measured   mean measured confidence, on the same scale; below promised, too much is promised
+agreement  mean measured agreement of warped frames with their segmentation
+unrest     points of agreement between neighbouring frames that no segmentation cures"""
+SOURCE_TARGETS = (98.0, 96.0, 90.0, 80.0)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare data, weights and targets."""
-    add_labelled_video_arguments(parser)
+    data = parser.add_mutually_exclusive_group(required=True)
+    data.add_argument(
+        "--clips",
+        type=Path,
+        nargs="+",
+        metavar="PATH",
+        help="videos or folders of frames, compared as sources; FOLDER is labelled where "
+        "FOLDERannot lies beside it, else the network's result on every frame is the truth",
+    )
+    data.add_argument(
+        "--data_dir",
+        type=Path,
+        help="CamVid in the stills layout, whose split is one video with every frame labelled: "
+        "played evenly, with stops, and with cuts, and compared with fixed intervals",
+    )
+    parser.add_argument("--split", default="val", help="of --data_dir (default: %(default)s)")
+    parser.add_argument(
+        "--frames",
+        type=positive,
+        default=250,
+        metavar="N",
+        help="of --clips, to take of each at most (default: %(default)s)",
+    )
     parser.add_argument(
         "--targets",
         type=number,
         nargs="+",
         metavar="T",
-        help=f"targets to try (default: a dozen from 95 to 50, {DEFAULT_TARGET:g} among them)",
+        help=f"targets to try (default: several, {DEFAULT_TARGET:g} among them)",
     )
     parser.add_argument(
-        "--save_dir", type=Path, metavar="DIR", help=f"draw {PICTURE} there (default: no picture)"
+        "--save_dir",
+        type=Path,
+        metavar="DIR",
+        help=f"with --data_dir, draw {PICTURE} there (default: no picture)",
     )
     add_checkpoint_arguments(parser)
     add_propagation_arguments(parser)
@@ -64,23 +103,86 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Evaluate, print the tables, and draw them."""
     from vssn.api import load_networks, locate_weights
-    from vssn.evaluation.schedule_evaluation import TARGETS
 
     check_summary(args.summary)
     if args.save_dir:
         check_writable(args.save_dir)
-    frames, labels = _video(args)
     config = segmenter_config(args)
     networks = load_networks(config)
+    evaluate = _on_sources if args.clips else _on_frame_orders
+    figures = evaluate(args, config, networks)
+    weights = locate_weights(config).sha256()
+    provenance: dict[str, Any] = {"runtime": networks.runtime, "weights": weights}
+    provenance |= {**config.propagation.summary(), "default_target": config.target}
+    write_summary(args.summary, _finite({**provenance, **figures}))
+    return 0
+
+
+def _on_sources(
+    args: argparse.Namespace, config: SegmenterConfig, networks: Networks
+) -> dict[str, Any]:
+    from vssn.evaluation.schedule_sources import Source, SourceEvaluator, by_split
+    from vssn.streaming.assemble import build_estimator
+    from vssn.streaming.schedule import TargetSchedule
+    from vssn.streaming.segmenter import VSSN_RULES, AdaptiveSegmenter
+
+    propagation = config.propagation
+
+    def make(target: float) -> AdaptiveSegmenter:
+        schedule = TargetSchedule(build_estimator(networks, propagation), target)
+        segmentation, flow = networks.segmentation, networks.flow
+        return AdaptiveSegmenter(segmentation, flow, schedule, VSSN_RULES, propagation.propagate)
+
+    evaluator = SourceEvaluator(make, networks.flow, propagation.propagate)
+    targets = sorted(set(args.targets or (*SOURCE_TARGETS, config.target)) - {100}, reverse=True)
+    results = []
+    for path in progress(args.clips, len(args.clips), args.quiet, "clip"):
+        results.append(evaluator.evaluate(Source(path, args.frames), targets))
+    print("\n".join([SOURCES_LEGEND, "", *_sources(results)]))
+    splits = by_split(results)
+    if splits:
+        print("\n".join(["", "## by split", "", *_sources(splits)]))
+    return {"sources": _plain(results), "splits": _plain(splits)}
+
+
+def _plain(results: list[SourceResult]) -> list[dict[str, Any]]:
+    """The figures, for JSON."""
+    plain = [asdict(result) for result in results]
+    for result in plain:
+        for point in result["points"]:
+            point["counts"] = point["counts"].tolist()
+    return plain
+
+
+def _sources(results: list[SourceResult]) -> list[str]:
+    header = ("source", "truth", "frames", "target", "segmented", "share", "mIoU", "loss", "fps")
+    rows = []
+    for result in results:
+        for point in result.points:
+            cells = [result.name, "labels" if result.labelled else "own", str(point.frames)]
+            share = 100 * point.segmented / point.frames
+            cells += [f"{point.target:g}", str(point.segmented), f"{share:.0f} %"]
+            cells += [
+                _number(point.mean_iou),
+                _number(point.loss, ".1f"),
+                _number(point.fps, ".1f"),
+            ]
+            values = (point.promised, point.measured, point.agreement, result.unrest)
+            rows.append([*cells, *(_number(value, ".1f") for value in values)])
+    return _table((*header, "promised", "measured", "agreement", "unrest"), rows)
+
+
+def _on_frame_orders(
+    args: argparse.Namespace, config: SegmenterConfig, networks: Networks
+) -> dict[str, Any]:
+    from vssn.evaluation.schedule_evaluation import TARGETS
+
+    frames, labels = _video(args)
     targets = sorted(set(args.targets or (*TARGETS, config.target)), reverse=True)
     evaluation = _evaluated(frames, labels, networks, config, targets, args.quiet)
     print("\n".join(_lines(evaluation)))
     _draw(args.save_dir, evaluation)
-    weights = locate_weights(config).sha256()
-    provenance = {"split": args.split, "runtime": networks.runtime, "weights": weights}
-    provenance |= {**config.propagation.summary(), "default_target": config.target}
-    write_summary(args.summary, _finite({**provenance, **asdict(evaluation)}))
-    return 0
+    return {"split": args.split, **asdict(evaluation)}
 
 
 def _video(args: argparse.Namespace) -> tuple[list[UInt8Array], list[UInt8Array]]:
@@ -128,17 +230,19 @@ def _lines(evaluation: ScheduleEvaluation) -> list[str]:
 
 
 def _adaptive(result: FrameOrderResult) -> list[str]:
-    header = ("target", "segmented", "share", "mIoU", "fixed", "gain", "true", "error", "rank")
+    header = ("target", "segmented", "share", "mIoU", "fixed", "gain", "agreement", "promised")
     rows = []
     for point, oracle in zip(result.adaptive, result.oracle, strict=True):
         share = 100 * point.segmented / result.frames
         gain = 100 * (point.mean_iou - point.fixed_mean_iou)
         cells = [f"{point.setting:g}", f"{point.segmented:g}", f"{share:.0f} %"]
         cells += [_number(point.mean_iou), _number(point.fixed_mean_iou), _number(gain, "+.1f")]
-        cells += [_number(point.measured_agreement, ".1f"), _number(point.confidence_error, ".1f")]
+        cells += [_number(point.measured_agreement, ".1f")]
+        cells += [_number(point.predicted_confidence, ".1f")]
+        cells += [_number(point.measured_confidence, ".1f"), _number(point.confidence_error, ".1f")]
         cells += [_number(point.rank_correlation, ".2f")]
         rows.append([*cells, f"{oracle.segmented:g}", _number(oracle.mean_iou)])
-    return _table((*header, "oracle", "mIoU"), rows)
+    return _table((*header, "measured", "error", "rank", "oracle", "mIoU"), rows)
 
 
 def _fixed(result: FrameOrderResult) -> list[str]:

@@ -1,4 +1,4 @@
-"""``vssn fit-schedule``: make targets mean what they say, for a segmentation network."""
+"""``vssn fit-schedule``: fit the confidence prediction to a segmentation network."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         nargs="+",
         required=True,
         metavar="PATH",
-        help="video without labels to fit on: files, or folders of frames",
+        help="videos to fit on, without labels: files, or folders of frames",
     )
     parser.add_argument(
         "--frames",
@@ -53,11 +53,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Segment the clips, carry over them in every way, and write what was seen."""
-    from vssn.checkpoints.confidence_fit import fits_path, write_fits
+    """Segment the clips, propagate over them in every way, and write what was measured."""
+    from vssn.checkpoints.confidence_fit import write_fits
     from vssn.checkpoints.locate import FLOWNETS_FOLDER, locate_segnet, locate_tf1
     from vssn.data.clips import iter_clip
-    from vssn.evaluation.cached_networks import CachedFlow, CachedSegmentation
     from vssn.files import check_writable
     from vssn.flow.dis import DISFlow
     from vssn.runtime.load import load_flow, load_segmentation
@@ -67,17 +66,19 @@ def run(args: argparse.Namespace) -> int:
     flownets = locate_tf1(args.dvs_flownet_chkpt, FLOWNETS_FOLDER)
     check_writable(segnet.parent)
     options = runtime_options(args)
-    flows: dict[FlowMethod, FlowNetwork] = {
+    by_method: dict[FlowMethod, FlowNetwork] = {
         FlowMethod.DIS: DISFlow(),
         FlowMethod.FLOWNETS: load_flow(flownets, options=options),
     }
-    network = CachedSegmentation(load_segmentation(segnet, options=options))
-    clips = [list(islice(iter_clip(path), args.frames)) for path in args.clips]
-    fits = {}
-    for way in progress(FITTED, len(FITTED), args.quiet, unit="fit"):
-        flow = CachedFlow(flows[way.flow])
-        fits[way.name] = fit = ConfidenceFitter(clips, network, flow, way.propagate).fit()
-        print(f"{way.name}: {fit.rate:.1f} points lost along a path of 1 % of the width")
-    write_fits(fits_path(segnet), fits)
-    print(f"written: {fits_path(segnet)}")
+    flows = {way: by_method[way.flow] for way in FITTED}
+    fitter = ConfidenceFitter(load_segmentation(segnet, options=options), flows)
+    for path in progress(args.clips, len(args.clips), args.quiet, unit="clip"):
+        fitter.add_clip(path, islice(iter_clip(path), args.frames))
+    fits = fitter.fits()
+    for name, fit in fits.items():
+        print(
+            f"{name}: {fit.unrest:.1f} points lost between neighbouring frames, and "
+            f"{fit.rate:.2f} more where the motion is 1 % of the width"
+        )
+    print(f"written: {write_fits(segnet, fits)}")
     return 0

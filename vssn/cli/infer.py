@@ -76,7 +76,7 @@ def run(args: argparse.Namespace) -> int:
             sinks=[report, page] if report and page else [],
             on_result=lambda _: bar.update(),
         )
-    print("\n".join(done.statistics.lines() + done.evaluation.lines()))
+    print("\n".join(done.lines()))
     write_summary(args.summary, done.summary())
     if report and page:
         report.save(done.evaluation)

@@ -83,6 +83,20 @@ def add_network_arguments(parser: argparse.ArgumentParser) -> None:
         help="predicted confidence, 0-100, below which a frame is segmented: near 100 slow, "
         "80 balanced, 50 fast (default: %(default)s)",
     )
+    parser.add_argument(
+        "--fps",
+        type=positive_number,
+        help="keep this pace in the segmenter instead, segmenting where the confidence is lowest",
+    )
+    parser.add_argument(
+        "--budget_ms", type=positive_number, metavar="MS", help="the same, by time per frame"
+    )
+    parser.add_argument(
+        "--schedule",
+        metavar="NAME",
+        help="what decides: confidence, decision, always, or fixed:K for every K-th frame "
+        "(default: confidence)",
+    )
     add_checkpoint_arguments(parser)
     add_propagation_arguments(parser)
     add_segmenter_arguments(parser)
@@ -214,7 +228,8 @@ SETTINGS = {
     **{
         name: name
         for name in (
-            *("target", "flow", "propagate", "dynamic", "regions", "overlap", "preset"),
+            *("target", "fps", "budget_ms", "schedule", "flow", "propagate"),
+            *("dynamic", "regions", "overlap", "preset"),
             *("runtime", "precision", "threads", "graph_input", "graph_output"),
         )
     },

@@ -70,7 +70,7 @@ def _calibrate(task: DecisionTask, held_out: FeatureSet, directory: Path) -> Non
     """Write the best model's confidence calibration."""
     import numpy as np
 
-    from vssn.checkpoints.confidence_fit import UNFITTED, fits_path, write_fits
+    from vssn.checkpoints.confidence_fit import UNFITTED, write_fits
     from vssn.checkpoints.tf1 import BEST_NAME
     from vssn.training.confidence_fit import calibration
     from vssn.types import DVSNET_PROPAGATION
@@ -78,7 +78,7 @@ def _calibrate(task: DecisionTask, held_out: FeatureSet, directory: Path) -> Non
     raw = task.predict(held_out.features).astype(np.float64)
     rising = calibration(raw, held_out.agreement.astype(np.float64))
     fit = replace(UNFITTED, calibration=rising)
-    write_fits(fits_path(directory / BEST_NAME), {DVSNET_PROPAGATION.name: fit})
+    write_fits(directory / BEST_NAME, {DVSNET_PROPAGATION.name: fit})
 
 
 def _lines(task: DecisionTask, metrics: dict[str, float]) -> Iterator[str]:

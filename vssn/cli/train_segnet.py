@@ -79,7 +79,7 @@ def _add_data_arguments(parser: argparse.ArgumentParser) -> None:
         default=[],
         metavar="CLIP",
         help="videos, or folders of frames, without labels: the predictions of neighbouring frames "
-        "are taught to agree where DIS flow is consistent",
+        "are trained to agree where DIS flow is consistent",
     )
 
 

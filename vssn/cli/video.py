@@ -23,7 +23,6 @@ from vssn.files import check_writable
 
 if TYPE_CHECKING:
     from vssn.api import Assembly
-    from vssn.evaluation.runs import VideoRun
     from vssn.media.video import VideoSource
     from vssn.scene.camera import Camera
     from vssn.scene.style import Style
@@ -180,8 +179,7 @@ def _annotated(
         done = annotate_video(
             source,
             job.output,
-            assembly.config,
-            segmenter=assembly.segmenter,
+            segmenter=assembly,
             style=_style(args),
             camera=_camera(args, source.info),
             records=job.records,
@@ -189,8 +187,7 @@ def _annotated(
             pictures=[Window()] if args.show else [],
             on_result=lambda _: bar.update(),
         )
-    done = replace(done, provenance=assembly.provenance())
-    print("\n".join(_lines(done)))
+    print("\n".join(done.lines()))
     if page:
         print(f"Report: {page.save(done)}")
     return done.summary()
@@ -207,13 +204,6 @@ def _style(args: argparse.Namespace) -> Style:
     names = ("view", "opacity", "palette", "legend", "boxes", "status")
     given = {name: getattr(args, name) for name in names}
     return replace(base, **{name: value for name, value in given.items() if value is not None})
-
-
-def _lines(done: VideoRun) -> list[str]:
-    lines = done.statistics.lines()
-    if done.written_frames:
-        lines.append(f"{done.output}: {done.written_frames} frames")
-    return lines
 
 
 def _camera(args: argparse.Namespace, info: VideoInfo) -> Camera:

@@ -34,7 +34,7 @@ def street_clip() -> Path:
 
 
 def packaged_file(package: str, name: str) -> Path:
-    """Find a file that an installed package carries.
+    """Find a file of an installed package.
 
     Raises:
         MediaError: the package is not installed.

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 from vssn.networks import FlowComparison
+from vssn.streaming.confidence import GainScale
 from vssn.streaming.schedule import Decision, FixedInterval, Schedule
 from vssn.streaming.segmenter import VSSN_RULES
 from vssn.types import Float32Array, Propagate
@@ -13,7 +15,7 @@ MOST_PHASES = 3
 
 
 class ShiftedInterval(FixedInterval):
-    """A fixed interval whose first one is shortened; it serves one stream.
+    """A fixed interval whose first one is shortened.
 
     Args:
         interval: frames from one key frame to the next, at least 1.
@@ -23,7 +25,15 @@ class ShiftedInterval(FixedInterval):
     def __init__(self, interval: int, first: int) -> None:
         super().__init__(interval)
         self._first = FixedInterval(first)
+        self.reset()
+
+    def reset(self) -> None:
+        """Forget the stream."""
         self._started = False
+
+    def compares_next(self, key_distance: int) -> bool:
+        """See :class:`vssn.streaming.schedule.FixedInterval`; the first interval is compared."""
+        return not self._started or super().compares_next(key_distance)
 
     def decide(self, comparison: FlowComparison, key_distance: int) -> Decision:
         """Look at the distance alone."""
@@ -42,42 +52,82 @@ def phases(interval: int) -> list[Schedule]:
 
 
 def measured_agreement(propagated: Float32Array, segmented: Float32Array) -> float:
-    """What the carried scores are worth, 0-100, on every fourth pixel, as segmenters tell it.
+    """What propagated probabilities are worth, 0-100, on every fourth pixel, as segmenters measure.
 
     Args:
         propagated: (h, w, 11) float32.
         segmented: likewise, of the same frame, segmented.
+
+    Returns:
+        NaN where the network is confident nowhere.
     """
-    return VSSN_RULES.agreement(propagated[::2, ::2], segmented[::2, ::2])
+    agreement = VSSN_RULES.agreement(propagated[::2, ::2], segmented[::2, ::2])
+    return math.nan if agreement is None else agreement
+
+
+class MeasuredConfidence:
+    """The confidence that perfect prediction would have had in the frames of one stream.
+
+    Args:
+        unrest: points of agreement that no key frame cures; see
+            :meth:`vssn.evaluation.agreement_growth.AgreementGrowth.fit`.
+    """
+
+    def __init__(self, unrest: float) -> None:
+        self._unrest = unrest
+        self._scale = GainScale()
+
+    def of(self, agreement: float, key_distance: int) -> float:
+        """The confidence, 0-100, in the next frame.
+
+        Args:
+            agreement: of that frame, propagated, with its segmentation; NaN where there is none.
+            key_distance: frames since the key frame; 0 for a key frame.
+
+        Returns:
+            NaN without agreement; 100 for a key frame.
+        """
+        if key_distance == 0:
+            return 100.0
+        if math.isnan(agreement):
+            return math.nan
+        return self._scale.confidence(max(100 - agreement - self._unrest, 0.0), key_distance)
 
 
 class Oracle(Schedule):
-    """Segments where the true score is below the target: what expecting it perfectly would give.
+    """Segments where the measured confidence is below the target: perfect prediction.
 
-    It serves one stream. Not the best of all schedules, as it does not look ahead.
+    It serves one stream, once. Not the best of all schedules, as it does not look ahead.
 
     Args:
-        segmented: (h, w, 11) float32 scores of every frame of the stream, segmented.
+        segmented: (h, w, 11) float32 probabilities of every frame of the stream, segmented.
         target: 0-100.
-        propagate: which frame's scores the stream carries.
+        propagate: from which frame the stream propagates.
+        unrest: see :class:`MeasuredConfidence`.
     """
 
     def __init__(
-        self, segmented: Sequence[Float32Array], target: float, propagate: Propagate
+        self,
+        segmented: Sequence[Float32Array],
+        target: float,
+        propagate: Propagate,
+        unrest: float = 0.0,
     ) -> None:
         self._segmented_frames = segmented
         self._target = target
         self._chained = propagate is Propagate.CHAIN
         self._position = 0
         self._reference = segmented[0]
+        self._confidence = MeasuredConfidence(unrest)
 
     def decide(self, comparison: FlowComparison, key_distance: int) -> Decision:
-        """Carry the scores, and compare them with the fresh ones."""
+        """Warp, and compare with the segmentation."""
         self._position += 1
         segmented = self._segmented_frames[self._position]
         propagated = VSSN_RULES.warp(self._reference, comparison.estimate())
-        score = measured_agreement(propagated, segmented)
-        segment = score < self._target
+        agreement = measured_agreement(propagated, segmented)
+        confidence = self._confidence.of(agreement, key_distance)
+        segment = confidence < self._target  # not where it is NaN
         if segment or self._chained:
             self._reference = segmented if segment else propagated
-        return Decision(segment, score)
+        return Decision(segment, None if math.isnan(confidence) else confidence)

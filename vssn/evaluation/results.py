@@ -22,20 +22,24 @@ class Point:
 
 @dataclass(frozen=True)
 class AdaptivePoint(Point):
-    """What an adaptive schedule costs and gives, and how well it predicts the agreement.
+    """What an adaptive schedule costs and gives, and how well it predicts confidence.
 
     Attributes:
         fixed_mean_iou: of fixed intervals with the same number of segmented frames; see
             :func:`vssn.evaluation.schedule_evaluation.at_same_cost`.
-        measured_agreement: 0-100, mean over warped frames; should not be below the target.
+        measured_agreement: 0-100, mean over warped frames.
+        predicted_confidence, measured_confidence: likewise; the measured one should not be below
+            the target.
         confidence_error: mean absolute error of the predicted confidence over warped frames, in
             points.
-        rank_correlation: Spearman's, of predicted confidence and measured agreement over warped
+        rank_correlation: Spearman's, of predicted and measured confidence over warped
             frames. All are NaN where no frame counts.
     """
 
     fixed_mean_iou: float
     measured_agreement: float
+    predicted_confidence: float
+    measured_confidence: float
     confidence_error: float
     rank_correlation: float
 

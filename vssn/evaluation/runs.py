@@ -22,6 +22,7 @@ class VideoRun:
         written_frames: how many frames it holds.
         truncated: whether the source ended before its end.
         lost_frames: how many of its frames could not be decoded.
+        budget_target: the target, 0-100, that a budget amounted to; None where there was none.
     """
 
     statistics: RunStatistics
@@ -30,11 +31,22 @@ class VideoRun:
     written_frames: int = 0
     truncated: bool = False
     lost_frames: int = 0
+    budget_target: float | None = None
+
+    def lines(self) -> list[str]:
+        """The figures as printed."""
+        written = [f"{self.output}: {self.written_frames} frames"] if self.written_frames else []
+        return [*self.statistics.lines(), *_target(self.budget_target), *written]
 
     def summary(self) -> dict[str, Any]:
         """The figures, for a JSON file."""
-        damage = {"truncated": self.truncated, "lost_frames": self.lost_frames}
-        return {**self.provenance, **self.statistics.summary(), **damage}
+        return {
+            **self.provenance,
+            **self.statistics.summary(),
+            "truncated": self.truncated,
+            "lost_frames": self.lost_frames,
+            "budget_target": self.budget_target,
+        }
 
 
 @dataclass(frozen=True)
@@ -45,12 +57,25 @@ class DatasetRun:
         statistics: frames, steps and times.
         evaluation: of the labelled frames.
         provenance: see :class:`VideoRun`.
+        budget_target: likewise.
     """
 
     statistics: RunStatistics
     evaluation: DatasetEvaluation
     provenance: dict[str, Any]
+    budget_target: float | None = None
+
+    def lines(self) -> list[str]:
+        """The figures as printed."""
+        return [*self.statistics.lines(), *_target(self.budget_target), *self.evaluation.lines()]
 
     def summary(self) -> dict[str, Any]:
         """The figures, for a JSON file."""
-        return {**self.statistics.summary(), **self.provenance, **self.evaluation.summary()}
+        figures = {**self.statistics.summary(), **self.evaluation.summary()}
+        return {**self.provenance, **figures, "budget_target": self.budget_target}
+
+
+def _target(budget_target: float | None) -> list[str]:
+    if budget_target is None:
+        return []
+    return [f"Target that the budget amounted to: {budget_target:.1f}"]

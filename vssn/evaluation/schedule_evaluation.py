@@ -1,4 +1,4 @@
-"""How well a schedule chooses the frames to segment, on replays of a labelled video."""
+"""How well a schedule chooses the frames to segment, on frame orders of a labelled video."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ from vssn.evaluation.results import (
 from vssn.evaluation.schedule_runs import Outcome, ScheduleEvaluator, confusion_of
 from vssn.streaming.schedule import FixedInterval, Schedule
 
-TARGETS = (95.0, 90.0, 85.0, 82.0, 80.0, 78.0, 75.0, 70.0, 65.0, 60.0, 50.0)
+TARGETS = (98.0, 97.0, 96.0, 95.0, 94.0, 92.0, 90.0, 85.0, 80.0, 70.0)
 INTERVALS = (*range(1, 11), 12, 14, 16, 20, 25, 30)
-STEADY_INTERVAL = 5  # fixed, to compare the steadiness of labels with
+STEADY_INTERVAL = 5  # fixed, to compare the temporal consistency of labels with
 
 ScheduleMaker = Callable[[float], Schedule]  # of a target
 
@@ -54,16 +54,19 @@ def at_same_cost(points: Iterable[Point], segmented: float) -> float:
 def adaptive_point(target: float, outcome: Outcome, fixed: Iterable[Point]) -> AdaptivePoint:
     """Sum up the run of an adaptive schedule, and compare it with fixed intervals."""
     warped = outcome.key_distance > 0
-    asked = warped & np.isfinite(outcome.predicted_confidence)
-    expected, true = outcome.predicted_confidence[asked], outcome.measured_agreement[asked]
+    asked = warped & np.isfinite(outcome.predicted_confidence + outcome.measured_confidence)
+    predicted, measured = outcome.predicted_confidence[asked], outcome.measured_confidence[asked]
+    agreements = outcome.measured_agreement[warped]
     return AdaptivePoint(
         target,
         outcome.segmented,
         outcome.mean_iou,
         at_same_cost(fixed, outcome.segmented),
-        _mean(outcome.measured_agreement[warped]),
-        _mean(np.abs(expected - true)),
-        _rank_correlation(expected, true),
+        _mean(agreements[np.isfinite(agreements)]),
+        _mean(predicted),
+        _mean(measured),
+        _mean(np.abs(predicted - measured)),
+        _rank_correlation(predicted, measured),
     )
 
 
@@ -84,7 +87,7 @@ def evaluate_order(
     targets: Sequence[float] = TARGETS,
     intervals: Sequence[int] = INTERVALS,
 ) -> FrameOrderResult:
-    """Run the adaptive schedule, fixed intervals and the oracle over a replay.
+    """Run the adaptive schedule, fixed intervals and the oracle over a frame order.
 
     Args:
         evaluator: of the video.
@@ -99,9 +102,13 @@ def evaluate_order(
         for target in targets
     ]
     segmented = evaluator.segmented_frames(frame_order)
+
+    def oracle_of(target: float) -> Oracle:
+        return Oracle(segmented, target, evaluator.propagate, evaluator.unrest)
+
     oracle = []
     for target in targets:
-        outcome = evaluator.run(frame_order, Oracle(segmented, target, evaluator.propagate))
+        outcome = evaluator.run(frame_order, oracle_of(target))
         oracle.append(Point(target, outcome.segmented, outcome.mean_iou))
     return FrameOrderResult(frame_order.name, len(frame_order.order), adaptive, fixed, oracle)
 
@@ -126,14 +133,14 @@ def evaluate_schedule(
     targets: Sequence[float],
     one_target: float,
 ) -> ScheduleEvaluation:
-    """Judge an adaptive schedule on all replays.
+    """Evaluate an adaptive schedule on all frame orders.
 
     Args:
         evaluator: of the video.
         frames: how many the video has.
         make_schedule: makes the schedule of a target.
-        targets: 0-100, for the replays.
-        one_target: 0-100, for what is told of one target alone.
+        targets: 0-100, for the frame orders.
+        one_target: 0-100, for what is measured at one target alone.
     """
     video = even(frames)
     frame_orders = [
@@ -155,6 +162,6 @@ def evaluate_schedule(
 
 
 def count_runs(targets: int) -> int:
-    """How many runs :func:`judge_schedule` takes for so many targets."""
+    """How many runs :func:`evaluate_schedule` takes for so many targets."""
     fixed = sum(len(phases(interval)) for interval in INTERVALS)
     return 3 * (2 * targets + fixed) + 4

@@ -1,14 +1,17 @@
-"""Runs of schedules over replays of a labelled video, measured frame by frame."""
+"""Runs of schedules over frame orders of a labelled video, measured frame by frame."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
 
-from vssn.evaluation.baselines import measured_agreement
+from vssn.evaluation.agreement_growth import AgreementGrowth
+from vssn.evaluation.baselines import MeasuredConfidence, measured_agreement
 from vssn.evaluation.cached_networks import CachedFlow, CachedSegmentation
 from vssn.evaluation.frame_orders import FrameOrder
 from vssn.evaluation.metrics import ConfusionMatrix, Float64Array
@@ -24,18 +27,22 @@ Int64Array = npt.NDArray[np.int64]
 
 @dataclass(frozen=True)
 class Outcome:
-    """What a schedule made of a replay of n frames.
+    """What a schedule made of a frame order of n frames.
 
     Attributes:
         key_distance: (n,) int64, frames since the key frame; 0 for a key frame.
         predicted_confidence: (n,) float64, 0-100; NaN where none was asked for.
-        measured_agreement: (n,) float64, 0-100; 100 for a key frame.
+        measured_agreement: (n,) float64, 0-100; 100 for a key frame, NaN where the network is
+            confident nowhere.
+        measured_confidence: (n,) float64, likewise, on the scale of the predicted confidence; see
+            :class:`vssn.evaluation.baselines.MeasuredConfidence`.
         counts: (n, 11, 11) int64, each frame's confusion; rows are truth.
     """
 
     key_distance: Int64Array
     predicted_confidence: Float64Array
     measured_agreement: Float64Array
+    measured_confidence: Float64Array
     counts: Int64Array
 
     @property
@@ -57,16 +64,16 @@ def confusion_of(counts: Int64Array) -> ConfusionMatrix:
 
 
 class ScheduleEvaluator:
-    """Runs schedules over replays of one video, on the segmenter that users get.
+    """Runs schedules over frame orders of one video, on the segmenter that users get.
 
-    What a frame's result is worth depends on nothing but the frames that it was carried over, so
-    it is measured once for each such path.
+    What a frame's result is worth depends on nothing but the frames that it was propagated over, so
+    it is measured once for each such row of frames.
 
     Args:
         frames_bgr: (H, W, 3) uint8 BGR, not to be changed afterwards.
         labels: (H, W) uint8 true labels of each.
         networks: segmentation and flow; each frame is segmented once.
-        propagate: which frame scores are carried from.
+        propagate: which frame results are propagated from.
         ran: called after each run, of which there are many.
     """
 
@@ -87,31 +94,50 @@ class ScheduleEvaluator:
         self._measured: dict[tuple[int, ...], tuple[float, Int64Array]] = {}
 
     def segmented_frames(self, frame_order: FrameOrder) -> list[Float32Array]:
-        """(h, w, 11) float32 scores of every frame of a replay, segmented."""
+        """(h, w, 11) float32 probabilities of every frame of an order, segmented."""
         return [
             self._segmentation.probabilities(self._frames[number]) for number in frame_order.order
         ]
 
     def run(self, frame_order: FrameOrder, schedule: Schedule) -> Outcome:
-        """Play a replay to a segmenter.
+        """Show a frame order to a segmenter.
 
         Args:
             frame_order: of the video.
             schedule: a new one; most serve one stream only.
         """
         segmenter = self._segmenter(schedule)
-        distances, expected, measured = [], [], []
+        predicted: list[float] = []
+        distances, measured, confidences = [], [], []
+        confidence = MeasuredConfidence(self.unrest)
         for position, number in enumerate(frame_order.order):
             done = segmenter.step_probabilities(self._frames[number])
             distances.append(done.key_distance)
-            expected.append(
+            predicted.append(
                 np.nan if done.predicted_confidence is None else done.predicted_confidence
             )
-            path = frame_order.order[position - done.key_distance : position + 1]
-            measured.append(self._measure(path, done.probabilities))
+            row = frame_order.order[position - done.key_distance : position + 1]
+            agreement, counts = self._measure(row, done.probabilities)
+            measured.append((agreement, counts))
+            confidences.append(confidence.of(agreement, done.key_distance))
         self._ran()
-        true, counts = zip(*measured, strict=True)
-        return Outcome(np.array(distances), np.array(expected), np.array(true), np.stack(counts))
+        agreements, all_counts = zip(*measured, strict=True)
+        return Outcome(
+            np.array(distances),
+            np.array(predicted),
+            np.array(agreements),
+            np.array(confidences),
+            np.stack(all_counts),
+        )
+
+    @cached_property
+    def unrest(self) -> float:
+        """Points of agreement that no key frame cures, on the video; 0 where nothing moves."""
+        growth = AgreementGrowth(self._flow, self.propagate)
+        for frame in self._frames:
+            growth.add(frame, self._segmentation.probabilities(frame))
+        unrest, _ = growth.fit()
+        return 0.0 if math.isnan(unrest) else unrest
 
     def temporal_consistency(self, frame_order: FrameOrder, schedule: Schedule) -> float:
         """Pixels with the label of the frame before, in %; NaN for a single frame."""
@@ -128,14 +154,14 @@ class ScheduleEvaluator:
         )
 
     def _measure(
-        self, path: tuple[int, ...], probabilities: Float32Array
+        self, row: tuple[int, ...], probabilities: Float32Array
     ) -> tuple[float, Int64Array]:
-        """True score and confusion of the last frame of a path that begins at its key frame."""
-        if path not in self._measured:
-            truth = self._labels[path[-1]]
-            segmented = self._segmentation.probabilities(self._frames[path[-1]])
-            score = measured_agreement(probabilities, segmented) if len(path) > 1 else 100.0
+        """Agreement and confusion of the last of some frames, the first of which is its key."""
+        if row not in self._measured:
+            truth = self._labels[row[-1]]
+            segmented = self._segmentation.probabilities(self._frames[row[-1]])
+            score = measured_agreement(probabilities, segmented) if len(row) > 1 else 100.0
             confusion = ConfusionMatrix()
             confusion.add(truth, VSSN_RULES.labels(probabilities, size_hw(truth)))
-            self._measured[path] = score, confusion.counts
-        return self._measured[path]
+            self._measured[row] = score, confusion.counts
+        return self._measured[row]

@@ -70,7 +70,7 @@ def _opened(path: Path, data: bytes, kind: str) -> Iterator[Image.Image]:
     """
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # of sizes and damage: both are judged here
+            warnings.simplefilter("ignore")  # of sizes and damage: both are checked here
             with Image.open(io.BytesIO(data), formats=FORMATS) as image:
                 if image.width * image.height > MAX_PIXELS:
                     raise _too_large(path, kind, f"{image.width}x{image.height} px")

@@ -47,7 +47,7 @@ class Reader(ABC):
 
     @abstractmethod
     def finish(self) -> None:
-        """Judge, after the last frame, whether the source was whole; log what was not."""
+        """Find out, after the last frame, whether the source was whole; log what was not."""
 
     def stop(self) -> None:  # noqa: B027 - few have something to wait for
         """Make an iteration that waits in another thread end soon."""

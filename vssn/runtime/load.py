@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Protocol
 
-from vssn.checkpoints.confidence_fit import ConfidenceFit, fits_path, read_fits
+from vssn.checkpoints.confidence_fit import ConfidenceFit, read_fits
 from vssn.checkpoints.graph_def import UnsupportedGraphError
 from vssn.checkpoints.locate import (
     DECISION_FOLDER,
@@ -183,7 +183,7 @@ def load_networks(
 def _fits(paths: WeightPaths) -> dict[str, ConfidenceFit]:
     """Those beside the segmentation network and, of its own predictions, the decision network."""
     beside = [path for path in (paths.segnet, paths.decision) if path]
-    return {name: fit for path in beside for name, fit in read_fits(fits_path(path)).items()}
+    return {name: fit for path in beside for name, fit in read_fits(path).items()}
 
 
 def _segmentation(

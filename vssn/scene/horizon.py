@@ -27,6 +27,9 @@ MAX_RESIDUAL_SHARE = 0.006
 # The road's far end lies below the horizon by no more than this share of the height: where it
 # seems to, the road bends.
 FAR_END_SHARE = 0.04
+# But farther where a car or a person hides the end.
+HIDDEN_FAR_END_SHARE = 0.08
+HIDING_CLASSES = (8, 9, 10)
 # So far below, mostly: some 60 m away for a dash-cam.
 USUAL_FAR_END_SHARE = 0.02
 MIN_ROW_SHARE = 0.02
@@ -84,6 +87,13 @@ def _road(labels: UInt8Array) -> tuple[npt.NDArray[np.bool_], int]:
     return labels[::scale, ::scale] == ROAD, scale
 
 
+def _hidden(labels: UInt8Array, road: npt.NDArray[np.bool_], top: int) -> bool:
+    """Whether something stands on the road right where it seems to end."""
+    columns = np.flatnonzero(road[top])
+    around = labels[max(0, top - 2) : top + 1, max(0, columns[0] - 2) : columns[-1] + 3]
+    return bool(np.isin(around, HIDING_CLASSES).any())
+
+
 def far_end_horizon_px(labels: UInt8Array) -> float | None:
     """Guess the horizon's row from the road's far end; None where there is no road."""
     road, scale = _road(labels)
@@ -119,7 +129,9 @@ def frame_horizon_px(labels: UInt8Array) -> float | None:
     row = (right[1] - left[1]) / spread * scale
     column = left[0] * row + left[1] * scale
     below = top * scale - row
-    if not -USUAL_FAR_END_SHARE * height <= below <= FAR_END_SHARE * height:
+    hidden = _hidden(labels[::scale, ::scale], road, top)
+    most = HIDDEN_FAR_END_SHARE if hidden else FAR_END_SHARE
+    if not -USUAL_FAR_END_SHARE * height <= below <= most * height:
         return None
     if not HIGHEST_SHARE * height <= row <= LOWEST_SHARE * height:
         return None

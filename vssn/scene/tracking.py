@@ -16,7 +16,7 @@ FloatArray = npt.NDArray[np.float64]
 
 # Boxes match when they share some 30 % of their union: at 25 frames per second a car's do.
 MAX_IOU_DISTANCE = 0.7
-# An object is one from its second frame on, and is remembered while hidden for this long.
+# An object is one from its second frame on, and is kept while hidden for this long.
 MEMORY_S = 0.6
 DISTANCE_SMOOTHING_S = 0.4
 

@@ -56,7 +56,7 @@ def build_estimator(networks: Networks, propagation: Propagation) -> ConfidenceE
         networks: with a decision network where the propagation asks it.
         propagation: how probabilities get from frame to frame.
     """
-    fit = networks.fits.get(propagation.name, UNFITTED)
+    fit = networks.fits.get(propagation.name)
     if propagation.asks_decision_network and networks.decision:
-        return NetworkConfidence(networks.decision, fit.calibration)
-    return MotionConfidence(fit, propagation.propagate is Propagate.CHAIN)
+        return NetworkConfidence(networks.decision, fit)
+    return MotionConfidence(fit or UNFITTED, propagation.propagate is Propagate.CHAIN)

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import Protocol
 
 import cv2
+import numpy as np
+from scipy.optimize import nnls
 
-from vssn.checkpoints.confidence_fit import IDENTITY, UNFITTED, ConfidenceFit, ConfidenceMap
+from vssn.checkpoints.confidence_fit import UNFITTED, ConfidenceFit
 from vssn.errors import BadInputError
 from vssn.flow.warp import resize_flow
 from vssn.networks import DecisionNetwork, FeatureComparison, FlowComparison
@@ -17,7 +20,6 @@ from vssn.types import Float32Array
 COARSE_HW = (52, 76)  # FlowNetS' own grid; motion is summed up there, whatever the flow
 ROUGHNESS_WEIGHT = 5.0  # brings it to the size that the flow's mean length has in street scenes
 
-
 EXPONENT = 0.75  # of accumulated motion; between a random walk's 0.5 and a steady drift's 1
 
 # How unrest and growth are learned. Both have a prior from the fit, whose spread over clips is a
@@ -25,9 +27,15 @@ EXPONENT = 0.75  # of accumulated motion; between a random walk's 0.5 and a stea
 PRIOR_SPREAD = 0.7
 NOISE_POINTS = 1.5
 NOISE_SHARE = 0.2
-FORGETTING = 0.95  # share of what is known that is kept at each key frame, as scenes change
+REMEMBERED = 0.96  # share of what was learned that is kept at each key frame
 MOST_SURPRISE = 3.0  # of one observation, in its own spreads
 LEAST_SHARE = 0.1  # of the prior, below which neither falls
+LEAST_MOTION_PCT = 0.1  # between the least and the most, below which nothing is told of a rate
+
+# How fast growth is, per frame, is a mean over the last frames; at first, over so many expected.
+GROWTH_FRAMES = 30
+FIRST_GROWTH, FIRST_FRAMES = 1.5, 5
+LEAST_GROWTH, MOST_GROWTH = 0.4, 5.0  # of a frame that doesn't move, and of a cut
 
 
 class ConfidenceEstimator(Protocol):
@@ -43,12 +51,47 @@ class ConfidenceEstimator(Protocol):
         """The predicted confidence, ``key_distance`` frames after the key frame."""
 
     def observe(self, measured_agreement: float) -> None:
-        """Learn the measured agreement, 0-100, of the frame predicted last with its segmentation."""
+        """Learn the measured agreement, 0-100, of the frame that was predicted last."""
         return
 
     def reset(self) -> None:
         """Forget the stream."""
         return
+
+
+class GainScale:
+    """Makes a confidence of what segmenting would gain, by what a stream's key frames are worth.
+
+    With a key frame every k frames, a stream loses the growth of disagreement in the frames between
+    and pays for one segmentation. Both together, per frame, are least where the growth at which a
+    frame is segmented equals that mean (the marginal value theorem). Where growth is c points a
+    frame, it is in proportion to the root of c: a scene that moves fast is allowed worse frames,
+    as its key frames don't last, and a scene that stands still, better ones. So the confidence is
+    100 less the growth divided by that root; at one point a frame it is 100 less the growth.
+
+    Source: Charnov, "Optimal foraging, the marginal value theorem" (1976).
+    """
+
+    def __init__(self) -> None:
+        self._per_frame, self._frames = FIRST_GROWTH, FIRST_FRAMES
+        self._growth = 0.0
+
+    def confidence(self, growth: float, key_distance: int) -> float:
+        """The confidence in the next frame.
+
+        Args:
+            growth: points of agreement that segmenting it would gain.
+            key_distance: frames since the key frame, 1 or more.
+
+        Returns:
+            0-100; 100 where segmenting would gain nothing.
+        """
+        step = growth - (self._growth if key_distance > 1 else 0.0)
+        self._growth = growth
+        self._frames = min(self._frames + 1, GROWTH_FRAMES)
+        step = min(max(step, 0.0), MOST_GROWTH)
+        self._per_frame += (step - self._per_frame) / self._frames
+        return max(100 - growth / math.sqrt(max(self._per_frame, LEAST_GROWTH)), 0.0)
 
 
 class NetworkConfidence(ConfidenceEstimator):
@@ -58,14 +101,20 @@ class NetworkConfidence(ConfidenceEstimator):
 
     Args:
         network: predicts the agreement.
-        calibration: from its predictions to agreements as they are measured.
+        fit: brings its predictions to agreements as they are measured, and these to the scale of
+            :class:`GainScale`; None leaves them as they are, as in DVSNet.
     """
 
     learns = False
 
-    def __init__(self, network: DecisionNetwork, calibration: ConfidenceMap = IDENTITY) -> None:
+    def __init__(self, network: DecisionNetwork, fit: ConfidenceFit | None = None) -> None:
         self._network = network
-        self._calibration = calibration
+        self._fit = fit
+        self.reset()
+
+    def reset(self) -> None:
+        """Forget the stream."""
+        self._scale = GainScale()
 
     def predict(self, comparison: FlowComparison, key_distance: int) -> float:
         """Ask the network.
@@ -79,7 +128,11 @@ class NetworkConfidence(ConfidenceEstimator):
                 "FlowNetS, whose feature it reads",
                 "choose FlowNetS or another schedule",
             )
-        return self._calibration(self._network.predicted_confidence(comparison.feature))
+        predicted = self._network.predicted_confidence(comparison.feature)
+        if self._fit is None:
+            return predicted
+        growth = 100 - self._fit.calibration(predicted) - self._fit.unrest
+        return self._scale.confidence(max(growth, 0.0), key_distance)
 
 
 def motion_pct(flow: Float32Array) -> float:
@@ -100,29 +153,23 @@ def motion_pct(flow: Float32Array) -> float:
     return float(cells) * 100 / COARSE_HW[1]
 
 
-def confidence_of(growth: float, growth_before: float, key_distance: int) -> float:
-    """The confidence in a propagated frame, of what segmenting by now would gain.
-
-    With a key frame every k frames, a stream loses the growth of each frame in between, and pays
-    for one segmentation. Both together, per frame, are least where the growth at frame k equals
-    their mean (the marginal value theorem), so where ``k * growth(k) - sum(growth before k)``
-    equals the price of a segmentation, in points. That gain, as the root of its double, is
-    subtracted from 100: where confidence falls evenly by one point a frame, it is 100 less the
-    growth. Where it falls faster, a frame must be worse to be segmented, as the key frame would not
-    last long either. Half the growth is subtracted at least, for cuts.
-
-    Source: Charnov, "Optimal foraging, the marginal value theorem" (1976).
+def fit_loss(exposures: Sequence[float], losses: Sequence[float]) -> tuple[float, float]:
+    """Unrest and rate of ``loss = unrest + rate * exposure``, by weighted least squares.
 
     Args:
-        growth: points of agreement that segmenting would gain on this frame.
-        growth_before: their sum over the frames since the key frame.
-        key_distance: frames since the key frame, 1 or more.
+        exposures: ``motion ** 0.75``, motion in percent of the width.
+        losses: points of agreement lost; each weighs by its expected spread.
 
     Returns:
-        0-100; 100 where segmenting would gain nothing.
+        Neither below 0. NaN, both, where there is no loss to go by or nothing moves.
     """
-    gain = max(key_distance * growth - growth_before, 0.0)
-    return max(100 - max(math.sqrt(2 * gain), growth / 2), 0.0)
+    x, y = np.asarray(exposures, np.float64), np.asarray(losses, np.float64)
+    if x.size < 2 or np.ptp(x) < LEAST_MOTION_PCT:
+        return math.nan, math.nan
+    weights = 1 / (NOISE_POINTS + NOISE_SHARE * y)
+    columns = np.stack([weights, weights * x], axis=1)
+    (unrest, rate), _ = nnls(columns, weights * y)
+    return float(unrest), float(rate)
 
 
 class MotionConfidence(ConfidenceEstimator):
@@ -131,12 +178,12 @@ class MotionConfidence(ConfidenceEstimator):
     A propagated result and a segmentation of the same frame disagree for two reasons. One is the
     network's unrest: it disagrees with itself on neighbouring frames, which no key frame cures. The
     other grows with the motion accumulated since the key frame; that growth is what segmenting
-    would gain, and what the confidence is made of; see :func:`confidence_of`. The loss of agreement
+    would gain, and what the confidence is made of; see :class:`GainScale`. The loss of agreement
     is modelled as ``unrest + rate * motion ** 0.75``.
 
     Both numbers depend on the scene, the camera and the network. They start at the fit's and are
     learned while the stream runs, from what each new key frame shows the propagated result to
-    have been worth, by recursive least squares with forgetting.
+    have been worth, by a Kalman filter.
 
     Args:
         fit: unrest and rate to start with.
@@ -163,26 +210,23 @@ class MotionConfidence(ConfidenceEstimator):
         self._prior = (PRIOR_SPREAD * self.unrest) ** 2, (PRIOR_SPREAD * self.rate) ** 2
         self._variances, self._covariance = self._prior, 0.0
         self.accumulated_motion_pct = 0.0
-        self._growth_before = 0.0
+        self._scale = GainScale()
 
     def predict(self, comparison: FlowComparison, key_distance: int) -> float:
         """See the protocol; asks for the flow."""
-        if key_distance == 1:
-            self._growth_before = 0.0
         if key_distance == 1 or not self._accumulates:
             self.accumulated_motion_pct = 0.0
         self.accumulated_motion_pct += motion_pct(comparison.estimate().flow)
         growth = min(self.rate * self._exposure, 100.0)
-        confidence = confidence_of(growth, self._growth_before, key_distance)
-        self._growth_before += growth
-        return confidence
+        return self._scale.confidence(growth, key_distance)
 
     @property
     def _exposure(self) -> float:
         return float(self.accumulated_motion_pct**EXPONENT)
 
     def observe(self, measured_agreement: float) -> None:
-        """Bring unrest and rate towards what this key frame shows."""
+        """Bring unrest and rate towards what this key frame shows: one step of a Kalman filter."""
+        self._drift()
         exposure, (of_unrest, of_rate) = self._exposure, self._variances
         loss = self.unrest + self.rate * exposure
         toward_unrest = of_unrest + self._covariance * exposure
@@ -194,10 +238,16 @@ class MotionConfidence(ConfidenceEstimator):
         gains = toward_unrest / variance, toward_rate / variance
         self.unrest = max(self.unrest + gains[0] * surprise, LEAST_SHARE * self._fit.unrest)
         self.rate = max(self.rate + gains[1] * surprise, LEAST_SHARE * self._fit.rate)
+        self._variances = of_unrest - gains[0] * toward_unrest, of_rate - gains[1] * toward_rate
+        self._covariance -= gains[0] * toward_rate
+
+    def _drift(self) -> None:
+        """Scenes change: what was learned slowly falls back to the fit, with its uncertainty."""
+        self.unrest += (1 - REMEMBERED) * (self._fit.unrest - self.unrest)
+        self.rate += (1 - REMEMBERED) * (self._fit.rate - self.rate)
+        kept = REMEMBERED**2
         self._variances = (
-            min((of_unrest - gains[0] * toward_unrest) / FORGETTING, self._prior[0]),
-            min((of_rate - gains[1] * toward_rate) / FORGETTING, self._prior[1]),
+            kept * self._variances[0] + (1 - kept) * self._prior[0],
+            kept * self._variances[1] + (1 - kept) * self._prior[1],
         )
-        most = math.sqrt(self._variances[0] * self._variances[1])
-        self._covariance = (self._covariance - gains[0] * toward_rate) / FORGETTING
-        self._covariance = max(-most, min(most, self._covariance))
+        self._covariance *= kept

@@ -13,8 +13,7 @@ from vssn.networks import FlowComparison
 from vssn.streaming.confidence import ConfidenceEstimator, NetworkConfidence
 from vssn.types import FramePath
 
-# When key frames are explored at distance 1, which shows the network's unrest by itself: the first
-# one, and one in so many.
+# Every so many key frames, the frame after it is segmented too, which shows the unrest by itself.
 EXPLORE_EVERY = 16
 
 # A schedule that segments so many of the last frames that it compared pays more for comparing than
@@ -116,7 +115,7 @@ class Exploration:
         if key_distance > 1:
             return False
         self._key_frames += 1
-        return self._key_frames % EXPLORE_EVERY == 1
+        return self._key_frames % EXPLORE_EVERY == 0
 
 
 class BackOff:

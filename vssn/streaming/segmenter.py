@@ -196,6 +196,7 @@ class AdaptiveSegmenter(Segmenter):
     ) -> tuple[ReferenceFrame, float | None]:
         """The current frame, warped or segmented, and the confidence predicted for warping it."""
         view = self._prepared(frame_bgr, clock)
+        assert reference.view is not None, "a frame that another is compared with is prepared"
         with clock.stage("decide"):
             comparison = self._flow.compare(view, reference.view)
             decision = self._schedule.decide(comparison, self._index - reference.key_index)

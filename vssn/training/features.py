@@ -21,6 +21,7 @@ from vssn.files import atomic_path, folder_lock, make_directory
 from vssn.media.images import read_image_bgr
 from vssn.models.layout import FEATURE_SHAPE
 from vssn.networks import FeatureFlowNetwork, SegmentationNetwork
+from vssn.streaming.agreement import pixel_agreement
 from vssn.streaming.segmenter import VSSN_RULES, StreamRules
 from vssn.types import Float32Array
 
@@ -78,7 +79,11 @@ class PairEvaluator:
         """(4, 5, 384) float32 feature and measured agreement, 0-100."""
         comparison = self._flow.compare(self._view(pair.current), self._view(pair.key))
         warped = self._rules.warp(self._probabilities(self._warped(pair)), comparison.estimate())
-        return comparison.feature, self._rules.agreement(warped, self._probabilities(pair.current))
+        segmented = self._probabilities(pair.current)
+        agreement = self._rules.agreement(warped, segmented)
+        if agreement is None:  # confident nowhere, so that every pixel counts
+            agreement = pixel_agreement(warped, segmented)
+        return comparison.feature, agreement
 
 
 class FeatureWriter:

@@ -13,7 +13,7 @@ def weighted_cross_entropy(
 ) -> tf.Tensor:
     """Mean cross-entropy over labelled pixels, each weighted by its label.
 
-    A pixel that may be one of several classes is judged by the sum of their probabilities.
+    A pixel that may be one of several classes counts by the sum of their probabilities.
 
     Args:
         logits: (batch, h, w, 12) float32.

@@ -162,7 +162,7 @@ class SegnetTask:
         labelled = labels.shape[0]
         with tf.GradientTape() as tape:
             grid_logits = self.model(inputs, training=True)
-            # Judged as it is used: enlarged, against every pixel's label, thin classes' too.
+            # As at inference: enlarged, compared with every pixel's label, thin classes' too.
             logits = tf.image.resize(grid_logits[:labelled], self.recipe.crop_hw)
             entropy = weighted_cross_entropy(logits, labels, self._label_weights)
             jaccard = soft_jaccard(logits, labels)

@@ -9,14 +9,14 @@ import json
 from importlib import resources
 from typing import Any
 
-SCRIPTS = ("page.js", "timeline.js")
+SCRIPTS = ("page.js", "strips.js", "timeline.js")
 
 
 def render(content: dict[str, Any], video: bytes = b"") -> str:
     """Fill in the page.
 
     Args:
-        content: what ``page.js`` and ``timeline.js`` show, for JSON, free of NaN.
+        content: what the scripts show, for JSON, free of NaN.
         video: the file to play; empty where ``content`` names it by its address, or has none.
 
     Returns:
