@@ -1,5 +1,6 @@
 # make demo    a real street video, segmented and annotated, from a fresh clone
 # make test    style, types, imports and tests, with the share of the code that they run
+# make fuzz    malformed files for every reader, for MINUTES=30
 # make lint    style, types and imports only
 # make system  libraries and the browser of the tests, as root on Debian or Ubuntu
 # make setup   the environment in .venv, from the locked and hashed requirements
@@ -21,10 +22,12 @@ PYTHON ?= $(shell for python in $(CANDIDATES); do \
 # opencv-python draws windows too, so it wants two libraries that slim Linux images leave out.
 LIBRARIES := OpenCV could not be loaded. Debian, Ubuntu: apt-get install libgl1 libglib2.0-0
 
+MINUTES ?= 30
+
 # Tests of the report page need a browser; as root on Debian or Ubuntu both are installed.
 SYSTEM := libgl1 libglib2.0-0 chromium chromium-driver
 
-.PHONY: demo test lint setup system lock clean
+.PHONY: demo test fuzz lint setup system lock clean
 .DEFAULT_GOAL := test
 
 demo: setup
@@ -33,6 +36,9 @@ demo: setup
 # pytest comes last, so that its closing line is the last one printed.
 test: system lint
 	$(VENV)/bin/pytest --numprocesses auto --cov
+
+fuzz: setup
+	PYTHONPATH=tests $(VENV)/bin/python -m fuzz --minutes $(MINUTES)
 
 lint: setup
 	$(VENV)/bin/ruff check

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from tokenize import TokenError
 from typing import Any
 
 import keras
@@ -53,6 +54,8 @@ def _read_array(path: Path) -> npt.NDArray[Any]:
             ArithmeticError,
             SyntaxError,
             TypeError,
+            RecursionError,
+            TokenError,
         ) as error:
             raise MediaError(
                 f"'{path}' ({error})", "a NumPy array file", "run generate_resnet_features.py"

@@ -9,6 +9,7 @@ import zlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from tokenize import TokenError
 from typing import Any, Protocol
 from zipfile import BadZipFile
 
@@ -70,6 +71,7 @@ MAX_HEADER_BYTES = 1 << 26
 UNREADABLE = (
     *(OSError, ValueError, KeyError, EOFError, MemoryError, ArithmeticError, RecursionError),
     *(SyntaxError, TypeError, NotImplementedError, RuntimeError, BadZipFile, zlib.error),
+    TokenError,
 )
 
 
