@@ -50,8 +50,9 @@ IDENTITY = ConfidenceMap()
 
 @dataclass(frozen=True)
 class ConfidenceFit:
-    """What agreement costs, before a stream has shown its own; see
-    :class:`vssn.streaming.confidence.MotionConfidence`.
+    """What agreement costs, before a stream has shown its own.
+
+    See :class:`vssn.streaming.confidence.MotionConfidence`.
 
     Attributes:
         rate: points of agreement lost besides where the accumulated motion is 1 % of the width.
