@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from vssn.errors import BadInputError, CheckpointError, MediaError
+from vssn.errors import BadInputError, CheckpointError, MediaError, argument
 from vssn.files import (
     atomic_path,
     check_writable,
@@ -225,3 +225,11 @@ except MediaError as error:
     assert "another run is writing to it" in second.stdout
     assert list(tmp_path.iterdir()) == []
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_kilobytes_of_a_file_are_not_quoted() -> None:
+    error = BadInputError("name '" + "x" * 9000 + "'", argument("regions", "y" * 9000), "d")
+    assert len(str(error)) < 4000
+    assert len(error.for_command({})) < 4000
+    assert str(error).isprintable()
+    assert "--regions yyy" in error.for_command({})

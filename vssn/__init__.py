@@ -12,63 +12,27 @@ Example:
     >>> print(result.labels.shape)
 """
 
-from vssn.api import (
-    annotate_video,
-    dataset_frames,
-    load_networks,
-    load_segmenter,
-    segment,
-    segment_dataset,
-    stream,
-)
-from vssn.config import SegmenterConfig
-from vssn.errors import BadInputError, CheckpointError, MediaError, VssnError
-from vssn.evaluation.metrics import ConfusionMatrix
-from vssn.labels import CLASS_NAMES, LABELS
-from vssn.media.sink import VideoSink
-from vssn.media.video import VideoSource
-from vssn.scene.analysis import SceneAnalyser
-from vssn.scene.annotators import Annotator
-from vssn.scene.camera import Camera
-from vssn.scene.objects import find_objects
-from vssn.scene.style import Style
-from vssn.streaming.schedule import DynamicSchedule, FixedInterval, TargetSchedule
-from vssn.streaming.segmenter import AdaptiveSegmenter
-from vssn.types import FramePath, FrameResult, Propagate, SceneObject, TimedFrame, VideoInfo
-from vssn.version import __version__
+from __future__ import annotations
 
-__all__ = [
-    "CLASS_NAMES",
-    "LABELS",
-    "AdaptiveSegmenter",
-    "Annotator",
-    "BadInputError",
-    "Camera",
-    "CheckpointError",
-    "ConfusionMatrix",
-    "DynamicSchedule",
-    "FixedInterval",
-    "FramePath",
-    "FrameResult",
-    "MediaError",
-    "Propagate",
-    "SceneAnalyser",
-    "SceneObject",
-    "SegmenterConfig",
-    "Style",
-    "TargetSchedule",
-    "TimedFrame",
-    "VideoInfo",
-    "VideoSink",
-    "VideoSource",
-    "VssnError",
-    "__version__",
-    "annotate_video",
-    "dataset_frames",
-    "find_objects",
-    "load_networks",
-    "load_segmenter",
-    "segment",
-    "segment_dataset",
-    "stream",
-]
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+from vssn.version import __version__ as __version__
+
+if TYPE_CHECKING:
+    from vssn.public import *  # noqa: F403
+
+
+def __getattr__(name: str) -> Any:
+    """Import what is asked for: a command is interrupted in one line before anything is loaded."""
+    if name == "__all__" or not name.startswith("__"):
+        public = import_module("vssn.public")
+        if name == "__all__" or name in public.__all__:
+            return getattr(public, name)
+        if name in globals():  # a module that was loaded on the way
+            return globals()[name]
+    raise AttributeError(f"module 'vssn' has no attribute '{name}'")
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *import_module("vssn.public").__all__})

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 
+MAX_TEXT = 1000  # characters of each part of an error
 # Arguments stand in an error's text between characters that no text holds: private use.
 _START, _VALUE, _END = "\ue000", "\ue001", "\ue002"
 _ARGUMENT = re.compile(f"{_START}([^{_VALUE}]*){_VALUE}([^{_VALUE}]*){_VALUE}([^{_END}]*){_END}")
@@ -21,8 +22,17 @@ def argument(name: str, value: object = None) -> str:
         name: of the Python argument, such as ``regions``.
         value: what is, or should be, passed; None shows the name alone.
     """
-    python, command = ("", "") if value is None else (f"={value!r}", f" {value}")
+    python, command = ("", "")
+    if value is not None:
+        python, command = f"={_shortened(repr(value))}", f" {_shortened(str(value))}"
     return f"{_START}{name}{_VALUE}{python}{_VALUE}{command}{_END}"
+
+
+def _shortened(text: str) -> str:
+    """Text without its middle, where that quotes kilobytes of a file."""
+    if len(text) <= MAX_TEXT or _START in text:
+        return text
+    return f"{text[: MAX_TEXT // 2]}...{text[-MAX_TEXT // 2 :]}"
 
 
 def printable(text: str) -> str:
@@ -66,6 +76,7 @@ class BadInputError(VssnError):
 
     def __init__(self, given: str, expected: str, remedy: str) -> None:
         # One line is promised, and a path or a parser's message may hold line ends.
+        given, expected, remedy = map(_shortened, (given, expected, remedy))
         self.given, self.expected, self.remedy = given, expected, remedy
         line = " ".join(f"{given}: expected {expected}; {remedy}".split())
         super().__init__(printable(line))

@@ -7,10 +7,12 @@ from typing import Any, Literal, Protocol, runtime_checkable
 
 import numpy.typing as npt
 
+from vssn.errors import BadInputError, argument
 from vssn.types import Float32Array, FlowEstimate, UInt8Array
 
 Runtime = Literal["auto", "tensorflow", "openvino"]
 Precision = Literal["auto", "f32", "bf16", "int8"]
+MAX_THREADS = 1024
 
 # What a flow method sees of a frame; its size and kind are the method's own.
 View = npt.NDArray[Any]
@@ -74,6 +76,9 @@ class RuntimeOptions:
             in f32 only.
         threads: how many the networks compute with; None for one per core.
         graph_input, graph_output: names in a frozen graph, where they can't be told from it.
+
+    Raises:
+        BadInputError: ``threads`` is not from 1 to :data:`MAX_THREADS`.
     """
 
     runtime: Runtime = "auto"
@@ -81,6 +86,14 @@ class RuntimeOptions:
     threads: int | None = None
     graph_input: str | None = None
     graph_output: str | None = None
+
+    def __post_init__(self) -> None:
+        if self.threads is not None and not 1 <= self.threads <= MAX_THREADS:
+            raise BadInputError(
+                argument("threads", self.threads),
+                f"1 to {MAX_THREADS}",
+                "leave it out for one per core",
+            )
 
     @property
     def names_graph(self) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import signal
 import subprocess
 import sys
 from collections.abc import Callable
@@ -102,6 +103,85 @@ def test_an_interrupt_is_no_traceback(
     monkeypatch.setattr(make_lists, "run", interrupted)
     assert main(["make-lists", "camvid"]) == cli.EXIT_INTERRUPTED
     assert capsys.readouterr().err == "interrupted\n"
+
+
+def test_nothing_is_loaded_before_an_interrupt_is_one_line() -> None:
+    """What is loaded while Ctrl-C still ends in a traceback takes milliseconds."""
+    check = (
+        "import sys, vssn.cli.main\n"
+        "heavy = {'numpy', 'cv2', 'av', 'scipy', 'openvino', 'vssn.api'} & set(sys.modules)\n"
+        "assert not heavy, heavy\n"
+    )
+    subprocess.run([sys.executable, "-c", check], check=True)
+
+
+IMPORTING = """
+import sys
+sys.path.insert(0, {folder!r})
+from vssn.cli import main as cli, make_lists
+def run(args):
+    import imported, time
+    time.sleep(20)
+make_lists.run = run
+sys.exit(cli.main(["make-lists", "camvid"]))
+"""
+
+
+@pytest.mark.skipif(not hasattr(signal, "setitimer"), reason="Windows has no such timer")
+@pytest.mark.parametrize("times", [1, 2])
+def test_an_interrupt_waits_for_the_end_of_an_import(tmp_path: Path, times: int) -> None:
+    (tmp_path / "imported.py").write_text(
+        "import os, signal\n"
+        "try:\n"
+        f"    for _ in range({times}):\n"
+        "        os.kill(os.getpid(), signal.SIGINT)\n"
+        "except KeyboardInterrupt:\n"
+        "    raise ImportError from None  # as libraries do\n"
+        "print('whole', flush=True)\n"
+    )
+    code = IMPORTING.format(folder=str(tmp_path))
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=False, timeout=60
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (130, "whole\n", "interrupted\n")
+
+
+def test_names_that_a_terminal_would_obey_are_shown_escaped() -> None:
+    code = (
+        "import logging, sys\n"
+        "from vssn.cli import main as cli, make_lists\n"
+        "def run(args):\n"
+        "    logging.getLogger('vssn').warning('%s', 'a\\x1b[2Jb\\nc')\n"
+        "    print('d\\x1b[2J\\te')\n"
+        "    return 0\n"
+        "make_lists.run = run\n"
+        "sys.exit(cli.main(['make-lists', 'camvid']))\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stderr == "a\\x1b[2Jb\\nc\n"
+    assert done.stdout == "d\\x1b[2J\te\n"
+
+
+def test_a_wrong_argument_is_shown_escaped(refuses: Callable[..., str]) -> None:
+    assert "\\x1b[2J" in refuses(["infer", "--\x1b[2J"])
+
+
+@pytest.mark.parametrize(
+    "argv",
+    [
+        ["video", "--threads", "1000000000"],
+        ["video", "--threads", "0"],
+        ["video", "--overlap", "-8"],
+        ["video", "--max_frames", "9" * 5000],
+        ["infer", "--num_steps", "1e9"],
+        ["synthetic-video", "--seed", "-1"],
+        ["synthetic-video", "--seed", str(2**40)],
+        ["train-segnet", "--seed", "-1"],
+        ["train-segnet", "--seed", "9" * 400],
+    ],
+)
+def test_numbers_out_of_range_are_refused(argv: list[str], refuses: Callable[..., str]) -> None:
+    assert len(refuses(argv, argv[1])) < 700
 
 
 def test_a_mistake_of_ours_is_not_hidden(monkeypatch: pytest.MonkeyPatch) -> None:

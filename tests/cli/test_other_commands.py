@@ -191,6 +191,8 @@ def test_frames_are_extracted_by_number(
     refuses(["extract-frames", "--video_file", "no.avi", "--save_dir", tmp_path / "g"], "no.avi")
     assert not (tmp_path / "g").exists()
     refuses([*argv, "--save_dir", tmp_path / "my clip.avi/below"], "output directory")
+    for prefix in ("../x", "/x", "a/b", "a\0b"):
+        refuses([*argv, "--save_dir", tmp_path / "h", "--prefix", prefix], "without folders")
 
 
 def test_frames_of_a_cut_video_are_extracted_and_the_exit_code_says_so(tmp_path: Path) -> None:

@@ -19,7 +19,7 @@ from vssn.errors import VssnError
 
 MEMORY_BYTES = 2 << 30
 SECONDS = 10.0  # of the processor
-MAX_LINE = 10_000  # a path may have 4096 characters
+MAX_LINE = 4000
 
 
 def _status_kib(key: str) -> int:

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import random
 import shutil
+import zipfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from fuzz.corpus import mended_png
 
 NUMBERS = (0, 1, 127, 128, 255, 32767, 65535, 2**31 - 1, 2**31, 2**32 - 1, 2**63 - 1, 2**64 - 1)
@@ -147,8 +150,31 @@ def damaged_npy(data: bytes, rng: random.Random) -> bytes:
     return b"\x93NUMPY\x01\x00" + len(header).to_bytes(2, "little") + header + data[128:]
 
 
+def damaged_state(data: bytes, rng: random.Random) -> bytes:
+    """A training's state with another header, or entries that are no arrays."""
+    out = io.BytesIO()
+    with zipfile.ZipFile(io.BytesIO(data)) as given, zipfile.ZipFile(out, "w") as archive:
+        chosen = rng.choice(given.namelist())
+        for name in given.namelist():
+            content = given.read(name)
+            if name == "header.npy" and rng.random() < 0.7:
+                header = damaged_json(str(np.load(io.BytesIO(content))).encode(), rng)
+                text = np.array(header.decode("utf-8", "replace"))
+                np.save(changed := io.BytesIO(), text)
+                content = changed.getvalue()
+            elif name == chosen:
+                content = rng.choice((damaged, damaged_npy))(content, rng)
+            archive.writestr(name, content)
+    return out.getvalue()
+
+
 def _own_kind(path: Path) -> Callable[[bytes, random.Random], bytes] | None:
-    return {".json": damaged_json, ".txt": damaged_list, ".npy": damaged_npy}.get(path.suffix)
+    return {
+        ".json": damaged_json,
+        ".txt": damaged_list,
+        ".npy": damaged_npy,
+        ".npz": damaged_state,
+    }.get(path.suffix)
 
 
 def _no_file(path: Path, rng: random.Random) -> str:

@@ -203,6 +203,17 @@ def test_a_damaged_label_is_refused(tmp_path: Path, harm: str) -> None:
         read_label(path)
 
 
+def test_a_label_without_pixels_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "l.png"
+    Image.fromarray(np.zeros((2, 2), np.uint8)).save(path)
+    content = path.read_bytes()
+    start = content.index(b"IDAT") - 4
+    size = int.from_bytes(content[start : start + 4], "big")
+    path.write_bytes(content[:start] + content[start + 12 + size :])
+    with pytest.raises(MediaError, match="replace the damaged file"):
+        read_label(path)
+
+
 def test_masks_are_numbered_palette_images_of_the_labels_size(tmp_path: Path) -> None:
     masks = MaskFolder(tmp_path / "new" / "folder")
     for index, labels in enumerate((INDICES, INDICES[:2])):

@@ -442,3 +442,10 @@ def test_large_frames_are_decoded_by_several_threads(tmp_path: Path) -> None:
     with av.open(str(path)) as container:
         Decoder(container, "v")
         assert container.streams.video[0].thread_type.name == "AUTO"
+
+
+@pytest.mark.parametrize("place", ["start", "end"])
+def test_times_beyond_any_video_are_refused(tmp_path: Path, place: str) -> None:
+    path = write_video(tmp_path / "a.mp4", 2)
+    with pytest.raises(MediaError, match=place):
+        VideoSource(path, **{place: 1e18})

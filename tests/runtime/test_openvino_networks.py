@@ -16,7 +16,7 @@ from vssn.checkpoints.folded import weights_digest
 from vssn.checkpoints.segnet_weights import write_segnet_config
 from vssn.errors import BadInputError, CheckpointError
 from vssn.labels import NUM_CLASSES
-from vssn.networks import Precision
+from vssn.networks import Precision, RuntimeOptions
 from vssn.preprocess import segnet_input
 from vssn.runtime import openvino_networks
 from vssn.runtime.int8_ranges import write_ranges
@@ -194,9 +194,10 @@ def test_impossible_precisions_are_refused() -> None:
 
 
 def test_wrong_weights_and_threads_are_refused(folder: Path, tmp_path: Path) -> None:
-    flow, decision = folder / "flow/model.ckpt", folder / "decision/model.ckpt"
-    with pytest.raises(BadInputError, match="0 threads"):
-        load_networks(WeightPaths(folder / "made.h5", flow, decision), threads=0)
+    flow = folder / "flow/model.ckpt"
+    for threads in (0, 1_000_000_000):
+        with pytest.raises(BadInputError, match="threads"):
+            RuntimeOptions(threads=threads)
     with pytest.raises(CheckpointError, match="missing: decision/Conv"):
         load_networks(WeightPaths(folder / "made.h5", flow, flow), "f32", None, tmp_path)
 

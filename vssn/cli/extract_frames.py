@@ -25,15 +25,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Write the frames."""
-    from vssn.files import make_directory
+    from vssn.files import child_path, make_directory
     from vssn.media.images import write_image
     from vssn.media.video import VideoSource
 
     prefix = args.prefix or Path(args.video_file).stem.replace(" ", "_")
     count = 0
+    child_path(args.save_dir, f"{prefix}_{count:06d}.png")  # told before the video is opened
     with VideoSource(args.video_file, max_frames=args.num_steps) as source:
         make_directory(args.save_dir)
         for count, frame in enumerate(progress(source, source.info.total_frames, args.quiet), 1):
-            write_image(args.save_dir / f"{prefix}_{count - 1:06d}.png", frame)
+            write_image(child_path(args.save_dir, f"{prefix}_{count - 1:06d}.png"), frame)
     print(f"{args.save_dir}: {count} frames")
     return EXIT_TRUNCATED if source.truncated else 0

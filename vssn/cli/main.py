@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import atexit
 import contextlib
 import importlib
 import io
@@ -12,9 +13,10 @@ import signal
 import sys
 import threading
 from collections.abc import Iterator, Sequence
+from types import FrameType
 from typing import NoReturn, Protocol, TextIO
 
-from vssn.errors import MediaError, VssnError
+from vssn.errors import MediaError, VssnError, printable
 from vssn.version import __version__
 
 
@@ -54,6 +56,8 @@ ALIASES = {
     "scheme": "evaluate-schedule",
     "move-stills": "synthetic-video",
 }
+ENDING = ("SIGINT", "SIGTERM", "SIGHUP")
+RETRY_S = 0.05
 EXIT_BAD_INPUT = 2
 STDOUT = 1  # its file descriptor
 EXIT_INTERRUPTED = 130
@@ -65,7 +69,7 @@ class OneLineParser(argparse.ArgumentParser):
 
     def error(self, message: str) -> NoReturn:
         """Exit with code 2."""
-        self.exit(EXIT_BAD_INPUT, f"error: {message}; see {self.prog} --help\n")
+        self.exit(EXIT_BAD_INPUT, f"error: {printable(message)}; see {self.prog} --help\n")
 
 
 def _parser(argv: Sequence[str]) -> argparse.ArgumentParser:
@@ -85,16 +89,60 @@ def _parser(argv: Sequence[str]) -> argparse.ArgumentParser:
     return parser
 
 
-def _treat_as_ctrl_c(*names: str) -> None:
-    """Let these signals end the command as Ctrl-C does, so that what was made is kept.
+def _is_importing(frame: FrameType | None) -> bool:
+    while frame is not None:
+        if frame.f_code.co_filename.startswith("<frozen importlib"):
+            return True
+        frame = frame.f_back
+    return False
 
-    One that is ignored, as ``nohup`` has it, stays so.
+
+def _interrupt(number: int, frame: FrameType | None) -> None:
+    """Raise KeyboardInterrupt; during an import, as soon as that is over.
+
+    Libraries turn an interrupt while they are loaded into other errors, or crash.
     """
-    if threading.current_thread() is not threading.main_thread():
+    if _is_importing(frame) and hasattr(signal, "setitimer"):
+        signal.signal(signal.SIGALRM, _interrupt)
+        signal.setitimer(signal.ITIMER_REAL, RETRY_S)
         return
-    for number in (getattr(signal, name) for name in names if hasattr(signal, name)):
-        if signal.getsignal(number) == signal.SIG_DFL:
-            signal.signal(number, signal.default_int_handler)
+    raise KeyboardInterrupt
+
+
+def _numbers() -> list[signal.Signals]:
+    """The signals that end a command; one that is ignored, as ``nohup`` has it, stays so."""
+    if threading.current_thread() is not threading.main_thread():
+        return []
+    numbers = [getattr(signal, name) for name in ENDING if hasattr(signal, name)]
+    return [number for number in numbers if signal.getsignal(number) != signal.SIG_IGN]
+
+
+def _treat_as_ctrl_c() -> None:
+    """Let signals end the command as Ctrl-C does, so that what was made is kept."""
+    for number in _numbers():
+        signal.signal(number, _interrupt)
+    atexit.register(_ignore_signals)
+
+
+def _ignore_signals() -> None:
+    """The work is over; another signal would show where the interpreter is."""
+    for number in _numbers():
+        signal.signal(number, signal.SIG_IGN)
+    if hasattr(signal, "setitimer"):
+        signal.setitimer(signal.ITIMER_REAL, 0)
+
+
+class _OneLineFormatter(logging.Formatter):
+    """Shows what a terminal would obey, such as control characters in names, as escapes."""
+
+    def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802 - logging's name
+        """The record's line, without a traceback."""
+        return printable(super().formatMessage(record))
+
+
+def _shown(text: str) -> str:
+    """Text of whose control characters only those of layout are obeyed."""
+    return "".join(each if each in "\n\r\t" else printable(each) for each in text)
 
 
 class _Output(io.TextIOBase):
@@ -106,7 +154,9 @@ class _Output(io.TextIOBase):
     def write(self, text: str) -> int:
         """Pass text on; nothing is written where the output was closed before the start."""
         with self._told():
-            return self._text.write(text) if self._text else len(text)
+            if self._text:
+                self._text.write(_shown(text))
+            return len(text)
 
     def flush(self) -> None:
         """Pass it on."""
@@ -145,7 +195,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         reader of the output went away.
     """
     _prepare_output()
-    _treat_as_ctrl_c("SIGTERM", "SIGHUP")
+    _treat_as_ctrl_c()
     try:
         with contextlib.redirect_stdout(_Output(sys.stdout)):
             code = _run(list(sys.argv[1:] if argv is None else argv))
@@ -167,11 +217,10 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _run(given: list[str]) -> int:
     given[:1] = [ALIASES.get(name, name) for name in given[:1]]
     args = _parser(given).parse_args(given)
-    logging.basicConfig(
-        level=logging.WARNING if getattr(args, "quiet", False) else logging.INFO,
-        format="%(message)s",
-        stream=sys.stderr,
-    )
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(_OneLineFormatter("%(message)s"))
+    level = logging.WARNING if getattr(args, "quiet", False) else logging.INFO
+    logging.basicConfig(level=level, handlers=[handler])
     logging.getLogger("tensorflow").setLevel(logging.ERROR)
     code: int = args.run(args)
     return code
@@ -179,7 +228,7 @@ def _run(given: list[str]) -> int:
 
 def _complain(message: str) -> None:
     """Print a line to the standard error, unless that is closed or full too."""
-    with contextlib.suppress(OSError, ValueError):
+    with contextlib.suppress(OSError, ValueError, KeyboardInterrupt):
         print(message, file=sys.stderr, flush=True)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 import math
+import re
 import sys
 from collections.abc import Callable, Iterable
 from pathlib import Path
@@ -16,10 +17,15 @@ from tqdm import tqdm
 from vssn.config import DEFAULT_TARGET, PRESET_NAMES, SegmenterConfig
 from vssn.errors import MediaError
 from vssn.files import check_writable, is_dir, is_special, make_directory, write_text
-from vssn.networks import RuntimeOptions
+from vssn.networks import MAX_THREADS, RuntimeOptions
 from vssn.streaming.regions import DEFAULT_OVERLAP_PX
 from vssn.training.progress import LOG_FILE, NOT_CURVES, Metrics, Progress
+from vssn.training.settings import MAX_SEED
 from vssn.types import FlowMethod, Propagate
+
+MAX_WHOLE = (1 << 31) - 1
+MAX_OVERLAP_PX = 1 << 14
+MAX_SHOWN = 40
 
 
 def boolean(text: str) -> bool:
@@ -35,11 +41,26 @@ def directory_or_none(text: str) -> Path | None:
     return None if text.lower() == "none" else Path(text)
 
 
-def positive(text: str) -> int:
-    """Parse a whole number of 1 or more."""
-    if not text.isdecimal() or int(text) < 1:
-        raise argparse.ArgumentTypeError(f"'{text}' is no whole number of 1 or more")
-    return int(text)
+def whole(least: int, most: int) -> Callable[[str], int]:
+    """A parser of whole numbers.
+
+    Args:
+        least: the smallest of them.
+        most: the largest.
+    """
+
+    def parse(text: str) -> int:
+        is_number = re.fullmatch(r"[+-]?[0-9]{1,18}", text.strip(), re.ASCII)
+        if not is_number or not least <= int(text) <= most:
+            shown = text if len(text) <= MAX_SHOWN else f"{text[:MAX_SHOWN]}..."
+            raise argparse.ArgumentTypeError(f"'{shown}' is no whole number from {least} to {most}")
+        return int(text)
+
+    return parse
+
+
+positive = whole(1, MAX_WHOLE)
+seed = whole(0, MAX_SEED)
 
 
 def number(text: str) -> float:
@@ -173,7 +194,10 @@ def add_runtime_arguments(parser: argparse.ArgumentParser) -> None:
             help=f"name of the {what} in a .pb, where it can't be told from the graph",
         )
     parser.add_argument(
-        "--threads", type=positive, metavar="N", help="to compute with (default: one per core)"
+        "--threads",
+        type=whole(1, MAX_THREADS),
+        metavar="N",
+        help="to compute with (default: one per core)",
     )
 
 
@@ -206,7 +230,7 @@ def add_segmenter_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--overlap",
-        type=int,
+        type=whole(0, MAX_OVERLAP_PX),
         default=DEFAULT_OVERLAP_PX,
         metavar="PX",
         help="how far a region reaches beyond its part of the frame, a multiple of 8 "

@@ -8,7 +8,7 @@ flag.
 from __future__ import annotations
 
 import argparse
-import math
+import sys
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import Field, fields, is_dataclass
 from functools import partial
@@ -111,7 +111,8 @@ def _number(kind: Callable[[str], float], setting: Setting, text: str) -> float:
     except ValueError:
         what = "whole number" if kind is int else "number"
         raise argparse.ArgumentTypeError(f"'{text}' is no {what}") from None
-    complaint = "is no finite number" if not math.isfinite(value) else setting.complaint(value)
+    finite = abs(value) <= sys.float_info.max  # unlike math.isfinite, of huge integers too
+    complaint = setting.complaint(value) if finite else "is no finite number"
     if complaint:
         raise argparse.ArgumentTypeError(f"'{text}' {complaint}")
     return value

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from vssn.cli.options import add_quiet_argument, progress
+from vssn.cli.options import add_quiet_argument, progress, seed
 
 LIST_FILE = "pairs.txt"
 
@@ -22,7 +22,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         required=True,
         help=f"where three frames a still go, and {LIST_FILE} for vssn features",
     )
-    parser.add_argument("--seed", type=int, default=1, help="(default: %(default)s)")
+    parser.add_argument("--seed", type=seed, default=1, help="(default: %(default)s)")
     add_quiet_argument(parser)
 
 

@@ -19,7 +19,7 @@ from vssn.cli.options import (
 from vssn.cli.video_flags import ORIGINAL_SOURCE
 from vssn.cli.video_flags import add_arguments as add_arguments
 from vssn.errors import BadInputError, VssnError
-from vssn.files import check_writable
+from vssn.files import check_writable, is_file
 
 if TYPE_CHECKING:
     from vssn.api import Assembly
@@ -112,7 +112,7 @@ def _jobs(args: argparse.Namespace) -> list[Job]:
     jobs = []
     for source, name in zip(sources, names, strict=True):
         output = Path(args.output) if args.output else args.save_dir and args.save_dir / name
-        if args.resume and output and output.exists():
+        if args.resume and output and is_file(output):
             print(f"{output}: done before")
         else:
             several = len(sources) > 1

@@ -20,7 +20,6 @@ from vssn.shipped import find_shipped
 
 MAX_BYTES = 64 << 20
 MAX_ENTRIES = 1_000_000
-MAX_PATH = 4096  # Linux's own limit
 _FIELDS = (
     "three paths with a space or tab between them: frame, labelled frame, label "
     '(a path with spaces in quotes: "my frames/1.png")'
@@ -79,8 +78,6 @@ def _parse(path: Path, number: int, line: str) -> ListEntry:
         given, remedy = "holds a quote that is not closed", "correct this line"
     elif len(fields) != 3 or not all(fields):
         given, remedy = f"holds {len(fields)} fields", "correct this line"
-    elif max(map(len, fields)) > MAX_PATH:
-        given, remedy = "holds a path that is too long for any file", "correct this line"
     else:
         # './a' and 'a' are one file, and entries are compared by name.
         return ListEntry(*(PurePosixPath(field).as_posix() for field in fields))

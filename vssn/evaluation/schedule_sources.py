@@ -18,6 +18,7 @@ from vssn.errors import MediaError
 from vssn.evaluation.agreement_growth import AgreementGrowth
 from vssn.evaluation.baselines import MeasuredConfidence
 from vssn.evaluation.metrics import ConfusionMatrix
+from vssn.files import is_dir
 from vssn.networks import FlowNetwork
 from vssn.preprocess import size_hw
 from vssn.streaming.segmenter import VSSN_RULES, AdaptiveSegmenter, FrameProbabilities
@@ -54,7 +55,7 @@ class Source:
     @property
     def labelled(self) -> bool:
         """Whether labels lie beside it."""
-        return self.path.with_name(f"{self.path.name}annot").is_dir()
+        return is_dir(self.path.with_name(f"{self.path.name}annot"))
 
     def iter_frames(self) -> Iterator[tuple[UInt8Array, UInt8Array | None]]:
         """Yield (H, W, 3) uint8 BGR frames, with their (H, W) uint8 labels where it has some.

@@ -33,6 +33,10 @@ MAX_PIXELS = 1 << 27  # 134 million: larger than any camera, and 400 MB as BGR
 MAX_BYTES = 1 << 30
 JPEG_END = b"\xff\xd9"
 VOID_ELSEWHERE = 255  # void in most other data sets
+UNREADABLE = (
+    *(OSError, SyntaxError, ValueError, LookupError, EOFError, ArithmeticError, TypeError),
+    *(struct.error, zlib.error),
+)
 EXPECTED = {
     "image": "a PNG, JPEG, BMP, TIFF, WebP or PPM image",
     "label": "a whole PNG, BMP, TIFF or PPM image",
@@ -78,7 +82,7 @@ def _opened(path: Path, data: bytes, kind: str) -> Iterator[Image.Image]:
     except Image.DecompressionBombError as error:
         raise _too_large(path, kind, "hundreds of millions of pixels") from error
     # What Pillow raises on damaged files depends on where the damage is.
-    except (OSError, SyntaxError, ValueError, struct.error, zlib.error) as error:
+    except UNREADABLE as error:
         raise _no_image(path, kind) from error
 
 

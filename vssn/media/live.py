@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import logging
+import os
 import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
 from fractions import Fraction
-from pathlib import Path
 
 import av
 from av.container import InputContainer
@@ -71,7 +71,7 @@ def open_camera(number: str) -> InputContainer:
     if system == "dshow":
         name = f"video={number}"
     try:
-        if system == "v4l2" and not Path(name).exists():
+        if system == "v4l2" and not os.path.exists(name):
             raise FileNotFoundError(2, f"'{name}' does not exist")
         return av.open(name, "r", format=system, timeout=containers.OPEN_TIMEOUT_S)
     except (OSError, av.FFmpegError, ValueError) as error:

@@ -152,7 +152,7 @@ def free_name(final: Path) -> Path:
     """``NAME.partial.SUFFIX``, or with the first free number: where an interrupted video goes."""
     candidate = final.with_name(f"{final.stem}.partial{final.suffix}")
     number = 2
-    while candidate.exists() or candidate.is_symlink():
+    while os.path.lexists(candidate):
         candidate = final.with_name(f"{final.stem}.partial-{number}{final.suffix}")
         number += 1
     return candidate

@@ -23,6 +23,7 @@ IMAGE_FPS = 25.0
 CAMERA = re.compile(r"(?:/dev/video)?(\d{1,3})", re.ASCII)
 URL = re.compile(r"(https?|rtsps?|rtmps?|rtp|udp|tcp|srt|ftp)://", re.IGNORECASE)
 MAX_LIST_BYTES = 64 << 20
+MAX_SECONDS = 1e9  # 31 years; FFmpeg counts in 64 bits
 
 Seconds = float | Fraction
 
@@ -87,9 +88,9 @@ class VideoSource:
         image_fps: float,
     ) -> None:
         wrong = None
-        if start is not None and not 0 <= start < float("inf"):
-            wrong = (f"start={start}", "a number of seconds from 0 on")
-        elif end is not None and not (start or 0) < end < float("inf"):
+        if start is not None and not 0 <= start <= MAX_SECONDS:
+            wrong = (f"start={start}", f"a number of seconds from 0 to {MAX_SECONDS:g}")
+        elif end is not None and not (start or 0) < end <= MAX_SECONDS:
             wrong = (f"end={end}", f"a number of seconds after start={start or 0}")
         elif stride < 1:
             wrong = (f"stride={stride}", "1 or more")

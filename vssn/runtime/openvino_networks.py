@@ -206,9 +206,6 @@ class OpenVINOLoader:
     Attributes:
         name: what runs the networks, for reports; tells the precision once the segmentation
             network is loaded.
-
-    Raises:
-        BadInputError: ``threads`` is below 1.
     """
 
     def __init__(
@@ -217,8 +214,6 @@ class OpenVINOLoader:
         threads: int | None = None,
         cache_dir: Path | None = None,
     ) -> None:
-        if threads is not None and threads < 1:
-            raise BadInputError(f"{threads} threads", "1 or more", "leave it out for one per core")
         self._wanted = precision
         self._threads = threads
         self._cache_dir = cache_dir or default_cache_dir()  # None: there is no home folder

@@ -17,7 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from vssn.errors import BadInputError, MediaError
-from vssn.files import atomic_path, folder_lock, make_directory
+from vssn.files import atomic_path, folder_lock, is_file, make_directory, read_regular
 from vssn.media.images import read_image_bgr
 from vssn.models.layout import FEATURE_SHAPE
 from vssn.networks import FeatureFlowNetwork, SegmentationNetwork
@@ -26,6 +26,7 @@ from vssn.streaming.segmenter import VSSN_RULES, StreamRules
 from vssn.types import Float32Array
 
 FEATURE_BYTES = int(np.prod(FEATURE_SHAPE)) * 4
+MAX_FINGERPRINT_BYTES = 1 << 16
 
 
 @dataclass(frozen=True)
@@ -142,7 +143,7 @@ class FeatureWriter:
             ) from error
 
     def _start(self, fingerprint: str) -> None:
-        if not self._header.is_file() or self._header.read_text() != fingerprint:
+        if not is_file(self._header) or self._kept_fingerprint() != fingerprint.encode():
             self._features.write_bytes(b"")
             self._agreement.write_bytes(b"")
             self._header.write_text(fingerprint)
@@ -154,6 +155,9 @@ class FeatureWriter:
         self._kept = int(self._keeps(agreement).sum())
         os.truncate(self._agreement, 4 * self.done)
         os.truncate(self._features, FEATURE_BYTES * self._kept)
+
+    def _kept_fingerprint(self) -> bytes:
+        return read_regular(self._header, MAX_FINGERPRINT_BYTES, "partial features")
 
     def _keeps(self, agreement: Float32Array) -> npt.NDArray[Any]:
         return np.greater(agreement, self._clip * 100)

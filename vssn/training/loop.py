@@ -110,6 +110,8 @@ def _read_state(path: Path, variables: list[Any]) -> tuple[str, list[Any], list[
         values = [archive[f"v{i}"] for i in range(len(variables))]
     for index, (variable, value) in enumerate(zip(variables, values, strict=True)):
         expected = np.asarray(variable)
+        if not isinstance(value, np.ndarray):  # an entry that is no .npy file
+            raise ValueError(f"variable {index} is no array")
         if (value.shape, value.dtype) != (expected.shape, expected.dtype):
             raise ValueError(
                 f"variable {index} is {value.dtype} {value.shape}, "
@@ -120,6 +122,8 @@ def _read_state(path: Path, variables: list[Any]) -> tuple[str, list[Any], list[
         raise ValueError("its epochs don't count from 1")
     if not all(math.isfinite(value) for row in rows for value in row.values()):
         raise ValueError("its metrics are not finite")
+    if len({frozenset(row) for row in rows if "validated" in row}) > 1:
+        raise ValueError("its epochs have different metrics")
     return header.fingerprint, values, raw["history"]
 
 

@@ -6,7 +6,7 @@ import json
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from vssn.training.settings import setting
+from vssn.training.settings import MAX_SEED, setting
 
 
 @dataclass(frozen=True)
@@ -28,7 +28,7 @@ class DecisionRecipe(Recipe):
     batch_size: int = setting(32, "pairs per step", least=1)
     learning_rate: float = setting(0.002, "Adam's, in the first epoch", above=0)
     decay: float = setting(0.99, "factor of the rate after each epoch", above=0)
-    seed: int = setting(1, "of all random choices", least=0)
+    seed: int = setting(1, "of all random choices", least=0, most=MAX_SEED)
     hold_out: float = setting(
         0.1, "share of the training pairs that calibrates the confidence instead", least=0, below=1
     )
@@ -44,7 +44,7 @@ class FlowRecipe(Recipe):
     real_share: float = setting(0.4, "share of the examples from --clips", least=0, most=1)
     max_distance: int = setting(10, "largest distance within a pair of a clip, in frames", least=1)
     clip_pairs: int = setting(400, "pairs prepared per clip, each in both directions", least=1)
-    seed: int = setting(1, "of all random choices", least=0)
+    seed: int = setting(1, "of all random choices", least=0, most=MAX_SEED)
 
 
 @dataclass(frozen=True)
@@ -66,4 +66,4 @@ class PropagationRecipe(Recipe):
     jaccard_weight: float = setting(1.0, "of the soft IoU loss beside cross-entropy", least=0)
     flow_weight: float = setting(0.1, "of the flow's end-point errors", least=0)
     slow_px: float = setting(10.0, "a longer flow counts less, in proportion", above=0)
-    seed: int = setting(1, "of all random choices", least=0)
+    seed: int = setting(1, "of all random choices", least=0, most=MAX_SEED)

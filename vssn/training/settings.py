@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 KEY = "setting"
+MAX_SEED = (1 << 32) - 1  # what NumPy and Keras take
 
 
 @dataclass(frozen=True)
