@@ -49,7 +49,11 @@ def evaluated(
 
     def run(*flags: str) -> dict[str, Any]:
         path = tmp_path / "summary.json"
-        argv = ["evaluate-schedule", "--data_dir", str(data_dir), *weight_flags, "--quiet"]
+        argv = ["evaluate-schedule", "--data_dir", str(data_dir), "--quiet"]
+        # Weights that a flow doesn't use are refused.
+        argv += weight_flags if "flownets" in flags and "chain" not in flags else weight_flags[:2]
+        if "flownets" in flags and "chain" in flags:
+            argv += weight_flags[2:4]
         assert main([*argv, *flags, "--summary", str(path)]) == 0
         summary: dict[str, Any] = json.loads(path.read_text())
         return summary
@@ -94,7 +98,7 @@ def test_targets_are_tabled_drawn_and_written(
     assert table[0][:4] == ["target", "segmented", "share", "mIoU"]
     assert [row[0] for row in table[2:]] == ["100", "90", "60"]
     assert table[2][1:3] == [str(FRAMES), "100 %"]
-    assert table[2][5:9] == ["+0.0", "-", "-", "-"]
+    assert table[2][5:11] == ["+0.0", "-", "-", "-", "-", "-"]
     assert table_under(lines, f"## even, {USUAL}, by distance")[2][:2] == [
         "0",
         str(summary["by_key_distance"][0]["frames"]),
@@ -108,7 +112,7 @@ def test_the_gain_is_in_points_at_the_same_cost(
     fake_decision: FakeDecision,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    # The first replay's third frame alone is expected to do badly.
+    # The first frame order's third frame alone is predicted to do badly.
     fake_decision.answers = [90.0, 70.0, *[90.0] * 21]
     summary = evaluated("--flow", "flownets", "--targets", "80")
     assert fake_decision.calls > 23
@@ -121,7 +125,7 @@ def test_the_gain_is_in_points_at_the_same_cost(
     assert abs(gain) > 0.1
 
 
-def test_what_is_judged_is_the_carrying_that_was_asked_for(
+def test_what_is_evaluated_is_the_propagation_that_was_asked_for(
     evaluated: Callable[..., dict[str, Any]], fake_flow: FakeFlow
 ) -> None:
     fake_flow.flow_cells = (-1, 0)  # right for the frame before, not for the key frame
@@ -152,10 +156,10 @@ def test_a_single_frame_without_truth_has_no_figures(
 
 
 @pytest.mark.usefixtures("fake_networks")
-def test_scheme_refuses_what_it_can_not_judge(
+def test_bad_arguments_are_refused(
     data_dir: Path, weight_flags: list[str], tmp_path: Path, refuses: Callable[..., str]
 ) -> None:
-    argv = ["evaluate-schedule", "--data_dir", data_dir, *weight_flags]
+    argv = ["evaluate-schedule", "--data_dir", data_dir, *weight_flags[:2]]
     refuses([*argv, "--split", "test"], "test", "without images")
     refuses([*argv, "--targets", "nan"], "--targets", "finite")
     refuses([*argv, "--targets"], "--targets")
@@ -163,3 +167,54 @@ def test_scheme_refuses_what_it_can_not_judge(
     refuses([*argv, "--summary", tmp_path], "--summary", "file name")
     refuses([*argv, "--save_dir", data_dir / "val/00.png"], "00.png", "no directory")
     refuses([*argv[:3], "--segnet_chkpt", "no.h5"], "no.h5")
+    refuses(["evaluate-schedule", "--clips", data_dir / "val", *argv[1:]], "not allowed with")
+    refuses(["evaluate-schedule", *weight_flags[:2]], "--clips", "--data_dir")
+    clips = ["evaluate-schedule", *weight_flags[:2], "--clips"]
+    refuses([*clips, tmp_path / "none"], "none")
+    refuses([*clips, data_dir / "void"], "void", "two or more")
+
+
+@pytest.mark.usefixtures("fake_networks")
+def test_clips_of_any_source_are_compared(
+    data_dir: Path,
+    tmp_path: Path,
+    weight_flags: list[str],
+    paint: Callable[[np.ndarray], UInt8Array],
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    for name in ("rain_1", "rain_2"):
+        folder = tmp_path / name
+        folder.mkdir()
+        for number in range(8):
+            label = np.full((48, 64), ROAD, np.uint8)
+            label[10:30, 2 * number : 2 * number + 20] = CAR
+            cv2.imwrite(str(folder / f"{number}.png"), paint(label))
+    clips = [str(data_dir / "val"), str(tmp_path / "rain_1"), str(tmp_path / "rain_2")]
+    summary = tmp_path / "summary.json"
+    argv = ["evaluate-schedule", "--clips", *clips, "--frames", "6", *weight_flags[:2], "--quiet"]
+    assert main([*argv, "--targets", "0", "95", "--summary", str(summary)]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    table = [line for line in lines if line.startswith("|")]
+    rows = [[cell.strip() for cell in line.strip("| ").split("|")] for line in table]
+    assert rows[0][:8] == [
+        *("source", "truth", "frames", "target", "segmented", "share", "mIoU", "loss")
+    ]
+    val, rain = rows[2:5], rows[5:8]
+    assert [row[1] for row in (*val, *rain)] == ["labels"] * 3 + ["own"] * 3
+    assert [row[3] for row in val] == ["100", "95", "0"]
+    assert [row[4] for row in val] == ["6", val[1][4], "1"]
+    # The network finds what the labels say, so that nothing is lost but by warping.
+    assert rain[0][6:8] == ["1.000", "0.0"]
+    assert float(rain[2][7]) > 5
+    # Two clips are one split, and what is labelled is another.
+    assert "## by split" in lines
+    start = next(i for i, row in enumerate(rows) if row[0] == "source" and i)
+    splits = {row[0]: row for row in rows[start + 2 :] if row[3] == "0"}
+    assert set(splits) == {"data", "rain"}
+    assert splits["rain"][2:5] == ["12", "0", "2"]
+    written = json.loads(summary.read_text())
+    assert [source["name"].split("/")[-1] for source in written["sources"]] == [
+        *("val", "rain_1", "rain_2")
+    ]
+    assert written["sources"][0]["labelled"]
+    assert written["sources"][1]["points"][2]["promised"] is None  # nothing was predicted

@@ -1,7 +1,8 @@
-"""What adaptive schedules are measured against segments where it says."""
+"""The schedules that adaptive ones are measured against."""
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -9,12 +10,14 @@ import pytest
 
 from vssn.evaluation.baselines import (
     MOST_PHASES,
+    MeasuredConfidence,
     Oracle,
     ShiftedInterval,
     measured_agreement,
     phases,
 )
 from vssn.flow.warp import warp_probabilities
+from vssn.streaming.schedule import Decision
 from vssn.streaming.segmenter import AdaptiveSegmenter
 from vssn.types import FramePath, Propagate
 
@@ -27,6 +30,7 @@ if TYPE_CHECKING:
     from vssn.types import Float32Array, UInt8Array
 
 ROAD, CAR = 3, 8
+UNREST = 2.0
 
 
 def keys_of(schedule: Schedule, frames: int, fake_flow: FakeFlow) -> list[int]:
@@ -63,7 +67,10 @@ def test_every_fourth_pixel_is_looked_at() -> None:
     propagated[1::2, :, CAR] = propagated[:, 1::2, CAR] = 2
     assert measured_agreement(propagated, segmented) == 100
     propagated[0, :, CAR] = 2  # 4 of the 12 pixels
-    assert measured_agreement(propagated, segmented) == pytest.approx(100 * (8 / 12 + 0) / 2)
+    road, car = 12**0.5, 4**0.5  # weights
+    expected = 100 * 8 / 12 * road / (road + car)
+    assert measured_agreement(propagated, segmented) == pytest.approx(expected)
+    assert math.isnan(measured_agreement(propagated, segmented / 2))  # confident nowhere
 
 
 @pytest.fixture
@@ -77,26 +84,27 @@ def drive(paint: Callable[[np.ndarray], UInt8Array]) -> list[UInt8Array]:
     return frames
 
 
-def truth_of(
+def confidences_of(
     segmented: list[Float32Array], keys: set[int], propagate: Propagate, flow: FakeFlow
 ) -> list[float]:
-    """Each frame's true score, had it been carried, by way of doing what segmenters do."""
-    probabilities, here = [], segmented[0]
+    """Each frame's measured confidence, had it been warped, by doing what segmenters do."""
+    confidences, here, key = [], segmented[0], 0
+    measured = MeasuredConfidence(UNREST)
     comparison = flow.compare(np.zeros((24, 32, 3), np.float32), np.zeros((24, 32, 3), np.float32))
     for number, own in enumerate(segmented[1:], start=1):
         propagated = warp_probabilities(here, comparison.estimate())
-        probabilities.append(measured_agreement(propagated, own))
+        confidences.append(measured.of(measured_agreement(propagated, own), number - key))
         if number in keys:
-            here = own
+            here, key = own, number
         elif propagate is Propagate.CHAIN:
             here = propagated
-    return probabilities
+    return confidences
 
 
 @pytest.mark.parametrize("propagate", Propagate)
 @pytest.mark.parametrize("flow_cells", [(0, 0), (-1, 0)])
 @pytest.mark.parametrize("target", [50, 70, 90, 100])
-def test_the_oracle_segments_where_the_true_score_is_below_the_target(
+def test_the_oracle_segments_where_the_measured_confidence_is_below_the_target(
     propagate: Propagate,
     flow_cells: tuple[float, float],
     target: float,
@@ -106,11 +114,28 @@ def test_the_oracle_segments_where_the_true_score_is_below_the_target(
 ) -> None:
     fake_flow.flow_cells = flow_cells
     segmented = [fake_segmentation.probabilities(frame) for frame in drive]
-    oracle = Oracle(segmented, target, propagate)
+    oracle = Oracle(segmented, target, propagate, UNREST)
     segmenter = AdaptiveSegmenter(fake_segmentation, fake_flow, oracle, propagate=propagate)
-    results = list(segmenter.stream(drive))
+    # Not stream(), which would reset: an oracle serves one stream, once.
+    results = [segmenter.step(frame) for frame in drive]
     keys = {result.index for result in results if result.path is FramePath.SEGMENT}
-    true = truth_of(segmented, keys, propagate, fake_flow)
-    assert len(keys) > 1
-    assert keys == {0} | {number for number, score in enumerate(true, 1) if score < target}
-    np.testing.assert_allclose([result.predicted_confidence for result in results[1:]], true)
+    measured = confidences_of(segmented, keys, propagate, fake_flow)
+    assert keys == {0} | {number for number, each in enumerate(measured, 1) if each < target}
+    assert len(keys) > 1 or target < 90
+    np.testing.assert_allclose([result.predicted_confidence for result in results[1:]], measured)
+
+
+def test_a_network_that_is_confident_nowhere_gives_the_oracle_nothing_to_go_by(
+    drive: list[UInt8Array], fake_segmentation: FakeSegmentation, fake_flow: FakeFlow
+) -> None:
+    unsure = [fake_segmentation.probabilities(frame) / 2 for frame in drive]
+    oracle = Oracle(unsure, 90, Propagate.CHAIN)
+    view = np.zeros((24, 32, 3), np.float32)
+    assert oracle.decide(fake_flow.compare(view, view), 1) == Decision(False, None)
+
+
+def test_unrest_is_not_held_against_a_result() -> None:
+    assert MeasuredConfidence(20.0).of(80.0, 1) == 100
+    assert MeasuredConfidence(10.0).of(80.0, 1) > MeasuredConfidence(0.0).of(80.0, 1)
+    assert MeasuredConfidence(10.0).of(80.0, 0) == 100
+    assert math.isnan(MeasuredConfidence(10.0).of(math.nan, 1))

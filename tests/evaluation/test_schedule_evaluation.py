@@ -1,4 +1,4 @@
-"""Judging schedules: runs measured frame by frame, and what is told of them."""
+"""Evaluating schedules: runs measured frame by frame, and the figures made of them."""
 
 from __future__ import annotations
 
@@ -80,7 +80,7 @@ def test_runs_are_measured_as_segmenters_make_them(
 ) -> None:
     fake_flow.flow_cells = (-1, 0)  # so that a longer way to the same frame has another end
     evaluator = ScheduleEvaluator(frames, labels, fake_networks, propagate)
-    # One judge for all: what was measured before must not get into other runs.
+    # One evaluator for all: what was measured before must not get into other runs.
     orders = [tuple(range(FRAMES)), (0, 2, 4, 4, 4, 7, 0, 1, 2, 4, 6), (0, 4, 3, 3, 4, 6)]
     for order, interval in itertools.product(orders, (2, 4, 3, 4)):
         outcome = evaluator.run(FrameOrder("made", order), FixedInterval(interval))
@@ -99,7 +99,7 @@ def test_runs_are_measured_as_segmenters_make_them(
         assert outcome.segmented == math.ceil(len(order) / interval)
 
 
-def test_true_scores_are_of_the_carried_against_the_fresh(
+def test_agreement_is_of_the_propagated_with_the_segmented(
     evaluator: ScheduleEvaluator, frames: list[UInt8Array], fake_segmentation: FakeSegmentation
 ) -> None:
     outcome = evaluator.run(even(FRAMES), FixedInterval(5))
@@ -113,16 +113,26 @@ def test_true_scores_are_of_the_carried_against_the_fresh(
     assert np.isnan(outcome.predicted_confidence).all()
 
 
-def test_an_oracle_expects_the_true_score(evaluator: ScheduleEvaluator) -> None:
-    oracle = Oracle(evaluator.segmented_frames(even(FRAMES)), 60, Propagate.CHAIN)
+def test_an_oracle_predicts_the_measured_confidence(evaluator: ScheduleEvaluator) -> None:
+    segmented = evaluator.segmented_frames(even(FRAMES))
+    oracle = Oracle(segmented, 85, Propagate.CHAIN, evaluator.unrest)
     outcome = evaluator.run(even(FRAMES), oracle)
     warped = outcome.key_distance > 0
     assert 0 < np.count_nonzero(warped) < FRAMES - 1
-    np.testing.assert_allclose(
-        outcome.predicted_confidence[warped], outcome.measured_agreement[warped]
-    )
-    assert outcome.measured_agreement.min() >= 60
-    assert (outcome.predicted_confidence[~warped][1:] < 60).all()
+    assert outcome.measured_confidence[warped].min() >= 85
+    assert (outcome.predicted_confidence[~warped][1:] < 85).all()
+    assert (outcome.measured_confidence[~warped] == 100).all()
+
+
+def test_unrest_is_what_is_lost_without_motion(
+    frames: list[UInt8Array], labels: list[UInt8Array], fake_networks: Networks, fake_flow: FakeFlow
+) -> None:
+    # The flow sees no motion, so that there is no growth to tell unrest from.
+    evaluator = ScheduleEvaluator(frames, labels, fake_networks, Propagate.CHAIN)
+    assert evaluator.unrest == 0
+    fake_flow.flow_cells = (-1.5, 0)  # right: nothing is lost but on the edges of the car
+    evaluator = ScheduleEvaluator(frames, labels, fake_networks, Propagate.CHAIN)
+    assert 0 <= evaluator.unrest < 10
 
 
 def test_each_frame_is_segmented_once_and_each_run_told(
@@ -134,7 +144,7 @@ def test_each_frame_is_segmented_once_and_each_run_told(
     assert [result.name for result in evaluation.frame_orders] == ["even", "stop-and-go", "cuts"]
 
 
-def test_steadiness_is_of_the_labels_alone(evaluator: ScheduleEvaluator) -> None:
+def test_temporal_consistency_is_of_the_labels_alone(evaluator: ScheduleEvaluator) -> None:
     still, played = FrameOrder("held", (0,) * 6), even(FRAMES)
     assert evaluator.temporal_consistency(still, FixedInterval(1)) == 100
     # The car's front and back, 3 px each, on 20 of 48 rows of 64 px.
@@ -173,35 +183,47 @@ def test_costs_are_compared_on_a_logarithmic_scale() -> None:
 
 
 def made_outcome(
-    distances: Sequence[int], expected: Sequence[float], true: Sequence[float]
+    distances: Sequence[int],
+    predicted: Sequence[float],
+    measured: Sequence[float],
+    agreements: Sequence[float] | None = None,
 ) -> Outcome:
     """Frames whose ROAD is found, or taken for CAR the further they are from their key frame."""
     counts = np.zeros((len(distances), 11, 11), np.int64)
     counts[:, ROAD, ROAD] = 100 - 10 * np.array(distances)
     counts[:, ROAD, CAR] = 10 * np.array(distances)
     counts[:, CAR, CAR] = 100
-    return Outcome(np.array(distances), np.array(expected), np.array(true), counts)
+    return Outcome(
+        np.array(distances),
+        np.array(predicted),
+        np.array(agreements or measured),
+        np.array(measured),
+        counts,
+    )
 
 
-def test_expected_scores_are_judged_on_warped_frames_alone() -> None:
+def test_confidence_is_evaluated_on_warped_frames_alone() -> None:
     nan = math.nan
     outcome = made_outcome(
         [0, 1, 2, 3, 0, 1],
         [nan, 90.0, 85.0, 70.0, 20.0, 95.0],
         [100.0, 88.0, 80.0, 81.0, 100.0, 99.0],
+        [100.0, 70.0, nan, 60.0, 100.0, 80.0],
     )
     point = adaptive_point(80, outcome, points((1, 0.5), (4, 0.7)))
     assert (point.setting, point.segmented) == (80, 2)
     assert point.mean_iou == outcome.mean_iou
     assert point.fixed_mean_iou == pytest.approx(0.6)
-    assert point.measured_agreement == pytest.approx((88 + 80 + 81 + 99) / 4)
+    assert point.measured_agreement == pytest.approx((70 + 60 + 80) / 3)
+    assert point.predicted_confidence == pytest.approx((90 + 85 + 70 + 95) / 4)
+    assert point.measured_confidence == pytest.approx((88 + 80 + 81 + 99) / 4)
     assert point.confidence_error == pytest.approx((2 + 5 + 11 + 4) / 4)
     # Ranks 3 2 1 4 against 3 1 2 4: 1 - 6 * (0 + 1 + 1 + 0) / (4 * 15).
     assert point.rank_correlation == pytest.approx(0.8)
 
 
 @pytest.mark.parametrize("distances", [[0], [0, 0], [0, 1], [0, 1, 2]])
-def test_where_there_is_nothing_to_judge_nothing_is_told(distances: list[int]) -> None:
+def test_where_there_is_nothing_to_evaluate_there_are_no_figures(distances: list[int]) -> None:
     outcome = made_outcome(distances, [math.nan] * len(distances), [100.0] * len(distances))
     with warnings.catch_warnings():
         warnings.simplefilter("error")
@@ -236,7 +258,7 @@ def test_a_frame_that_is_all_void_is_not_the_worst() -> None:
     assert math.isnan(by_key_distance(outcome)[0].worst_iou)
 
 
-def test_a_replay_has_every_target_and_interval(evaluator: ScheduleEvaluator) -> None:
+def test_a_frame_order_has_every_target_and_interval(evaluator: ScheduleEvaluator) -> None:
     asked: list[float] = []
 
     def make(target: float) -> Schedule:
@@ -250,7 +272,8 @@ def test_a_replay_has_every_target_and_interval(evaluator: ScheduleEvaluator) ->
     assert [(point.setting, point.segmented) for point in result.adaptive] == [(90, 6), (60, 3)]
     for index, (oracle, target) in enumerate(zip(result.oracle, (90, 60), strict=True)):
         segmented = evaluator.segmented_frames(even(FRAMES))
-        outcome = evaluator.run(even(FRAMES), Oracle(segmented, target, Propagate.CHAIN))
+        oracle_of = Oracle(segmented, target, Propagate.CHAIN, evaluator.unrest)
+        outcome = evaluator.run(even(FRAMES), oracle_of)
         assert (oracle.setting, oracle.segmented) == (target, outcome.segmented)
         assert oracle.mean_iou == outcome.mean_iou
         expected = at_same_cost(result.fixed, result.adaptive[index].segmented)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 
-from vssn.checkpoints.confidence_fit import UNFITTED, ConfidenceFit, ConfidenceMap
+from vssn.checkpoints.confidence_fit import ConfidenceFit, ConfidenceMap
 from vssn.errors import BadInputError
 from vssn.streaming.assemble import Plan, build_estimator, build_segmenter
 from vssn.streaming.schedule import DynamicSchedule, TargetSchedule
@@ -60,7 +60,7 @@ def test_the_ends_of_the_scale_hold_for_every_propagation(
 def test_a_target_that_is_no_number_is_refused(
     fake_networks: Networks, propagation: Propagation
 ) -> None:
-    with pytest.raises(BadInputError, match="target 'nan'"):
+    with pytest.raises(BadInputError, match="target=nan"):
         _segmenter(fake_networks, propagation, math.nan)
 
 
@@ -84,21 +84,25 @@ def test_the_decision_network_is_asked_where_it_was_trained_for(
 
 def test_fits_are_those_of_the_propagation(fake_networks: Networks, fake_flow: FakeFlow) -> None:
     fits = {
-        "dis-key": ConfidenceFit(7.0, ConfidenceMap((0, 100), (20, 60))),
-        "flownets-key": UNFITTED,
+        "dis-key": ConfidenceFit(7.0, 3.0),
+        # The 90 that the network predicts is as good as the network agrees with itself.
+        "flownets-key": ConfidenceFit(1.0, 3.0, ConfidenceMap((0, 90), (0, 97))),
     }
-    networks = replace(fake_networks, fits=fits)
+    fake_flow.flow_cells = (1.0, 0.0)
     view = fake_flow.prepare(np.zeros((48, 64, 3), np.uint8))
-    expected = []
-    for propagation in ALL:
-        schedule = TargetSchedule(build_estimator(networks, propagation), 80)
-        expected.append(schedule.decide(fake_flow.compare(view, view), 1).predicted_confidence)
-    assert dict(zip([p.name for p in ALL], expected, strict=True)) == {
-        "dis-chain": 100,
-        "dis-key": 60,
-        "flownets-chain": 100,
-        "flownets-key": 90,
-    }
+
+    def predicted(networks: Networks) -> list[float]:
+        estimators = [build_estimator(networks, propagation) for propagation in ALL]
+        pair = fake_flow.compare(view, view)
+        return [estimator.predict(pair, 1) for estimator in estimators]
+
+    names = [propagation.name for propagation in ALL]
+    before = dict(zip(names, predicted(fake_networks), strict=True))
+    after = dict(zip(names, predicted(replace(fake_networks, fits=fits)), strict=True))
+    assert after["dis-chain"] == before["dis-chain"]
+    assert after["flownets-chain"] == before["flownets-chain"]
+    assert after["dis-key"] < before["dis-key"]
+    assert (before["flownets-key"], after["flownets-key"]) == (90, 100)
 
 
 def test_what_is_used_is_logged(fake_networks: Networks, caplog: pytest.LogCaptureFixture) -> None:

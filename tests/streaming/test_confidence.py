@@ -108,15 +108,17 @@ def learn(confidence: MotionConfidence, losses: dict[int, float], times: int) ->
 def test_unrest_and_rate_are_learned_apart_from_key_frames_at_several_distances() -> None:
     confidence = MotionConfidence(FIT)
     learn(confidence, {1: 6 + 1.0, 4: 6 + 1.0 * 4**0.75, 8: 6 + 8**0.75}, times=12)
-    assert confidence.unrest == pytest.approx(6, abs=1)
-    assert confidence.rate == pytest.approx(1, abs=0.3)
+    # Both are held back towards the fit's 3 and 2.
+    assert 4 < confidence.unrest < 6
+    assert 1 < confidence.rate < 1.6
 
 
 def test_a_network_that_is_only_restless_keeps_confidence() -> None:
     restless, losing = MotionConfidence(FIT), MotionConfidence(FIT)
-    learn(restless, {1: 12.0, 4: 12.5}, times=10)
-    learn(losing, {1: 4.0, 4: 15.0}, times=10)
-    assert restless.rate < 1.2 < losing.rate
+    learn(restless, {1: 12.0, 8: 12.5}, times=10)
+    learn(losing, {1: 4.0, 8: 20.5}, times=10)
+    assert restless.unrest > 2 * losing.unrest
+    assert restless.rate < 0.8 * losing.rate
 
 
 def test_one_odd_key_frame_does_not_upset_what_was_learned() -> None:

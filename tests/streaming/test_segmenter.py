@@ -86,7 +86,7 @@ def test_at_0_only_the_first_frame_is_segmented(
     assert (fake_segmentation.calls, fake_flow.refinements, fake_decision.calls) == (1, 5, 0)
 
 
-def test_between_them_the_expected_score_decides(
+def test_between_them_the_predicted_confidence_decides(
     make: Make,
     frames: list[UInt8Array],
     fake_segmentation: FakeSegmentation,
@@ -131,7 +131,7 @@ def test_a_chain_compares_with_the_frame_before_however_that_came_about(
 
 
 @pytest.mark.parametrize(("propagate", "moved"), [(Propagate.CHAIN, 12), (Propagate.KEY, 4)])
-def test_a_chain_carries_what_was_carried(
+def test_a_chain_propagates_what_was_propagated(
     make: Make, paint: Paint, fake_flow: FakeFlow, propagate: Propagate, moved: int
 ) -> None:
     road_and_car = np.full((48, 64), 3)
@@ -290,7 +290,7 @@ class _Asking(Schedule):
 
 
 @pytest.mark.parametrize("learns", [True, False])
-def test_a_schedule_that_learns_is_told_what_carrying_was_worth(
+def test_a_schedule_that_learns_is_told_what_warping_was_worth(
     fake_segmentation: FakeSegmentation, fake_flow: FakeFlow, paint: Paint, learns: bool
 ) -> None:
     first, second = np.full((48, 64), 3), np.full((48, 64), 3)
@@ -300,8 +300,97 @@ def test_a_schedule_that_learns_is_told_what_carrying_was_worth(
     frames = [paint(labels) for labels in (first, first, first, first, first, first, second)]
     results = list(segmenter.stream(frames))
     assert paths(results) == [SEGMENT, WARP, WARP, SEGMENT, WARP, WARP, SEGMENT]
-    assert schedule.told == ([100.0, 25.0] if learns else [])
+    # Half of the road is left, and nothing of the car: IoU .5 on all pixels, and 0 on half of them.
+    cost = 50 / (1 + 0.5**0.5)
+    assert schedule.told == pytest.approx([100.0, cost] if learns else [])
     assert [("learn" in result.seconds) for result in results] == [
         *(False, False, False, learns, False, False, learns)
     ]
     assert {result.predicted_confidence for result in results[1:]} == {50.0}
+
+
+class _Unseen(Schedule):
+    """Compares every third frame only."""
+
+    def __init__(self) -> None:
+        self.frames = self.resets = 0
+        self.spent_on: list[FramePath | None] = []
+
+    def compares_next(self, key_distance: int) -> bool:
+        self.frames += 1
+        return self.frames % 3 == 2
+
+    def decide(self, comparison: FlowComparison, key_distance: int) -> Decision:
+        return Decision(False, 90.0)
+
+    def spent(self, seconds: float, path: FramePath | None) -> None:
+        assert seconds >= 0
+        self.spent_on.append(path)
+
+    def reset(self) -> None:
+        self.resets += 1
+
+
+@pytest.mark.parametrize("propagate", Propagate)
+def test_frames_that_are_not_compared_are_segmented_without_any_flow(
+    fake_segmentation: FakeSegmentation,
+    fake_flow: FakeFlow,
+    frames: list[UInt8Array],
+    propagate: Propagate,
+) -> None:
+    prepared: list[float] = []
+    prepare = fake_flow.prepare
+
+    def counted(frame_bgr: UInt8Array) -> np.ndarray:
+        prepared.append(frame_bgr.mean())
+        return prepare(frame_bgr)
+
+    fake_flow.prepare = counted  # type: ignore[method-assign]
+    schedule = _Unseen()
+    segmenter = AdaptiveSegmenter(fake_segmentation, fake_flow, schedule, propagate=propagate)
+    results = list(segmenter.stream(frames))
+    assert paths(results) == [SEGMENT, SEGMENT, WARP, SEGMENT, SEGMENT, WARP]
+    # Frames 1 and 4 as references, frames 2 and 5 as those compared with them; no others.
+    assert prepared == [frames[number].mean() for number in (1, 2, 4, 5)]
+    assert len(fake_flow.compared) == 2
+    assert "prepare" not in results[0].seconds
+    assert [int(result.labels[0, 0]) for result in results] == [0, 1, 1, 3, 4, 4]
+
+
+def test_a_schedule_is_told_what_each_frame_took(
+    fake_segmentation: FakeSegmentation, fake_flow: FakeFlow, frames: list[UInt8Array]
+) -> None:
+    schedule = _Unseen()
+    list(AdaptiveSegmenter(fake_segmentation, fake_flow, schedule).stream(frames[:3]))
+    assert schedule.spent_on == [SEGMENT, None, SEGMENT, None, WARP, None]
+
+
+def test_a_second_stream_starts_afresh(
+    make: Make, frames: list[UInt8Array], fake_segmentation: FakeSegmentation
+) -> None:
+    segmenter = make(0)
+    first = list(segmenter.stream(frames[:3]))
+    second = list(segmenter.stream(frames[3:]))
+    assert paths(second) == paths(first) == [SEGMENT, WARP, WARP]
+    assert second[0].index == 0
+    assert int(second[0].labels[0, 0]) == 3
+
+
+def test_reset_resets_the_schedule(
+    fake_segmentation: FakeSegmentation, fake_flow: FakeFlow
+) -> None:
+    schedule = _Unseen()
+    segmenter = AdaptiveSegmenter(fake_segmentation, fake_flow, schedule)
+    before = schedule.resets
+    segmenter.reset()
+    assert schedule.resets == before + 1
+
+
+def test_where_agreement_can_not_be_measured_nothing_is_learned(
+    fake_segmentation: FakeSegmentation, fake_flow: FakeFlow, frames: list[UInt8Array]
+) -> None:
+    unsure = fake_segmentation.probabilities
+    fake_segmentation.probabilities = lambda frame: unsure(frame) * 0.5  # type: ignore[method-assign]
+    schedule = _Asking(learns=True)
+    list(AdaptiveSegmenter(fake_segmentation, fake_flow, schedule).stream(frames))
+    assert schedule.told == []

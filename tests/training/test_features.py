@@ -78,7 +78,9 @@ def test_the_warped_key_frame_is_compared_with_the_segmented_current_frame(
     feature, copied = evaluator.evaluate(pair)
     assert feature.shape == SHAPE
     # Copied, the car of 10 columns is off by 4, and so is the road of 54 around it.
-    assert copied == pytest.approx(100 * (6 / 14 + 50 / 58) / 2)
+    car, road = 14**0.5, 58**0.5  # weights
+    expected = 100 * (6 / 14 * car + 50 / 58 * road) / (car + road)
+    assert copied == pytest.approx(expected)
     by_pixel = PairEvaluator(
         fake_segmentation, fake_flow, replace(VSSN_RULES, agreement=pixel_agreement)
     )

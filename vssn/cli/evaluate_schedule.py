@@ -265,7 +265,9 @@ def _distances(rows: list[DistanceRow]) -> list[str]:
 
 
 def _number(value: float, how: str = ".3f") -> str:
-    return f"{value:{how}}".removeprefix("0") if math.isfinite(value) else "-"
+    if not math.isfinite(value):
+        return "-"
+    return f"{value:{how}}".removeprefix("0" if how == ".3f" else "")
 
 
 def _table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:

@@ -25,7 +25,7 @@ EXPONENT = 0.75  # of accumulated motion; between a random walk's 0.5 and a stea
 # How unrest and growth are learned. Both have a prior from the fit, whose spread over clips is a
 # share of its mean; an observed loss has a spread of so many points and of a share of itself.
 PRIOR_SPREAD = 0.7
-NOISE_POINTS = 1.5
+NOISE_POINTS = 3.0
 NOISE_SHARE = 0.2
 REMEMBERED = 0.96  # share of what was learned that is kept at each key frame
 MOST_SURPRISE = 3.0  # of one observation, in its own spreads

@@ -265,12 +265,14 @@ class BudgetSchedule(_Estimating):
     def decide(self, comparison: FlowComparison, key_distance: int) -> Decision:
         """Segment where the confidence is low and the time saved is enough."""
         decision = self._compared(comparison, key_distance, self._target)
-        most = MOST_SAVED * self._extra_s
-        segment = self._saved_s >= most or (decision.segment and self._saved_s >= self._extra_s)
+        nearly_most = MOST_SAVED * self._extra_s - self._budget_s  # above, savings would be lost
+        affordable = self._saved_s >= self._extra_s
+        segment = affordable and (decision.segment or self._saved_s >= nearly_most)
         if not self._times.get(FramePath.WARP):
             segment = False  # what a warped frame takes is to be measured first
         self._count(self._target)
-        moved = self._target + PACE_GAIN * (self._affordable_share - segment)
+        # What is wanted counts, affordable or not: else the target would rise out of reach.
+        moved = self._target + PACE_GAIN * (self._affordable_share - decision.segment)
         self._target = min(max(moved, 0.0), 100.0)
         return replace(decision, segment=segment)
 
@@ -281,7 +283,7 @@ class BudgetSchedule(_Estimating):
         self._saved_s -= seconds
         if path is not None:
             self._saved_s += self._budget_s
-        # Neither credit nor debt lasts: the pace is that of the last frames.
+        # Neither savings nor debts last: the pace is that of the last frames.
         most = MOST_SAVED * (self._extra_s or self._budget_s)
         self._saved_s = min(max(self._saved_s, -most), most)
 
