@@ -263,7 +263,7 @@ def test_training_the_decision_network(
     np.save(tmp_path / "val/Y.npy", np.full(32, 101, np.float32))
     refuses([*argv, "--save_dir", tmp_path / "new"], "values from 0 to 100")
     (tmp_path / "val/X.npy").unlink()
-    refuses([*argv, "--save_dir", tmp_path / "new"], "X.npy", "X.npy", "No such file")
+    refuses([*argv, "--save_dir", tmp_path / "new"], "X.npy", "No such file")
     assert not (tmp_path / "new").exists()
 
 
