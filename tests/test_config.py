@@ -24,12 +24,9 @@ CHAIN, KEY = Propagate.CHAIN, Propagate.KEY
         (None, None, False, (DIS, CHAIN)),
         (None, None, True, (FLOWNETS, KEY)),
         (None, "key", False, (DIS, KEY)),
-        (None, "chain", True, (FLOWNETS, CHAIN)),
         ("flownets", None, False, (FLOWNETS, KEY)),
         ("flownets", "chain", False, (FLOWNETS, CHAIN)),
         ("dis", None, False, (DIS, CHAIN)),
-        ("dis", None, True, (DIS, CHAIN)),
-        ("dis", "key", True, (DIS, KEY)),
     ],
 )
 def test_what_is_left_open_is_filled_in(
@@ -114,3 +111,19 @@ def test_what_decides_is_one_thing(given: dict[str, Any], message: str) -> None:
     with pytest.raises(BadInputError) as caught:
         SegmenterConfig(**given)
     assert str(caught.value).startswith(message)
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        {"flow": "dis", "decision": "d"},
+        {"flow": "dis", "flownets": "f"},
+        {"propagate": "chain", "decision": "d"},
+    ],
+)
+def test_weights_that_have_no_part_are_refused(given: dict[str, Any]) -> None:
+    with pytest.raises(BadInputError, match="expected weights that these use"):
+        SegmenterConfig(**given)
+    assert SegmenterConfig(flownets="f", propagate="chain").propagation == Propagation(
+        FLOWNETS, CHAIN
+    )

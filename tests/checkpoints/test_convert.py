@@ -53,7 +53,8 @@ def test_formats_agree_with_keras_and_replace_what_was_there(
         output.write_bytes(b"old")
     report = convert(weights, None, output, fmt, FRAMES[:1])
     names = {path.name for path in tmp_path.iterdir()}
-    assert names == {output.name, *(["out.bin"] if fmt == "openvino" else [])}
+    beside = {"openvino": ["out.bin"], "pb": ["out.pb.sha256"]}.get(fmt, [])
+    assert names == {output.name, *beside}
     assert report.path == output
     assert 0 < report.largest_difference < 1e-5
     assert report.frames == 1

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 Refuses = Callable[..., str]
 SUMMARY_KEYS = {
     *("frames", "segmentation_steps", "flow_steps", "fps_model", "fps_end_to_end", "latency_ms"),
-    *("flow", "propagate", "runtime", "weights"),
+    *("flow", "propagate", "runtime", "weights", "budget_target"),
     *("mean_iou", "frequency_weighted_iou", "class_iou", "mean_iou_by_key_distance"),
 }
 
@@ -132,9 +132,20 @@ def test_the_target_is_compared_with_the_expected_score(
     main([*argv, "--target", "75"])
     summary = summary_of(tmp_path)
     assert (summary["segmentation_steps"], summary["flow_steps"]) == (3, 3)
-    fake_decision.answers = [70.0, 60.0, 90.0, 80.0, 77.0]
-    main(argv)  # 78 is the default
-    assert summary_of(tmp_path)["segmentation_steps"] == 4
+    fake_decision.answers = [96.0, 94.0, 99.0, 80.0, 97.0]
+    main(argv)  # 95 is the default
+    assert summary_of(tmp_path)["segmentation_steps"] == 3
+
+
+def with_weights(argv: list[str], weights: set[str]) -> list[str]:
+    """The command with the flags of these weights only; those without use are refused."""
+    flags = {
+        "segnet": "--segnet_chkpt",
+        "flow": "--dvs_flownet_chkpt",
+        "decision": "--decision_chkpt",
+    }
+    unused = [argv.index(flag) for name, flag in flags.items() if name not in weights]
+    return [each for index, each in enumerate(argv) if {index, index - 1}.isdisjoint(unused)]
 
 
 @pytest.mark.usefixtures("fake_networks")
@@ -150,7 +161,7 @@ def test_the_target_is_compared_with_the_expected_score(
 def test_the_summary_tells_how_scores_were_carried(
     argv: list[str], tmp_path: Path, flags: list[str], used: tuple[str, str], weights: set[str]
 ) -> None:
-    assert main([*argv, "--target", "0", *flags]) == 0
+    assert main([*with_weights(argv, weights), "--target", "0", *flags]) == 0
     summary = summary_of(tmp_path)
     assert (summary["flow"], summary["propagate"]) == used
     assert isinstance(summary["weights"], dict)

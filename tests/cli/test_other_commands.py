@@ -127,12 +127,15 @@ def test_features_are_of_the_lists_pairs(
     feature_argv: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert main(feature_argv) == 0
-    probabilities = np.load(tmp_path / "features/Y.npy")
+    measured = np.load(tmp_path / "features/Y.npy")
     assert np.load(tmp_path / "features/X.npy").shape == (5, 4, 5, 384)
     # Copied, the car of 16 columns and 20 rows is off by 4 px of 64 for each frame.
     both, either = (20 * (16 + sign * 4 * np.arange(5)) for sign in (-1, 1))
     around = (48 * 64 - either) / (48 * 64 - both)
-    np.testing.assert_allclose(probabilities, 50 * (both / either + around), atol=0.01)
+    # Each class counts by the root of its area in either.
+    weights = np.sqrt([either, 48 * 64 - both])
+    agreement = 100 * np.average([both / either, around], axis=0, weights=weights)
+    np.testing.assert_allclose(measured, agreement, atol=0.01)
     assert "5 of 5 pairs" in capsys.readouterr().out
 
 
@@ -159,7 +162,7 @@ def test_interrupted_features_go_on(
 
 @pytest.mark.usefixtures("fake_networks")
 def test_features_can_be_clipped_and_cut(feature_argv: list[str], tmp_path: Path) -> None:
-    main([*feature_argv, "--num_steps", "4", "--clip", "0.7"])
+    main([*feature_argv, "--num_steps", "4", "--clip", "0.8"])
     assert len(np.load(tmp_path / "features/Y.npy")) == 2
 
 
@@ -258,9 +261,9 @@ def test_training_the_decision_network(
         *("training_curves.png", "predicted_scores.png"),
     }
     np.save(tmp_path / "val/Y.npy", np.full(32, 101, np.float32))
-    refuses([*argv, "--save_dir", tmp_path / "new"], "scores from 0 to 100")
+    refuses([*argv, "--save_dir", tmp_path / "new"], "values from 0 to 100")
     (tmp_path / "val/X.npy").unlink()
-    refuses([*argv, "--save_dir", tmp_path / "new"], "X.npy", "generate_resnet_features")
+    refuses([*argv, "--save_dir", tmp_path / "new"], "X.npy", "No such file")
     assert not (tmp_path / "new").exists()
 
 

@@ -52,8 +52,9 @@ def test_the_first_column_is_streamed_and_labelled_frames_bring_their_label(
 ) -> None:
     read = list(iter_frames(dataset_frames(data_dir, ENTRIES)))
     assert len(read) == 5
-    for number, (image, truth) in enumerate(read):
-        assert np.array_equal(image, paint(np.full((48, 64), number)))
+    for number, frame in enumerate(read):
+        truth = frame.truth
+        assert np.array_equal(frame.frame_bgr, paint(np.full((48, 64), number)))
         if number in (2, 4):
             assert truth is not None
             assert (truth == number).all()
@@ -95,13 +96,13 @@ def test_a_stream_is_scored_by_distance_from_the_key_frame(
     data_dir: Path, fake_segmentation: FakeSegmentation, fake_flow: FakeFlow
 ) -> None:
     segmenter = AdaptiveSegmenter(fake_segmentation, fake_flow, FixedInterval(4))
-    scores = DatasetEvaluation()
-    for image, truth in iter_frames(dataset_frames(data_dir, ENTRIES)):
-        result = segmenter.step(image)
-        if truth is not None:
-            scores.add(result, truth)
+    evaluation = DatasetEvaluation()
+    for frame in iter_frames(dataset_frames(data_dir, ENTRIES)):
+        result = segmenter.step(frame.frame_bgr)
+        if frame.truth is not None:
+            evaluation.add(result, frame.truth)
     # Frame 2 is still called 0, frame 4 is a key frame and right.
-    summary = scores.summary()
+    summary = evaluation.summary()
     assert summary["mean_iou_by_key_distance"] == {"0": 1.0, "2": 0.0}
     assert summary["mean_iou"] == pytest.approx(1 / 3)
     assert summary["frequency_weighted_iou"] == pytest.approx(0.5)
@@ -116,18 +117,18 @@ def _result(labels: np.ndarray, distance: int) -> FrameResult:
 
 def test_distances_are_sorted_as_numbers_and_the_summary_is_strict_json() -> None:
     truth = np.zeros((4, 4), np.uint8)
-    scores = DatasetEvaluation()
+    evaluation = DatasetEvaluation()
     for distance in (10, 2, 0):
-        scores.add(_result(truth, distance), truth)
-    text = json.dumps(scores.summary(), allow_nan=False)
+        evaluation.add(_result(truth, distance), truth)
+    text = json.dumps(evaluation.summary(), allow_nan=False)
     assert list(json.loads(text)["mean_iou_by_key_distance"]) == ["0", "2", "10"]
 
 
 def test_lines_name_every_figure() -> None:
     truth = np.zeros((4, 4), np.uint8)
-    scores = DatasetEvaluation()
-    scores.add(_result(truth, 3), truth)
-    lines = scores.lines()
+    evaluation = DatasetEvaluation()
+    evaluation.add(_result(truth, 3), truth)
+    lines = evaluation.lines()
     assert lines[:3] == ["Frequency-weighted IoU: 1.0000", "Mean IoU: 1.0000", "Class-wise IoU:"]
     assert [line.split()[0] for line in lines[3:14]] == list(CLASS_NAMES)
     assert lines[3].split() == ["sky", "1.0000"]
@@ -135,7 +136,7 @@ def test_lines_name_every_figure() -> None:
 
 
 def test_no_labelled_frame_is_said_and_is_null() -> None:
-    scores = DatasetEvaluation()
-    assert scores.lines() == ["No labelled frame was reached: no IoU"]
-    assert scores.summary()["mean_iou"] is None
-    assert math.isnan(scores.total.mean_iou())
+    evaluation = DatasetEvaluation()
+    assert evaluation.lines() == ["No labelled frame was reached: no IoU"]
+    assert evaluation.summary()["mean_iou"] is None
+    assert math.isnan(evaluation.total.mean_iou())

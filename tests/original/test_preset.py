@@ -264,9 +264,9 @@ def test_a_video_is_fed_rgb_but_for_the_first_key():
 def test_features_compare_the_current_frame_with_itself(data_set):
     folder, _ = data_set
     made = _MadeNetworks(ORIGINAL.conventions)
-    pair_measure = PairEvaluator(made, made, ORIGINAL.rules, ORIGINAL.warped)
+    pair_evaluator = PairEvaluator(made, made, ORIGINAL.rules, ORIGINAL.warped)
     for key, current in [(0, 2), (5, 6)]:
-        feature, score = pair_measure.evaluate(
+        feature, score = pair_evaluator.evaluate(
             FramePair(folder / f"f{key}.png", folder / f"f{current}.png")
         )
         wanted = reference.feature_and_score(_frame(key), _frame(current), REFERENCE)

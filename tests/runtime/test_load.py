@@ -194,7 +194,7 @@ def foreign_graph(small_segnet: keras.Model, tmp_path_factory: pytest.TempPathFa
 @pytest.mark.parametrize(
     "options",
     [
-        RuntimeOptions(),
+        RuntimeOptions(precision="f32"),
         RuntimeOptions("tensorflow"),
         RuntimeOptions(graph_input="input_1", graph_output="activation_49/truediv"),
     ],

@@ -77,10 +77,10 @@ def test_the_warped_key_frame_is_compared_with_the_segmented_current_frame(
     evaluator = PairEvaluator(fake_segmentation, fake_flow)
     feature, copied = evaluator.evaluate(pair)
     assert feature.shape == SHAPE
-    # Copied, the car of 10 columns is off by 4, and so is the road of 54 around it.
-    car, road = 14**0.5, 58**0.5  # weights
-    expected = 100 * (6 / 14 * car + 50 / 58 * road) / (car + road)
-    assert copied == pytest.approx(expected)
+    # Copied, the car of 10 columns is off by 4, and so is the road of 54 around it. Each counts by
+    # the root of its area in either.
+    roots = np.sqrt([14, 58])
+    assert copied == pytest.approx(100 * (roots @ [6 / 14, 50 / 58]) / roots.sum())
     by_pixel = PairEvaluator(
         fake_segmentation, fake_flow, replace(VSSN_RULES, agreement=pixel_agreement)
     )

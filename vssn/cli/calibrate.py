@@ -43,7 +43,7 @@ def run(args: argparse.Namespace) -> int:
     stills = []
     for folder in args.data_dir:
         every = list_stills(folder, "train")
-        stills += every[:: -(-len(every) // args.images)]
+        stills += every[:: max(1, -(-len(every) // args.images))]
     written = calibrate_weights(weights, [still.load_bgr()[0] for still in stills])
     print(f"{written}: int8 ranges from {len(stills)} images")
     return 0

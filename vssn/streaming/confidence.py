@@ -8,7 +8,6 @@ from typing import Protocol
 
 import cv2
 import numpy as np
-from scipy.optimize import nnls
 
 from vssn.checkpoints.confidence_fit import UNFITTED, ConfidenceFit
 from vssn.errors import BadInputError
@@ -163,6 +162,8 @@ def fit_loss(exposures: Sequence[float], losses: Sequence[float]) -> tuple[float
     Returns:
         Neither below 0. NaN, both, where there is no loss to go by or nothing moves.
     """
+    from scipy.optimize import nnls  # for fitting alone; it takes long to import
+
     x, y = np.asarray(exposures, np.float64), np.asarray(losses, np.float64)
     if x.size < 2 or np.ptp(x) < LEAST_MOTION_PCT:
         return math.nan, math.nan
