@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable
-from dataclasses import dataclass, replace
-from functools import partial
+from dataclasses import dataclass
 from typing import Protocol
 
 from vssn.errors import BadInputError, argument
 from vssn.networks import FlowComparison
-from vssn.streaming.confidence import ConfidenceEstimator, NetworkConfidence
+from vssn.streaming.confidence import ConfidenceEstimator
 from vssn.types import FramePath
 
 # Every so many key frames, the frame after it is segmented too, which shows the unrest by itself.
@@ -21,13 +19,6 @@ EXPLORE_EVERY = 16
 COMPARED_FRAMES = 8
 MOST_SEGMENTED = 6
 SHORTEST_PAUSE, LONGEST_PAUSE = 16, 256
-
-# How a budget is kept: the target before anything was measured, points that it moves by for a share
-# of frames, share of a new time in the mean, and how many segmentations may be saved up.
-START_TARGET = 90.0
-PACE_GAIN = 2.0
-TIME_GAIN = 0.1
-MOST_SAVED = 4.0
 
 
 @dataclass(frozen=True)
@@ -79,8 +70,12 @@ class Schedule(Protocol):
         return
 
 
-class _Estimating(Schedule):
-    """What the schedules that ask an estimator share."""
+class EstimatingSchedule(Schedule):
+    """What the schedules that ask an estimator share.
+
+    Args:
+        estimator: predicts the confidence.
+    """
 
     def __init__(self, estimator: ConfidenceEstimator) -> None:
         self._estimator = estimator
@@ -93,9 +88,10 @@ class _Estimating(Schedule):
         """Forget the stream, and what the estimator learned of it."""
         self._estimator.reset()
 
-    def _compared(
+    def compared(
         self, comparison: FlowComparison, key_distance: int, target: float, explore: bool = False
     ) -> Decision:
+        """Decide by whether the predicted confidence is below a target, or for exploration."""
         confidence = self._estimator.predict(comparison, key_distance)
         return Decision(confidence < target or explore, confidence, self._estimator.learns)
 
@@ -143,7 +139,7 @@ class BackOff:
             self._pause = SHORTEST_PAUSE
 
 
-class TargetSchedule(_Estimating):
+class TargetSchedule(EstimatingSchedule):
     """DVSNet's schedule: segment where the predicted confidence is below the target.
 
     Ours besides: an estimator that learns is shown a neighbour of the key frame now and then, and
@@ -178,12 +174,12 @@ class TargetSchedule(_Estimating):
         if self._target <= 0:
             return Decision(False, None)
         explore = self._estimator.learns and self._exploration.wanted(key_distance)
-        decision = self._compared(comparison, key_distance, self._target, explore)
+        decision = self.compared(comparison, key_distance, self._target, explore)
         self._back_off.add(decision.segment)
         return decision
 
 
-class DynamicSchedule(_Estimating):
+class DynamicSchedule(EstimatingSchedule):
     """DVSNet's schedule with a target that moves, so that neither path is taken for long.
 
     Unlike :class:`TargetSchedule` it asks the estimator whatever the target is.
@@ -211,118 +207,9 @@ class DynamicSchedule(_Estimating):
 
     def decide(self, comparison: FlowComparison, key_distance: int) -> Decision:
         """Compare the predicted confidence with the target, and move that."""
-        decision = self._compared(comparison, key_distance, self._target)
+        decision = self.compared(comparison, key_distance, self._target)
         self._target += -self._fall if decision.segment else self._rise
         return decision
-
-
-class BudgetSchedule(_Estimating):
-    """Keeps a pace: so much time per frame on average, spent where confidence is lowest.
-
-    Times are measured while the stream runs. What is left of the budget after warping every frame
-    decides the share of frames that can be segmented; a target that moves with what was spent
-    picks them. Time saved is kept for later, up to a few segmentations.
-
-    Args:
-        estimator: predicts the confidence.
-        budget_ms: milliseconds per frame, above 0.
-
-    Attributes:
-        target: the target that the budget amounts to, 0-100: the mean over the stream so far.
-    """
-
-    def __init__(self, estimator: ConfidenceEstimator, budget_ms: float) -> None:
-        if not 0 < budget_ms < float("inf"):
-            raise BadInputError(
-                argument("budget_ms", budget_ms),
-                "milliseconds above 0",
-                f"pass {argument('budget_ms', 40)}",
-            )
-        super().__init__(estimator)
-        self._budget_s = budget_ms / 1000
-        self.reset()
-
-    def reset(self) -> None:
-        """Forget the stream, what the estimator learned of it, and all times."""
-        super().reset()
-        self._times: dict[FramePath | None, float] = {}
-        self._saved_s = 0.0
-        self._target = START_TARGET
-        self._sum, self._frames = 0.0, 0
-
-    @property
-    def target(self) -> float:
-        """See the class; where the stream has begun, as far as it has run."""
-        return self._sum / self._frames if self._frames else self._target
-
-    def compares_next(self, key_distance: int) -> bool:
-        """Not where the budget is enough to segment every frame."""
-        if self._affordable_share < 1:
-            return True
-        self._count(100.0)
-        return False
-
-    def decide(self, comparison: FlowComparison, key_distance: int) -> Decision:
-        """Segment where the confidence is low and the time saved is enough."""
-        decision = self._compared(comparison, key_distance, self._target)
-        nearly_most = MOST_SAVED * self._extra_s - self._budget_s  # above, savings would be lost
-        affordable = self._saved_s >= self._extra_s
-        segment = affordable and (decision.segment or self._saved_s >= nearly_most)
-        if not self._times.get(FramePath.WARP):
-            segment = False  # what a warped frame takes is to be measured first
-        self._count(self._target)
-        # What is wanted counts, affordable or not: else the target would rise out of reach.
-        moved = self._target + PACE_GAIN * (self._affordable_share - decision.segment)
-        self._target = min(max(moved, 0.0), 100.0)
-        return replace(decision, segment=segment)
-
-    def spent(self, seconds: float, path: FramePath | None) -> None:
-        """Keep the accounts."""
-        known = self._times.get(path, seconds)
-        self._times[path] = known + TIME_GAIN * (seconds - known)
-        self._saved_s -= seconds
-        if path is not None:
-            self._saved_s += self._budget_s
-        # Neither savings nor debts last: the pace is that of the last frames.
-        most = MOST_SAVED * (self._extra_s or self._budget_s)
-        self._saved_s = min(max(self._saved_s, -most), most)
-
-    def _count(self, target: float) -> None:
-        self._sum += target
-        self._frames += 1
-
-    @property
-    def _extra_s(self) -> float:
-        """What segmenting a frame takes longer than warping it; 0 where it isn't known."""
-        if FramePath.WARP not in self._times:
-            return 0.0
-        segmented, warped = (self._times[path] for path in (FramePath.SEGMENT, FramePath.WARP))
-        return max(segmented - warped, 1e-6)
-
-    @property
-    def _affordable_share(self) -> float:
-        """The share of frames that can be segmented within the budget, 0 to 1."""
-        segmented = self._times.get(FramePath.SEGMENT, 0.0)
-        left = self._budget_s - self._times.get(None, 0.0)
-        if segmented <= left:
-            return 1.0
-        if FramePath.WARP not in self._times:
-            return 0.0
-        return max((left - self._times[FramePath.WARP]) / self._extra_s, 0.0)
-
-
-def budget_ms(fps: float) -> float:
-    """The milliseconds that a frame may take at a pace.
-
-    Args:
-        fps: frames per second, above 0.
-
-    Raises:
-        BadInputError: the pace is no such number.
-    """
-    if not 0 < fps < float("inf"):
-        raise BadInputError(argument("fps", fps), "above 0", f"pass {argument('fps', 25)}")
-    return 1000 / fps
 
 
 def check_target(target: float) -> None:
@@ -352,50 +239,3 @@ class FixedInterval(Schedule):
     def decide(self, comparison: FlowComparison, key_distance: int) -> Decision:
         """Look at the distance alone."""
         return Decision(key_distance >= self._interval, None)
-
-
-ScheduleMaker = Callable[[ConfidenceEstimator, float], Schedule]
-
-
-def parse_schedule(text: str) -> ScheduleMaker:
-    """What makes a schedule of an estimator and a target, by name.
-
-    Args:
-        text: ``confidence``, which compares the predicted confidence with the target, whoever
-            predicts it; ``decision``, the same, of DVSNet's decision network alone; ``dynamic``,
-            with a target that moves; ``fixed:K``, every K-th frame; ``always``, every frame.
-
-    Raises:
-        BadInputError: there is no such schedule; or, when it is made, ``decision`` without the
-            decision network.
-    """
-    name, _, interval = text.strip().lower().partition(":")
-    makers: dict[str, ScheduleMaker] = {
-        "confidence": TargetSchedule,
-        "decision": _of_decision_network,
-        "dynamic": DynamicSchedule,
-        "always": lambda estimator, target: FixedInterval(1),
-    }
-    if name == "fixed" and interval.isascii() and interval.isdecimal() and 0 < len(interval) < 7:
-        return partial(_every, int(interval))
-    if name in makers and not interval:
-        return makers[name]
-    raise BadInputError(
-        argument("schedule", text),
-        "confidence, decision, dynamic, always, or fixed:K such as fixed:5",
-        f"pass {argument('schedule', 'confidence')}",
-    )
-
-
-def _every(interval: int, estimator: ConfidenceEstimator, target: float) -> Schedule:
-    return FixedInterval(interval)
-
-
-def _of_decision_network(estimator: ConfidenceEstimator, target: float) -> Schedule:
-    if not isinstance(estimator, NetworkConfidence):
-        raise BadInputError(
-            argument("schedule", "decision"),
-            "FlowNetS from the key frame, which the decision network was trained for",
-            f"pass {argument('flow', 'flownets')} and {argument('propagate', 'key')}",
-        )
-    return TargetSchedule(estimator, target)
