@@ -27,8 +27,10 @@ from vssn.scene.camera import Camera
 from vssn.scene.records import open_records
 from vssn.scene.style import Style
 from vssn.streaming.assemble import Plan, build_segmenter
+from vssn.streaming.budget import BudgetSchedule
 from vssn.streaming.confidence import ConfidenceEstimator
-from vssn.streaming.schedule import BudgetSchedule, DynamicSchedule, Schedule, parse_schedule
+from vssn.streaming.schedule import DynamicSchedule, Schedule
+from vssn.streaming.schedule_names import parse_schedule
 from vssn.streaming.segmenter import Segmenter
 from vssn.types import FrameResult, TimedFrame, UInt8Array
 

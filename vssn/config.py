@@ -9,8 +9,10 @@ from typing import Any, Literal, TypeVar
 
 from vssn.errors import BadInputError, argument
 from vssn.networks import Precision, Runtime, RuntimeOptions
+from vssn.streaming.budget import budget_ms
 from vssn.streaming.regions import DEFAULT_OVERLAP_PX, RegionGrid
-from vssn.streaming.schedule import Schedule, budget_ms, parse_schedule
+from vssn.streaming.schedule import Schedule
+from vssn.streaming.schedule_names import parse_schedule
 from vssn.types import DVSNET_PROPAGATION, FlowMethod, Propagate, Propagation
 
 DEFAULT_TARGET = 95.0
@@ -35,7 +37,7 @@ class SegmenterConfig:
         propagate: the frame that results are warped from: ``chain``, the one before, or ``key``,
             the key frame. None is ``chain`` with DIS and ``key`` with FlowNetS.
         schedule: what decides: ``confidence`` (None means the same), ``decision``, ``fixed:K`` or
-            ``always``, see :func:`vssn.streaming.schedule.parse_schedule`; or a schedule, or a
+            ``always``, see :func:`vssn.streaming.schedule_names.parse_schedule`; or a schedule, or a
             function that makes one, which regions need.
         fps: keep this pace instead of the target: frames per second, in the segmenter.
         budget_ms: the same, as milliseconds per frame.
