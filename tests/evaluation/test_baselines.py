@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -9,12 +10,14 @@ import pytest
 
 from vssn.evaluation.baselines import (
     MOST_PHASES,
+    MeasuredConfidence,
     Oracle,
     ShiftedInterval,
     measured_agreement,
     phases,
 )
 from vssn.flow.warp import warp_probabilities
+from vssn.streaming.confidence import GainScale
 from vssn.streaming.segmenter import AdaptiveSegmenter
 from vssn.types import FramePath, Propagate
 
@@ -63,7 +66,10 @@ def test_every_fourth_pixel_is_looked_at() -> None:
     propagated[1::2, :, CAR] = propagated[:, 1::2, CAR] = 2
     assert measured_agreement(propagated, segmented) == 100
     propagated[0, :, CAR] = 2  # 4 of the 12 pixels
-    assert measured_agreement(propagated, segmented) == pytest.approx(100 * (8 / 12 + 0) / 2)
+    road, car = 12**0.5, 4**0.5  # weights; the car's IoU is 0
+    expected = 100 * (8 / 12 * road + 0 * car) / (road + car)
+    assert measured_agreement(propagated, segmented) == pytest.approx(expected)
+    assert math.isnan(measured_agreement(propagated, segmented * 0.6))  # confident nowhere
 
 
 @pytest.fixture
@@ -77,26 +83,29 @@ def drive(paint: Callable[[np.ndarray], UInt8Array]) -> list[UInt8Array]:
     return frames
 
 
-def truth_of(
+def measured_of(
     segmented: list[Float32Array], keys: set[int], propagate: Propagate, flow: FakeFlow
 ) -> list[float]:
-    """Each frame's true score, had it been carried, by way of doing what segmenters do."""
-    probabilities, here = [], segmented[0]
+    """Each frame's measured agreement, had it been warped, by doing what segmenters do."""
+    agreements, here = [], segmented[0]
     comparison = flow.compare(np.zeros((24, 32, 3), np.float32), np.zeros((24, 32, 3), np.float32))
     for number, own in enumerate(segmented[1:], start=1):
         propagated = warp_probabilities(here, comparison.estimate())
-        probabilities.append(measured_agreement(propagated, own))
+        agreements.append(measured_agreement(propagated, own))
         if number in keys:
             here = own
         elif propagate is Propagate.CHAIN:
             here = propagated
-    return probabilities
+    return agreements
+
+
+UNREST = 1.5
 
 
 @pytest.mark.parametrize("propagate", Propagate)
 @pytest.mark.parametrize("flow_cells", [(0, 0), (-1, 0)])
-@pytest.mark.parametrize("target", [50, 70, 90, 100])
-def test_the_oracle_segments_where_the_true_score_is_below_the_target(
+@pytest.mark.parametrize("target", [85, 90, 95, 100])
+def test_the_oracle_segments_where_the_measured_confidence_is_below_the_target(
     propagate: Propagate,
     flow_cells: tuple[float, float],
     target: float,
@@ -106,11 +115,33 @@ def test_the_oracle_segments_where_the_true_score_is_below_the_target(
 ) -> None:
     fake_flow.flow_cells = flow_cells
     segmented = [fake_segmentation.probabilities(frame) for frame in drive]
-    oracle = Oracle(segmented, target, propagate)
+    oracle = Oracle(segmented, target, propagate, UNREST)
     segmenter = AdaptiveSegmenter(fake_segmentation, fake_flow, oracle, propagate=propagate)
     results = list(segmenter.stream(drive))
     keys = {result.index for result in results if result.path is FramePath.SEGMENT}
-    true = truth_of(segmented, keys, propagate, fake_flow)
-    assert len(keys) > 1
-    assert keys == {0} | {number for number, score in enumerate(true, 1) if score < target}
-    np.testing.assert_allclose([result.predicted_confidence for result in results[1:]], true)
+    scale, distance, expected = GainScale(), 0, []
+    for number, agreement in enumerate(measured_of(segmented, keys, propagate, fake_flow), 1):
+        distance += 1
+        expected.append(scale.confidence(max(100 - agreement - UNREST, 0), distance))
+        distance = 0 if number in keys else distance
+    assert 1 < len(keys) < len(drive)
+    assert keys == {0} | {n for n, confidence in enumerate(expected, 1) if confidence < target}
+    np.testing.assert_allclose([result.predicted_confidence for result in results[1:]], expected)
+
+
+@pytest.mark.parametrize("propagate", Propagate)
+def test_the_oracle_warps_where_the_network_is_confident_nowhere(
+    propagate: Propagate, drive: list[UInt8Array], fake_flow: FakeFlow
+) -> None:
+    fake = [np.full((24, 32, 11), 1 / 11, np.float32) for _ in drive]
+    oracle = Oracle(fake, 99, propagate)
+    assert keys_of(oracle, len(drive), fake_flow) == [0]
+
+
+def test_measured_confidence_is_of_what_segmenting_gains() -> None:
+    confidence, scale = MeasuredConfidence(3.0), GainScale()
+    assert confidence.of(100.0, 0) == 100
+    assert confidence.of(88.0, 1) == scale.confidence(100 - 88 - 3, 1)
+    assert math.isnan(confidence.of(math.nan, 2))
+    assert confidence.of(80.0, 3) == scale.confidence(100 - 80 - 3, 3)
+    assert confidence.of(98.0, 1) == 100  # unrest alone

@@ -1,4 +1,4 @@
-"""Judging schedules: runs measured frame by frame, and what is told of them."""
+"""Evaluating schedules: runs measured frame by frame, and their figures."""
 
 from __future__ import annotations
 
@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 
-from vssn.evaluation.baselines import Oracle, measured_agreement
+from vssn.evaluation.agreement_growth import AgreementGrowth
+from vssn.evaluation.baselines import MeasuredConfidence, Oracle, measured_agreement
 from vssn.evaluation.frame_orders import FrameOrder, even
 from vssn.evaluation.metrics import ConfusionMatrix
 from vssn.evaluation.results import Point
@@ -80,7 +81,7 @@ def test_runs_are_measured_as_segmenters_make_them(
 ) -> None:
     fake_flow.flow_cells = (-1, 0)  # so that a longer way to the same frame has another end
     evaluator = ScheduleEvaluator(frames, labels, fake_networks, propagate)
-    # One judge for all: what was measured before must not get into other runs.
+    # One evaluator for all: what was measured before must not get into other runs.
     orders = [tuple(range(FRAMES)), (0, 2, 4, 4, 4, 7, 0, 1, 2, 4, 6), (0, 4, 3, 3, 4, 6)]
     for order, interval in itertools.product(orders, (2, 4, 3, 4)):
         outcome = evaluator.run(FrameOrder("made", order), FixedInterval(interval))
@@ -99,30 +100,55 @@ def test_runs_are_measured_as_segmenters_make_them(
         assert outcome.segmented == math.ceil(len(order) / interval)
 
 
-def test_true_scores_are_of_the_carried_against_the_fresh(
+def test_measured_agreement_is_of_propagated_results_with_segmented_ones(
     evaluator: ScheduleEvaluator, frames: list[UInt8Array], fake_segmentation: FakeSegmentation
 ) -> None:
     outcome = evaluator.run(even(FRAMES), FixedInterval(5))
     segmented = [fake_segmentation.probabilities(frame) for frame in frames]
-    true = [
+    measured = [
         measured_agreement(segmented[number - number % 5], own)
         for number, own in enumerate(segmented)
     ]
-    np.testing.assert_allclose(outcome.measured_agreement, true)
+    np.testing.assert_allclose(outcome.measured_agreement, measured)
     assert outcome.measured_agreement[[0, 5, 10]].tolist() == [100] * 3
     assert np.isnan(outcome.predicted_confidence).all()
 
 
-def test_an_oracle_expects_the_true_score(evaluator: ScheduleEvaluator) -> None:
-    oracle = Oracle(evaluator.segmented_frames(even(FRAMES)), 60, Propagate.CHAIN)
+def test_an_oracle_predicts_the_measured_confidence(evaluator: ScheduleEvaluator) -> None:
+    oracle = Oracle(evaluator.segmented_frames(even(FRAMES)), 85, Propagate.CHAIN, evaluator.unrest)
     outcome = evaluator.run(even(FRAMES), oracle)
     warped = outcome.key_distance > 0
     assert 0 < np.count_nonzero(warped) < FRAMES - 1
+    first = int(np.flatnonzero(~warped)[1])  # until there the two have seen the same agreements
+    assert first > 1
     np.testing.assert_allclose(
-        outcome.predicted_confidence[warped], outcome.measured_agreement[warped]
+        outcome.predicted_confidence[1:first], outcome.measured_confidence[1:first]
     )
-    assert outcome.measured_agreement.min() >= 60
-    assert (outcome.predicted_confidence[~warped][1:] < 60).all()
+    assert outcome.predicted_confidence[warped].min() >= 85
+    assert (outcome.predicted_confidence[~warped][1:] < 85).all()
+
+
+@pytest.mark.parametrize("flow_cells", [(0, 0), (-1, 0)])
+def test_measured_confidence_is_of_the_measured_agreement_less_the_videos_unrest(
+    evaluator: ScheduleEvaluator,
+    frames: list[UInt8Array],
+    fake_segmentation: FakeSegmentation,
+    fake_flow: FakeFlow,
+    flow_cells: tuple[float, float],
+) -> None:
+    fake_flow.flow_cells = flow_cells
+    growth = AgreementGrowth(fake_flow, Propagate.CHAIN)
+    for frame in frames:
+        growth.add(frame, fake_segmentation.probabilities(frame))
+    unrest, _ = growth.fit()
+    assert math.isnan(unrest) == (flow_cells == (0, 0))  # nothing moves
+    assert evaluator.unrest == (0 if math.isnan(unrest) else unrest)
+    outcome = evaluator.run(even(FRAMES), FixedInterval(5))
+    confidence = MeasuredConfidence(evaluator.unrest)
+    pairs = zip(outcome.measured_agreement, outcome.key_distance, strict=True)
+    expected = [confidence.of(agreement, int(distance)) for agreement, distance in pairs]
+    assert outcome.measured_confidence.tolist() == expected
+    assert min(expected) < max(expected) == 100
 
 
 def test_each_frame_is_segmented_once_and_each_run_told(
@@ -134,8 +160,8 @@ def test_each_frame_is_segmented_once_and_each_run_told(
     assert [result.name for result in evaluation.frame_orders] == ["even", "stop-and-go", "cuts"]
 
 
-def test_steadiness_is_of_the_labels_alone(evaluator: ScheduleEvaluator) -> None:
-    still, played = FrameOrder("held", (0,) * 6), even(FRAMES)
+def test_temporal_consistency_is_of_the_labels_alone(evaluator: ScheduleEvaluator) -> None:
+    still, played = FrameOrder("still", (0,) * 6), even(FRAMES)
     assert evaluator.temporal_consistency(still, FixedInterval(1)) == 100
     # The car's front and back, 3 px each, on 20 of 48 rows of 64 px.
     every = evaluator.temporal_consistency(played, FixedInterval(1))
@@ -173,39 +199,49 @@ def test_costs_are_compared_on_a_logarithmic_scale() -> None:
 
 
 def made_outcome(
-    distances: Sequence[int], expected: Sequence[float], true: Sequence[float]
+    distances: Sequence[int],
+    predicted: Sequence[float],
+    agreement: Sequence[float],
+    confidence: Sequence[float],
 ) -> Outcome:
     """Frames whose ROAD is found, or taken for CAR the further they are from their key frame."""
     counts = np.zeros((len(distances), 11, 11), np.int64)
     counts[:, ROAD, ROAD] = 100 - 10 * np.array(distances)
     counts[:, ROAD, CAR] = 10 * np.array(distances)
     counts[:, CAR, CAR] = 100
-    return Outcome(np.array(distances), np.array(expected), np.array(true), counts)
+    columns = (np.array(each) for each in (distances, predicted, agreement, confidence))
+    return Outcome(*columns, counts)
 
 
-def test_expected_scores_are_judged_on_warped_frames_alone() -> None:
+def test_predicted_confidence_is_evaluated_on_warped_frames_alone() -> None:
     nan = math.nan
     outcome = made_outcome(
-        [0, 1, 2, 3, 0, 1],
-        [nan, 90.0, 85.0, 70.0, 20.0, 95.0],
-        [100.0, 88.0, 80.0, 81.0, 100.0, 99.0],
+        [0, 1, 2, 3, 0, 1, 2],
+        [nan, 90.0, 85.0, 70.0, 20.0, 95.0, 93.0],
+        [100.0, 78.0, 70.0, 71.0, 100.0, 89.0, nan],
+        [100.0, 88.0, 80.0, 81.0, 100.0, 99.0, nan],  # nan: the network is confident nowhere
     )
     point = adaptive_point(80, outcome, points((1, 0.5), (4, 0.7)))
     assert (point.setting, point.segmented) == (80, 2)
     assert point.mean_iou == outcome.mean_iou
     assert point.fixed_mean_iou == pytest.approx(0.6)
-    assert point.measured_agreement == pytest.approx((88 + 80 + 81 + 99) / 4)
+    assert point.measured_agreement == pytest.approx((78 + 70 + 71 + 89) / 4)
+    assert point.predicted_confidence == pytest.approx((90 + 85 + 70 + 95) / 4)
+    assert point.measured_confidence == pytest.approx((88 + 80 + 81 + 99) / 4)
     assert point.confidence_error == pytest.approx((2 + 5 + 11 + 4) / 4)
     # Ranks 3 2 1 4 against 3 1 2 4: 1 - 6 * (0 + 1 + 1 + 0) / (4 * 15).
     assert point.rank_correlation == pytest.approx(0.8)
 
 
 @pytest.mark.parametrize("distances", [[0], [0, 0], [0, 1], [0, 1, 2]])
-def test_where_there_is_nothing_to_judge_nothing_is_told(distances: list[int]) -> None:
-    outcome = made_outcome(distances, [math.nan] * len(distances), [100.0] * len(distances))
+def test_without_predictions_there_are_no_figures_of_them(distances: list[int]) -> None:
+    known = [100.0] * len(distances)
+    outcome = made_outcome(distances, [math.nan] * len(distances), known, known)
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         point = adaptive_point(0, outcome, points((4, 0.7)))
+    assert math.isnan(point.predicted_confidence)
+    assert math.isnan(point.measured_confidence)
     assert math.isnan(point.confidence_error)
     assert math.isnan(point.rank_correlation)
     assert math.isnan(point.fixed_mean_iou)
@@ -213,7 +249,7 @@ def test_where_there_is_nothing_to_judge_nothing_is_told(distances: list[int]) -
 
 
 def test_distances_have_their_mean_and_their_worst_frame() -> None:
-    outcome = made_outcome([0, 1, 0, 1, 2], [80.0] * 5, [90.0] * 5)
+    outcome = made_outcome([0, 1, 0, 1, 2], *[[90.0] * 5] * 3)
     outcome.counts[1] = 0
     outcome.counts[1, ROAD, [ROAD, CAR]] = [50, 50]
     rows = by_key_distance(outcome)
@@ -229,14 +265,14 @@ def test_distances_have_their_mean_and_their_worst_frame() -> None:
 
 
 def test_a_frame_that_is_all_void_is_not_the_worst() -> None:
-    outcome = made_outcome([0, 0], [80.0] * 2, [90.0] * 2)
+    outcome = made_outcome([0, 0], *[[90.0] * 2] * 3)
     outcome.counts[1] = 0
     assert by_key_distance(outcome)[0].worst_iou == 1
     outcome.counts[0] = 0
     assert math.isnan(by_key_distance(outcome)[0].worst_iou)
 
 
-def test_a_replay_has_every_target_and_interval(evaluator: ScheduleEvaluator) -> None:
+def test_a_frame_order_has_every_target_and_interval(evaluator: ScheduleEvaluator) -> None:
     asked: list[float] = []
 
     def make(target: float) -> Schedule:
@@ -250,7 +286,9 @@ def test_a_replay_has_every_target_and_interval(evaluator: ScheduleEvaluator) ->
     assert [(point.setting, point.segmented) for point in result.adaptive] == [(90, 6), (60, 3)]
     for index, (oracle, target) in enumerate(zip(result.oracle, (90, 60), strict=True)):
         segmented = evaluator.segmented_frames(even(FRAMES))
-        outcome = evaluator.run(even(FRAMES), Oracle(segmented, target, Propagate.CHAIN))
+        outcome = evaluator.run(
+            even(FRAMES), Oracle(segmented, target, Propagate.CHAIN, evaluator.unrest)
+        )
         assert (oracle.setting, oracle.segmented) == (target, outcome.segmented)
         assert oracle.mean_iou == outcome.mean_iou
         expected = at_same_cost(result.fixed, result.adaptive[index].segmented)

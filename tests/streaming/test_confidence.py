@@ -105,18 +105,43 @@ def learn(confidence: MotionConfidence, losses: dict[int, float], times: int) ->
             confidence.observe(100 - loss)
 
 
-def test_unrest_and_rate_are_learned_apart_from_key_frames_at_several_distances() -> None:
+def filtered(losses: dict[int, float], times: int) -> tuple[float, float]:
+    """Unrest and rate as the textbook's Kalman filter learns them of :func:`learn`'s key frames.
+
+    Both are autoregressive around the fit, so that their spread stays that of the fit.
+    """
+    prior = np.array([FIT.unrest, FIT.rate])
+    spread = np.diag((0.7 * prior) ** 2)
+    state, covariance = prior, spread
+    for _ in range(times):
+        for distance, loss in losses.items():
+            state = prior + 0.96 * (state - prior)
+            covariance = 0.96**2 * covariance + (1 - 0.96**2) * spread
+            row = np.array([1, distance**0.75])
+            noise = (1.5 + 0.2 * (row @ state)) ** 2
+            gain = covariance @ row / (row @ covariance @ row + noise)
+            state = state + gain * (loss - row @ state)
+            covariance = (np.eye(2) - np.outer(gain, row)) @ covariance
+    return float(state[0]), float(state[1])
+
+
+@pytest.mark.parametrize(("unrest", "rate"), [(6.0, 1.0), (1.5, 3.0)])
+def test_unrest_and_rate_are_learned_apart_by_a_kalman_filter(unrest: float, rate: float) -> None:
     confidence = MotionConfidence(FIT)
-    learn(confidence, {1: 6 + 1.0, 4: 6 + 1.0 * 4**0.75, 8: 6 + 8**0.75}, times=12)
-    assert confidence.unrest == pytest.approx(6, abs=1)
-    assert confidence.rate == pytest.approx(1, abs=0.3)
+    losses = {distance: unrest + rate * distance**0.75 for distance in (1, 4, 8)}
+    learn(confidence, losses, times=12)
+    assert (confidence.unrest, confidence.rate) == pytest.approx(filtered(losses, 12))
+    # The fit pulls, as it stands for what scenes are like; more than half of the way is learned.
+    assert abs(confidence.unrest - unrest) <= abs(FIT.unrest - unrest) / 2
+    assert abs(confidence.rate - rate) <= abs(FIT.rate - rate) / 2
 
 
-def test_a_network_that_is_only_restless_keeps_confidence() -> None:
+def test_loss_that_does_not_grow_with_motion_lowers_the_rate_and_growing_loss_raises_it() -> None:
     restless, losing = MotionConfidence(FIT), MotionConfidence(FIT)
-    learn(restless, {1: 12.0, 4: 12.5}, times=10)
-    learn(losing, {1: 4.0, 4: 15.0}, times=10)
-    assert restless.rate < 1.2 < losing.rate
+    learn(restless, {1: 6.0, 4: 6.0, 8: 6.0}, times=10)
+    learn(losing, {1: 4.0, 4: 15.0, 8: 24.0}, times=10)
+    assert restless.rate < FIT.rate / 2 < 2 * FIT.rate < losing.rate
+    assert losing.unrest < FIT.unrest < restless.unrest
 
 
 def test_one_odd_key_frame_does_not_upset_what_was_learned() -> None:
