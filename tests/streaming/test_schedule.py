@@ -14,10 +14,13 @@ from vssn.streaming.confidence import MotionConfidence, NetworkConfidence
 from vssn.streaming.schedule import (
     EXPLORE_EVERY,
     MOST_SEGMENTED,
+    BudgetSchedule,
     DynamicSchedule,
     FixedInterval,
     TargetSchedule,
+    parse_schedule,
 )
+from vssn.types import FramePath
 
 if TYPE_CHECKING:
     from conftest import FakeComparison, FakeDecision, FakeFlow
@@ -133,3 +136,70 @@ def test_a_fixed_interval_looks_at_the_distance_alone(
 def test_an_interval_below_one_is_refused(interval: int) -> None:
     with pytest.raises(BadInputError, match=f"interval {interval}"):
         FixedInterval(interval)
+
+
+SECONDS = {FramePath.SEGMENT: 0.05, FramePath.WARP: 0.01}
+
+
+def played(schedule: BudgetSchedule, comparison: FakeComparison, frames: int) -> list[FramePath]:
+    """The paths of a stream's frames, whose times are those of ``SECONDS``."""
+    paths, key_distance, compares = [], 0, False
+    for _ in range(frames):
+        segment = not compares or schedule.decide(comparison, key_distance + 1).segment
+        key_distance = 0 if segment else key_distance + 1
+        compares = schedule.compares_next(key_distance)
+        paths.append(FramePath.SEGMENT if segment else FramePath.WARP)
+        schedule.spent(SECONDS[paths[-1]], paths[-1])
+    return paths
+
+
+@pytest.mark.parametrize(("budget_ms", "share"), [(20, 1 / 4), (30, 1 / 2), (10, 0)])
+def test_a_budget_decides_the_share_of_segmented_frames(
+    fake_decision: FakeDecision, comparison: FakeComparison, budget_ms: float, share: float
+) -> None:
+    fake_decision.answers = np.random.default_rng(0).uniform(70, 100, 2000).tolist()
+    schedule = BudgetSchedule(NetworkConfidence(fake_decision), budget_ms)
+    paths = played(schedule, comparison, 2000)
+    # (budget - 10 ms) / (50 ms - 10 ms), as every frame takes 10 ms at least.
+    assert paths.count(FramePath.SEGMENT) / 2000 == pytest.approx(share, abs=0.02)
+
+
+def test_a_budget_for_every_frame_segments_every_frame(
+    fake_decision: FakeDecision, comparison: FakeComparison
+) -> None:
+    schedule = BudgetSchedule(NetworkConfidence(fake_decision), 50)
+    assert set(played(schedule, comparison, 50)) == {FramePath.SEGMENT}
+    assert schedule.target == 100
+    assert fake_decision.calls == 0
+
+
+@pytest.mark.parametrize("budget", [0, -1, math.inf, math.nan])
+def test_a_budget_that_is_no_time_is_refused(fake_decision: FakeDecision, budget: float) -> None:
+    with pytest.raises(BadInputError, match=f"budget_ms={budget}: expected milliseconds above 0"):
+        BudgetSchedule(NetworkConfidence(fake_decision), budget)
+
+
+def test_schedules_are_made_by_name(fake_decision: FakeDecision) -> None:
+    network, motion = NetworkConfidence(fake_decision), MotionConfidence()
+    assert isinstance(parse_schedule("confidence")(motion, 80), TargetSchedule)
+    assert isinstance(parse_schedule(" Decision")(network, 80), TargetSchedule)
+    assert isinstance(parse_schedule("dynamic")(motion, 80), DynamicSchedule)
+    with pytest.raises(BadInputError, match="schedule='decision': expected FlowNetS"):
+        parse_schedule("decision")(motion, 80)
+
+
+@pytest.mark.parametrize(("name", "interval"), [("fixed:3", 3), ("always", 1)])
+def test_fixed_schedules_are_made_by_name(
+    name: str, interval: int, comparison: FakeComparison
+) -> None:
+    schedule = parse_schedule(name)(MotionConfidence(), 80)
+    assert [schedule.decide(comparison, k).segment for k in (1, 2, 3)] == [
+        k >= interval for k in (1, 2, 3)
+    ]
+    assert [schedule.compares_next(k) for k in (0, 1, 2)] == [k + 1 < interval for k in (0, 1, 2)]
+
+
+@pytest.mark.parametrize("name", ["", "fixed", "fixed:", "fixed:x", "fixed:²", "always:2", "other"])
+def test_a_schedule_that_there_is_not_is_refused(name: str) -> None:
+    with pytest.raises(BadInputError, match="expected confidence, decision, dynamic, always"):
+        parse_schedule(name)
