@@ -153,7 +153,9 @@ def test_a_plot_that_can_not_be_written_leaves_nothing(tmp_path: Path) -> None:
 @pytest.mark.parametrize("count", [1, 3])
 def test_each_frame_order_has_its_curves(count: int, tmp_path: Path) -> None:
     adaptive = [
-        AdaptivePoint(target, target / 2, target / 100, 0.5, agreement, 1.0, 0.5)
+        AdaptivePoint(
+            target, target / 2, target / 100, 0.5, agreement, target - 1, target - 2, 1.0, 0.5
+        )
         for target, agreement in ((100, float("nan")), (80, 84.0), (60, 70.0))
     ]
     fixed = [Point(interval, 50 / interval, 0.8 / interval) for interval in (1, 2, 5)]
