@@ -37,8 +37,8 @@ class SegmenterConfig:
         propagate: the frame that results are warped from: ``chain``, the one before, or ``key``,
             the key frame. None is ``chain`` with DIS and ``key`` with FlowNetS.
         schedule: what decides: ``confidence`` (None means the same), ``decision``, ``fixed:K`` or
-            ``always``, see :func:`vssn.streaming.schedule_names.parse_schedule`; or a schedule, or a
-            function that makes one, which regions need.
+            ``always``, see :func:`vssn.streaming.schedule_names.parse_schedule`; or a schedule, or
+            a function that makes one, which regions need.
         fps: keep this pace instead of the target: frames per second, in the segmenter.
         budget_ms: the same, as milliseconds per frame.
         dynamic: lower the target by 1 when a frame or region is segmented and raise it by 0.1 when
