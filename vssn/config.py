@@ -13,7 +13,7 @@ from vssn.streaming.regions import DEFAULT_OVERLAP_PX, RegionGrid
 from vssn.streaming.schedule import Schedule, budget_ms, parse_schedule
 from vssn.types import DVSNET_PROPAGATION, FlowMethod, Propagate, Propagation
 
-DEFAULT_TARGET = 78.0
+DEFAULT_TARGET = 95.0
 PRESET_NAMES = ("vssn", "original")
 
 Choice = TypeVar("Choice", FlowMethod, Propagate)

@@ -1,4 +1,4 @@
-"""Fits of expected scores, and their file."""
+"""Fits of the predicted confidence, and their file."""
 
 from __future__ import annotations
 
@@ -20,20 +20,63 @@ from vssn.checkpoints.confidence_fit import (
 from vssn.errors import CheckpointError
 
 FITS = {
-    "dis-chain": ConfidenceFit(8.5, ConfidenceMap((10.0, 50.0, 90.0), (20.0, 20.0, 95.5))),
-    "flownets-chain": ConfidenceFit(12.25),
+    "dis-chain": ConfidenceFit(8.5, 2.0, ConfidenceMap((10.0, 50.0, 90.0), (20.0, 20.0, 95.5))),
+    "flownets-chain": ConfidenceFit(12.25, 0.5),
 }
 
 
-def test_fits_come_back_as_they_were_written(tmp_path: Path) -> None:
-    path = tmp_path / "fits.json"
-    write_fits(path, FITS)
-    assert read_fits(path) == FITS
-    assert [entry.name for entry in tmp_path.iterdir()] == ["fits.json"]
+@pytest.fixture
+def weights(tmp_path: Path) -> Path:
+    """A file that stands for weights; its hash alone counts."""
+    path = tmp_path / "net.h5"
+    path.write_bytes(b"weights")
+    return path
 
 
-def test_without_a_file_there_are_none(tmp_path: Path) -> None:
-    assert read_fits(tmp_path / "none.json") == {}
+def test_fits_come_back_as_they_were_written(weights: Path) -> None:
+    assert write_fits(weights, FITS) == fits_path(weights)
+    assert read_fits(weights) == FITS
+    assert sorted(entry.name for entry in weights.parent.iterdir()) == [
+        "net.h5",
+        "net_schedule.json",
+    ]
+
+
+def test_without_a_file_there_are_none(weights: Path) -> None:
+    assert read_fits(weights) == {}
+
+
+def test_fits_of_other_weights_are_left_out_and_a_warning_says_so(
+    weights: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    write_fits(weights, FITS)
+    weights.write_bytes(b"trained further")
+    assert read_fits(weights) == {}
+    assert "was fitted to other weights" in caplog.text
+    assert "run vssn fit-schedule" in caplog.text
+
+
+def test_the_same_weights_in_another_file_keep_their_fits(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # What is read of either file is the same; see test_segnet_weights.py for that.
+    monkeypatch.setattr("vssn.checkpoints.confidence_fit._segnet_digest", lambda path: "same")
+    keras, frozen = tmp_path / "net.h5", tmp_path / "net.pb"
+    keras.write_bytes(b"one kind of file")
+    frozen.write_bytes(b"another")
+    write_fits(keras, FITS)
+    assert read_fits(frozen) == FITS
+
+
+def test_a_tf1_checkpoint_is_all_of_its_files(tmp_path: Path) -> None:
+    data = tmp_path / "model.ckpt.data-00000-of-00001"
+    for path in (data, tmp_path / "model.ckpt.index"):
+        path.write_bytes(path.name.encode())
+    prefix = tmp_path / "model.ckpt"
+    write_fits(prefix, FITS)
+    assert read_fits(prefix) == FITS
+    data.write_bytes(b"other")
+    assert read_fits(prefix) == {}
 
 
 @pytest.mark.parametrize(
@@ -54,43 +97,40 @@ def test_a_map_interpolates_and_keeps_its_ends() -> None:
     assert IDENTITY(-3.5) == -3.5
 
 
-GOOD = {"rate": 9.0, "raw": [10, 20], "score": [40, 80]}
-
-
 @pytest.mark.parametrize(
     "change",
     [
         {"rate": 0},
         {"rate": -1},
+        {"unrest": 0},
         {"rate": [1, 2]},
         {"rate": "fast"},
         {"rate": float("nan")},
-        {"raw": [20, 10]},
-        {"raw": [10, 10]},
-        {"score": [80, 40]},
-        {"score": [40]},
-        {"score": [40, float("inf")]},
-        {"raw": [[10, 20]], "score": [[40, 80]]},
-        {"raw": None},
+        {"calibration": {"raw": [20, 10], "score": [40, 80]}},
+        {"calibration": {"raw": [10, 10], "score": [40, 80]}},
+        {"calibration": {"raw": [10, 20], "score": [80, 40]}},
+        {"calibration": {"raw": [10, 20], "score": [40]}},
+        {"calibration": {"raw": [10, 20], "score": [40, float("inf")]}},
+        {"calibration": {"raw": [[10, 20]], "score": [[40, 80]]}},
+        {"calibration": None},
     ],
 )
-def test_damaged_fits_are_refused(tmp_path: Path, change: dict[str, Any]) -> None:
-    path = tmp_path / "fits.json"
-    path.write_text(json.dumps({"fits": {"dis-chain": GOOD}}))
-    assert read_fits(path)["dis-chain"].rate == 9
-    path.write_text(json.dumps({"fits": {"dis-chain": GOOD | change}}))
+def test_damaged_fits_are_refused(weights: Path, change: dict[str, Any]) -> None:
+    path = write_fits(weights, FITS)
+    content = json.loads(path.read_text())
+    content["fits"]["dis-chain"] |= change
+    path.write_text(json.dumps(content))
     with pytest.raises(CheckpointError, match="run vssn fit-schedule again"):
-        read_fits(path)
+        read_fits(weights)
 
 
 @pytest.mark.parametrize("text", ["", "[]", "{}", '{"fits": 3}', '{"fits": {"a": 1}}', "{", "\x00"])
-def test_files_of_something_else_are_refused(tmp_path: Path, text: str) -> None:
-    path = tmp_path / "fits.json"
-    path.write_text(text)
-    with pytest.raises(CheckpointError, match=r"schedule fit '.*fits\.json'"):
-        read_fits(path)
+def test_files_of_something_else_are_refused(weights: Path, text: str) -> None:
+    fits_path(weights).write_text(text)
+    with pytest.raises(CheckpointError, match=r"schedule fit '.*net_schedule\.json'"):
+        read_fits(weights)
 
 
 def test_unfitted_networks_start_somewhere() -> None:
-    assert UNFITTED.rate > 0
+    assert min(UNFITTED.rate, UNFITTED.unrest) > 0
     assert UNFITTED.calibration is IDENTITY

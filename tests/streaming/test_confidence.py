@@ -1,4 +1,4 @@
-"""What score a carried result may be expected to have."""
+"""How confident one may be in a propagated result."""
 
 from __future__ import annotations
 
@@ -9,7 +9,13 @@ import numpy as np
 import pytest
 
 from vssn.checkpoints.confidence_fit import UNFITTED, ConfidenceFit, ConfidenceMap
-from vssn.streaming.confidence import MotionConfidence, NetworkConfidence, motion_pct
+from vssn.streaming.confidence import (
+    GainScale,
+    MotionConfidence,
+    NetworkConfidence,
+    fit_loss,
+    motion_pct,
+)
 from vssn.types import FlowEstimate
 
 HW = (52, 76)
@@ -43,68 +49,127 @@ def test_a_torn_flow_counts_for_more_than_an_even_one() -> None:
     assert motion_pct(torn) - motion_pct(even) == pytest.approx(5 * 2 / 2 * 100 / 76)
 
 
-def test_the_score_falls_with_the_root_of_the_path() -> None:
-    score = MotionConfidence(ConfidenceFit(10.0))
-    assert [score.expect(ONE_PCT, k) for k in (1, 2, 3, 4)] == pytest.approx(
-        [90, 100 - 10 * math.sqrt(2), 100 - 10 * math.sqrt(3), 80]
-    )
-    assert score.expect(ONE_PCT, 1) == pytest.approx(90)  # a new key frame
+FIT = ConfidenceFit(rate=2.0, unrest=3.0)
 
 
-def test_nothing_lost_where_nothing_moves() -> None:
-    score = MotionConfidence(ConfidenceFit(10.0))
-    score.expect(ONE_PCT, 1)
-    assert [score.expect(comparison(0), k) for k in (2, 3)] == pytest.approx([90, 90])
+def scaled(growths: list[float]) -> list[float]:
+    """Confidences of frames after one key frame, by a scale of their own."""
+    scale = GainScale()
+    return [scale.confidence(growth, k) for k, growth in enumerate(growths, start=1)]
 
 
-def test_from_the_key_frame_each_flow_is_all_of_the_path() -> None:
-    score = MotionConfidence(ConfidenceFit(10.0), accumulates=False)
-    assert [score.expect(ONE_PCT, k) for k in (1, 2, 7)] == pytest.approx([90, 90, 90])
+def test_confidence_falls_with_accumulated_motion_and_not_with_unrest() -> None:
+    for unrest in (1.0, 9.0):
+        confidence = MotionConfidence(ConfidenceFit(2.0, unrest))
+        predicted = [confidence.predict(ONE_PCT, k) for k in (1, 2, 3, 4)]
+        assert predicted == pytest.approx(scaled([2 * k**0.75 for k in (1, 2, 3, 4)]))
+        assert predicted == sorted(predicted, reverse=True)
 
 
-def test_the_streams_own_rate_is_learned_from_key_frames() -> None:
-    score = MotionConfidence(ConfidenceFit(10.0))
-    errors = []
-    for _ in range(12):
-        errors.append(abs(score.expect(ONE_PCT, 1) - 70))
-        score.observe(70.0)  # three times the rate expected
-    assert errors[0] == pytest.approx(20)
-    assert errors == sorted(errors, reverse=True)
-    assert errors[4] < 11
-    assert errors[-1] < 6
+def test_nothing_is_lost_where_nothing_moves() -> None:
+    confidence = MotionConfidence(FIT)
+    assert [confidence.predict(comparison(0), k) for k in (1, 2, 3)] == [100, 100, 100]
+
+
+def test_from_the_key_frame_each_flow_is_all_of_the_motion() -> None:
+    confidence = MotionConfidence(FIT, accumulates=False)
+    for key_distance in (1, 2, 7):
+        confidence.predict(ONE_PCT, key_distance)
+        assert confidence.accumulated_motion_pct == pytest.approx(1)
+
+
+def test_a_scene_that_loses_faster_is_allowed_worse_frames_and_a_still_one_better_frames() -> None:
+    slow, fast, standing = GainScale(), GainScale(), GainScale()
+    for _ in range(30):
+        slow.confidence(1.0, 1)
+        fast.confidence(4.0, 1)
+        standing.confidence(0.0, 1)
+    assert slow.confidence(8.0, 2) > standing.confidence(8.0, 2)
+    assert fast.confidence(8.0, 2) > slow.confidence(8.0, 2)
+    assert slow.confidence(1.0, 1) == pytest.approx(99, abs=0.2)  # one point a frame
+
+
+def test_a_cut_is_noticed_at_once() -> None:
+    scale = GainScale()
+    for k in range(1, 5):
+        scale.confidence(float(k), k)
+    assert scale.confidence(60.0, 5) < 65
+
+
+def learn(confidence: MotionConfidence, losses: dict[int, float], times: int) -> None:
+    """Show key frames ``k`` frames apart, of 1 % of motion each, which lost so many points."""
+    for _ in range(times):
+        for distance, loss in losses.items():
+            for k in range(1, distance + 1):
+                confidence.predict(ONE_PCT, k)
+            confidence.observe(100 - loss)
+
+
+def test_unrest_and_rate_are_learned_apart_from_key_frames_at_several_distances() -> None:
+    confidence = MotionConfidence(FIT)
+    learn(confidence, {1: 6 + 1.0, 4: 6 + 1.0 * 4**0.75, 8: 6 + 8**0.75}, times=12)
+    assert confidence.unrest == pytest.approx(6, abs=1)
+    assert confidence.rate == pytest.approx(1, abs=0.3)
+
+
+def test_a_network_that_is_only_restless_keeps_confidence() -> None:
+    restless, losing = MotionConfidence(FIT), MotionConfidence(FIT)
+    learn(restless, {1: 12.0, 4: 12.5}, times=10)
+    learn(losing, {1: 4.0, 4: 15.0}, times=10)
+    assert restless.rate < 1.2 < losing.rate
 
 
 def test_one_odd_key_frame_does_not_upset_what_was_learned() -> None:
-    score = MotionConfidence(ConfidenceFit(10.0))
-    for _ in range(20):
-        score.expect(ONE_PCT, 1)
-        score.observe(90.0)
-    score.expect(ONE_PCT, 1)
-    score.observe(0.0)
-    assert 88 < score.expect(ONE_PCT, 1) < 90
+    confidence = MotionConfidence(FIT)
+    learn(confidence, {1: 5.0, 4: 3 + 2 * 4**0.75}, times=20)
+    rate = confidence.rate
+    learn(confidence, {4: 100.0}, times=1)
+    assert rate < confidence.rate < 1.6 * rate
 
 
-@pytest.mark.parametrize("measured_agreement", [0.0, 100.0])
-def test_a_frame_that_did_not_move_tells_nothing(measured_agreement: float) -> None:
-    score = MotionConfidence(ConfidenceFit(10.0))
-    score.expect(comparison(0.01), 1)
-    score.observe(measured_agreement)
-    assert score.expect(ONE_PCT, 1) == pytest.approx(90)
+def test_what_was_learned_falls_back_to_the_fit_where_nothing_tells() -> None:
+    confidence = MotionConfidence(FIT)
+    learn(confidence, {1: 20.0, 4: 40.0}, times=10)
+    rate = confidence.rate
+    for _ in range(150):  # without motion, the rate can't be seen
+        confidence.predict(comparison(0), 1)
+        confidence.observe(97.0)
+    assert abs(confidence.rate - FIT.rate) < 0.2 * abs(rate - FIT.rate)
 
 
-def test_perfect_frames_bring_the_rate_down_and_nothing_breaks() -> None:
-    score = MotionConfidence(UNFITTED)
-    before = score.expect(ONE_PCT, 1)
-    for _ in range(50):
-        score.expect(ONE_PCT, 1)
-        score.observe(100.0)
-    assert before < score.expect(ONE_PCT, 1) <= 99
+@pytest.mark.parametrize("agreement", [0.0, 100.0])
+def test_extreme_agreements_break_nothing(agreement: float) -> None:
+    confidence = MotionConfidence(UNFITTED)
+    learn(confidence, {1: 100 - agreement, 4: 100 - agreement}, times=50)
+    assert 0 <= confidence.predict(ONE_PCT, 1) <= 100
+    assert min(confidence.unrest, confidence.rate) > 0
 
 
-def test_expected_scores_are_calibrated() -> None:
-    fit = ConfidenceFit(10.0, ConfidenceMap((0, 80, 100), (10, 60, 90)))
-    assert MotionConfidence(fit).expect(ONE_PCT, 1) == pytest.approx(75)
+def test_reset_forgets_all_that_was_learned() -> None:
+    confidence, fresh = MotionConfidence(FIT), MotionConfidence(FIT)
+    learn(confidence, {1: 30.0, 4: 60.0}, times=5)
+    confidence.reset()
+    for each in (confidence, fresh):
+        learn(each, {4: 10.0}, times=2)
+    assert confidence.predict(ONE_PCT, 1) == fresh.predict(ONE_PCT, 1)
+
+
+def test_unrest_and_rate_are_fitted_by_least_squares() -> None:
+    exposures = np.linspace(0.5, 8, 40)
+    noise = np.tile([0.1, -0.1], 20)
+    assert fit_loss(exposures.tolist(), (4 + 1.5 * exposures + noise).tolist()) == pytest.approx(
+        (4, 1.5), abs=0.1
+    )
+    unrest, rate = fit_loss([1.0, 2.0], [5.0, 4.0])  # falling: nothing grows
+    assert (rate, unrest) == (0, pytest.approx(4.4, abs=0.2))
+    assert all(map(math.isnan, fit_loss([], [])))
+    assert all(map(math.isnan, fit_loss([1.0, 1.0], [3.0, 4.0])))
+
+
+def test_the_decision_network_predicts_agreements_or_with_a_fit_confidence() -> None:
     network = SimpleNamespace(predicted_confidence=lambda feature: feature)
     pair = SimpleNamespace(feature=90.0, estimate=lambda: None)
-    assert NetworkConfidence(network).expect(pair, 1) == 90  # type: ignore[arg-type]
-    assert NetworkConfidence(network, fit.calibration).expect(pair, 1) == 75  # type: ignore[arg-type]
+    assert NetworkConfidence(network).predict(pair, 1) == 90  # type: ignore[arg-type]
+    fit = ConfidenceFit(1.0, 3.0, ConfidenceMap((0, 80, 100), (10, 60, 90)))  # 90 becomes 75
+    confidence = NetworkConfidence(network, fit)  # type: ignore[arg-type]
+    assert confidence.predict(pair, 1) == pytest.approx(scaled([100 - 75 - 3])[0])

@@ -50,7 +50,7 @@ IDENTITY = ConfidenceMap()
 
 @dataclass(frozen=True)
 class ConfidenceFit:
-    """What agreement costs, before a stream has shown its own.
+    """How agreement is lost before a stream has shown it.
 
     See :class:`vssn.streaming.confidence.MotionConfidence`.
 
