@@ -22,6 +22,8 @@ LOCK_FILE = ".vssn.lock"
 READER_SECONDS = 5.0
 SPECIAL_FOLDERS = ("/dev/", "/proc/")
 WRITE_REMEDY = "check the disk's space and the permissions, or choose another place"
+TEMPORARY = re.compile(r"\..*\.[0-9a-f]{16}\.part(\.[^.]*)?", re.DOTALL)
+ABANDONED_S = 60.0  # a small file is written within a moment
 KINDS = (
     (stat.S_ISDIR, "a folder"),
     (stat.S_ISFIFO, "a pipe"),
@@ -183,6 +185,23 @@ def new_temporary(path: Path) -> Path:
     flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | getattr(os, "O_NOFOLLOW", 0)
     os.close(os.open(temporary, flags, 0o666))
     return temporary
+
+
+def remove_abandoned(directory: Path, age_s: float = ABANDONED_S) -> None:
+    """Remove what :func:`new_temporary` made for a run that was killed.
+
+    Args:
+        directory: where.
+        age_s: only files that nobody has written to for so long; 0 where a lock tells that nobody
+            else is at work.
+    """
+    with contextlib.suppress(OSError):
+        for path in directory.glob(".*.part*"):
+            with contextlib.suppress(OSError):
+                status = path.stat(follow_symlinks=False)
+                idle = time.time() - status.st_mtime >= age_s
+                if TEMPORARY.fullmatch(path.name) and stat.S_ISREG(status.st_mode) and idle:
+                    path.unlink()
 
 
 def flush_to_disk(path: Path) -> None:
