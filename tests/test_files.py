@@ -19,9 +19,9 @@ from vssn.files import (
     is_dir,
     is_file,
     make_directory,
-    new_temporary,
     read_regular,
     remove_abandoned,
+    temporary_name,
     write_text,
 )
 
@@ -230,7 +230,9 @@ except MediaError as error:
 
 
 def test_what_killed_runs_left_is_removed_and_nothing_else(tmp_path: Path) -> None:
-    left, fresh = new_temporary(tmp_path / "a.png"), new_temporary(tmp_path / "a.png")
+    left, fresh = (temporary_name(tmp_path / "a.png") for _ in range(2))
+    left.touch()
+    fresh.touch()
     os.utime(left, (0, 0))
     others = [tmp_path / name for name in ("a.png", ".a.part.png", ".a.0123.part.png", "b.part")]
     for path in others:

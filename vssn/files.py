@@ -172,23 +172,22 @@ def is_special(path: Path) -> bool:
     return not (stat.S_ISREG(mode) or stat.S_ISDIR(mode))
 
 
-def new_temporary(path: Path) -> Path:
-    """An empty file beside ``path``, made under a name that nobody can foresee.
+def temporary_name(path: Path) -> Path:
+    """A name beside ``path`` that nobody can foresee.
 
-    The name keeps the suffix, since writers choose formats by it.
-
-    Raises:
-        OSError: it can't be made.
+    It keeps the suffix, since writers choose formats by it.
     """
     stem = os.fsdecode(os.fsencode(path.stem)[:80])
-    temporary = path.with_name(f".{stem}.{secrets.token_hex(8)}.part{path.suffix}")
+    return path.with_name(f".{stem}.{secrets.token_hex(8)}.part{path.suffix}")
+
+
+def _create(temporary: Path) -> None:
     flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | getattr(os, "O_NOFOLLOW", 0)
     os.close(os.open(temporary, flags, 0o666))
-    return temporary
 
 
 def remove_abandoned(directory: Path, age_s: float = ABANDONED_S) -> None:
-    """Remove what :func:`new_temporary` made for a run that was killed.
+    """Remove what :func:`atomic_path` made for a run that was killed.
 
     Args:
         directory: where.
@@ -260,8 +259,9 @@ def _through(path: Path) -> Iterator[Path]:
 
 @contextmanager
 def _beside(path: Path) -> Iterator[Path]:
-    temporary = new_temporary(path)
+    temporary = temporary_name(path)  # known before the file is there: an interrupt removes it
     try:
+        _create(temporary)
         yield temporary
         _replace(temporary, path)
     finally:

@@ -68,6 +68,7 @@ def killed(
             assert result["status"] in (INTERRUPTED, -number), result
             assert result["said"].count("interrupted") == (result["status"] == INTERRUPTED)
         assert result["again"] == 0, result
+        result["twice"] = len(given["delays"]) > 1
         results.append((out.with_name(f"{out.name}-killed"), out, result))
     return results
 
@@ -160,13 +161,13 @@ def test_masks_are_whole_or_absent(
         where = ("--data_dir", str(data_dir), "--data_list", str(data_dir / "list.txt"))
         return ["infer", *where, "--save_dir", str(out), "--target", "100", *weight_flags]
 
-    for left, out, _ in killed(argv, number, tmp_path, repo_root):
+    for left, out, result in killed(argv, number, tmp_path, repo_root):
         masks = [name for name in names(left) if not name.startswith(".")]
         assert masks == sorted(f"mask{index}.png" for index in range(len(masks)))
         for name in masks:
             assert read_image_bgr(left / name).shape == (*HW, 3)
-        if number != signal.SIGKILL:
-            assert masks == names(left)
+        # A second signal may come while the first one's half a file is being removed.
+        assert len(names(left)) - len(masks) <= (number == signal.SIGKILL or result["twice"])
         whole = sorted(f"mask{index}.png" for index in range(FRAMES))
         assert [name for name in names(out) if not name.startswith(".")] == whole
         # One mask was being written; what is left of it goes with a later run.
