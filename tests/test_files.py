@@ -20,6 +20,8 @@ from vssn.files import (
     is_file,
     make_directory,
     read_regular,
+    remove_abandoned,
+    temporary_name,
     write_text,
 )
 
@@ -225,6 +227,24 @@ except MediaError as error:
     assert "another run is writing to it" in second.stdout
     assert list(tmp_path.iterdir()) == []
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_what_killed_runs_left_is_removed_and_nothing_else(tmp_path: Path) -> None:
+    left, fresh = (temporary_name(tmp_path / "a.png") for _ in range(2))
+    left.touch()
+    fresh.touch()
+    os.utime(left, (0, 0))
+    others = [tmp_path / name for name in ("a.png", ".a.part.png", ".a.0123.part.png", "b.part")]
+    for path in others:
+        path.touch()
+        os.utime(path, (0, 0))
+    link = tmp_path / ".a.0123456789abcdef.part.png"
+    link.symlink_to(others[0])
+    remove_abandoned(tmp_path)
+    assert sorted(tmp_path.iterdir()) == sorted([fresh, link, *others])
+    remove_abandoned(tmp_path, 0)
+    assert sorted(tmp_path.iterdir()) == sorted([link, *others])
+    remove_abandoned(tmp_path / "missing")
 
 
 def test_kilobytes_of_a_file_are_not_quoted() -> None:

@@ -7,6 +7,7 @@ from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Se
 from contextlib import ExitStack, closing
 from dataclasses import dataclass, replace
 from fractions import Fraction
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -15,8 +16,8 @@ from vssn.data.dataset import DatasetFrame, iter_frames
 from vssn.data.lists import default_list, read_list
 from vssn.evaluation.dataset_evaluation import DatasetEvaluation
 from vssn.evaluation.runs import DatasetRun, VideoRun
+from vssn.media import outputs
 from vssn.media.images import read_image_bgr
-from vssn.media.outputs import open_sink
 from vssn.media.pipeline import Sink, WriteBehind, read_ahead
 from vssn.media.sinks import MaskFolder
 from vssn.media.video import VideoSource
@@ -298,7 +299,9 @@ def annotate_video(
             taking.append(open_records(records, source=opened.name))
         writer, drawn = None, [*pictures]
         if output is not None:
-            writer = open_sink(output, annotator.info, audio_from=opened)
+            writer = outputs.open_sink(output, annotator.info, audio_from=opened)
+            # Closed, it does nothing; what follows may be interrupted before it can close it.
+            stack.push(partial(_close, writer))
             drawn.append(stack.enter_context(WriteBehind(writer)))
         if drawn:
             taking.append(DrawingSink(annotator, drawn))
@@ -317,6 +320,10 @@ def annotate_video(
         opened.lost_frames,
         assembly.budget_target,
     )
+
+
+def _close(writer: outputs.FrameSink, kind: type[BaseException] | None, *_: object) -> None:
+    writer.close(complete=kind is None)
 
 
 def _assembly(segmenter: Segmenter | Assembly | None, config: SegmenterConfig) -> Assembly:

@@ -22,6 +22,8 @@ LOCK_FILE = ".vssn.lock"
 READER_SECONDS = 5.0
 SPECIAL_FOLDERS = ("/dev/", "/proc/")
 WRITE_REMEDY = "check the disk's space and the permissions, or choose another place"
+TEMPORARY = re.compile(r"\..*\.[0-9a-f]{16}\.part(\.[^.]*)?", re.DOTALL)
+ABANDONED_S = 60.0  # a small file is written within a moment
 KINDS = (
     (stat.S_ISDIR, "a folder"),
     (stat.S_ISFIFO, "a pipe"),
@@ -170,19 +172,35 @@ def is_special(path: Path) -> bool:
     return not (stat.S_ISREG(mode) or stat.S_ISDIR(mode))
 
 
-def new_temporary(path: Path) -> Path:
-    """An empty file beside ``path``, made under a name that nobody can foresee.
+def temporary_name(path: Path) -> Path:
+    """A name beside ``path`` that nobody can foresee.
 
-    The name keeps the suffix, since writers choose formats by it.
-
-    Raises:
-        OSError: it can't be made.
+    It keeps the suffix, since writers choose formats by it.
     """
     stem = os.fsdecode(os.fsencode(path.stem)[:80])
-    temporary = path.with_name(f".{stem}.{secrets.token_hex(8)}.part{path.suffix}")
+    return path.with_name(f".{stem}.{secrets.token_hex(8)}.part{path.suffix}")
+
+
+def _create(temporary: Path) -> None:
     flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | getattr(os, "O_NOFOLLOW", 0)
     os.close(os.open(temporary, flags, 0o666))
-    return temporary
+
+
+def remove_abandoned(directory: Path, age_s: float = ABANDONED_S) -> None:
+    """Remove what :func:`atomic_path` made for a run that was killed.
+
+    Args:
+        directory: where.
+        age_s: only files that nobody has written to for so long; 0 where a lock tells that nobody
+            else is at work.
+    """
+    with contextlib.suppress(OSError):
+        for path in directory.glob(".*.part*"):
+            with contextlib.suppress(OSError):
+                status = path.stat(follow_symlinks=False)
+                idle = time.time() - status.st_mtime >= age_s
+                if TEMPORARY.fullmatch(path.name) and stat.S_ISREG(status.st_mode) and idle:
+                    path.unlink()
 
 
 def flush_to_disk(path: Path) -> None:
@@ -241,8 +259,9 @@ def _through(path: Path) -> Iterator[Path]:
 
 @contextmanager
 def _beside(path: Path) -> Iterator[Path]:
-    temporary = new_temporary(path)
+    temporary = temporary_name(path)  # known before the file is there: an interrupt removes it
     try:
+        _create(temporary)
         yield temporary
         _replace(temporary, path)
     finally:

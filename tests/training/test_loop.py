@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import os
+import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -205,7 +206,8 @@ def test_other_settings_are_refused(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "damage", ["missing", "empty", "text", "half", "foreign", "shape", "header", "pipe"]
+    "damage",
+    ["missing", "empty", "text", "half", "foreign", "shape", "header", "metric", "pipe", "raw"],
 )
 def test_a_state_that_can_not_be_read_is_refused_in_one_line(tmp_path: Path, damage: str) -> None:
     path = tmp_path / STATE_FILE
@@ -218,6 +220,21 @@ def test_a_state_that_can_not_be_read_is_refused_in_one_line(tmp_path: Path, dam
     elif damage in ("shape", "header"):
         header = '{"fingerprint": "{}", "history": [1]}' if damage == "header" else HEADER
         np.savez(path, header=np.array(header), v0=np.zeros(4), v1=np.zeros((2, 2)))
+    elif damage in ("metric", "raw"):
+        with np.load(path) as state:
+            entries = dict(state)
+        if damage == "metric":
+            header = json.loads(str(entries["header"]))
+            for row in header["history"]:
+                row["another"] = row.pop("val")
+            entries["header"] = np.array(json.dumps(header))
+        np.savez(path, **entries)
+        if damage == "raw":
+            with zipfile.ZipFile(path) as archive:
+                contents = {name: archive.read(name) for name in archive.namelist()}
+            with zipfile.ZipFile(path, "w") as archive:
+                for name, content in contents.items():
+                    archive.writestr(name, b"text" if name == "v0.npy" else content)
     elif damage == "pipe":
         path.unlink()
         os.mkfifo(path)

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 from vssn.errors import MediaError
-from vssn.files import make_directory
+from vssn.files import make_directory, remove_abandoned
 from vssn.media.encoding import FORMATS
 from vssn.media.images import write_image
 from vssn.media.previews import PreviewSink
@@ -64,6 +64,7 @@ class ImageSequence:
             )
         self.frames = 0
         self.path = make_directory(pattern.parent)
+        remove_abandoned(self.path)
         self._pattern = pattern
 
     def write(self, frame_bgr: UInt8Array, time_s: Fraction | float | None = None) -> None:

@@ -90,10 +90,17 @@ class VideoSink:
         except (OSError, ValueError) as error:
             raise self._error(reason(error), "a writable disk with room") from error
         self._whole_bytes = 0
-        self._open_encoder()
-        self._abandoned = abandoned_parts(path)
-        for left in self._abandoned:
-            logger.warning("'%s' is what an interrupted run left; it can be played", left)
+        try:
+            self._open_encoder()
+            self._abandoned = abandoned_parts(path)
+            for left in self._abandoned:
+                logger.warning("'%s' is what an interrupted run left; it can be played", left)
+        except BaseException as error:
+            os.close(self._descriptor)
+            self._part.unlink(missing_ok=True)
+            if isinstance(error, (OSError, av.FFmpegError, ValueError)):
+                raise self._error(reason(error), "what this encoder can make") from error
+            raise
 
     def _check(self) -> None:
         if self._path.suffix.lower() not in FORMATS:
@@ -109,25 +116,16 @@ class VideoSink:
             raise self._error("a directory of that name is there", "a free file name")
 
     def _open_encoder(self) -> None:
-        try:
-            self._container = av.open(
-                f"file:{self._part.absolute()}",
-                "w",
-                format="mp4",
-                container_options=PART_OPTIONS,
-                metadata_errors="replace",
-            )
-            said = {"title": self._path.name, "comment": self._comment()}
-            self._container.metadata.update(said)
-            self._encoder = make_encoder(
-                self._container, self._info, self._timeline.unit, self._output
-            )
-        except BaseException as error:
-            os.close(self._descriptor)
-            self._part.unlink(missing_ok=True)
-            if isinstance(error, (OSError, av.FFmpegError, ValueError)):
-                raise self._error(reason(error), "what this encoder can make") from error
-            raise
+        self._container = av.open(
+            f"file:{self._part.absolute()}",
+            "w",
+            format="mp4",
+            container_options=PART_OPTIONS,
+            metadata_errors="replace",
+        )
+        said = {"title": self._path.name, "comment": self._comment()}
+        self._container.metadata.update(said)
+        self._encoder = make_encoder(self._container, self._info, self._timeline.unit, self._output)
 
     def _comment(self) -> str:
         return COMMENT + (Path(self._source.name).name if self._source else "frames")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-from vssn.files import make_directory
+from vssn.files import make_directory, remove_abandoned
 from vssn.labels import colour_mask_bgr
 from vssn.media.images import write_mask
 from vssn.types import FrameResult, TimedFrame, UInt8Array
@@ -28,6 +28,7 @@ class MaskFolder:
             MediaError: it can't be created or written to.
         """
         self._directory = make_directory(directory)
+        remove_abandoned(directory)
         self._paint = paint
 
     def write(self, frame: TimedFrame, result: FrameResult) -> None:

@@ -12,6 +12,7 @@ import numpy as np
 
 from vssn.errors import BadInputError, argument
 from vssn.preprocess import resize_bilinear, size_hw
+from vssn.streaming.callers import OneThread, check_frame
 from vssn.streaming.segmenter import AdaptiveSegmenter, FrameProbabilities, Segmenter, StageClock
 from vssn.types import Box, Float32Array, FramePath, FrameResult, UInt8Array
 
@@ -106,11 +107,15 @@ class RegionSegmenter(Segmenter):
     def __init__(self, make_segmenter: Callable[[], AdaptiveSegmenter], grid: RegionGrid) -> None:
         self._segmenters = [make_segmenter() for _ in range(grid.rows * grid.columns)]
         self._grid = grid
+        self._caller = OneThread()
+        self._hw: tuple[int, int] | None = None
 
     def reset(self) -> None:
         """Forget the stream; every region of the next frame is segmented."""
-        for segmenter in self._segmenters:
-            segmenter.reset()
+        with self._caller.inside():
+            self._hw = None
+            for segmenter in self._segmenters:
+                segmenter.reset()
 
     def step(self, frame_bgr: UInt8Array) -> FrameResult:
         """Process the next frame.
@@ -121,8 +126,17 @@ class RegionSegmenter(Segmenter):
         Returns:
             See :meth:`vssn.streaming.segmenter.AdaptiveSegmenter.step`; seconds are summed over
             the regions, and ``region_paths`` tells how each region's labels came about.
+
+        Raises:
+            BadInputError: no such frame, another size than the stream's, or another thread is
+                processing one.
         """
-        hw = size_hw(frame_bgr)
+        with self._caller.inside():
+            check_frame(frame_bgr, self._hw)
+            self._hw = size_hw(frame_bgr)
+            return self._processed(frame_bgr, self._hw)
+
+    def _processed(self, frame_bgr: UInt8Array, hw: tuple[int, int]) -> FrameResult:
         boxes = self._grid.boxes(hw)
         regions = [
             segmenter.step_probabilities(frame_bgr[box.top : box.bottom, box.left : box.right])

@@ -14,6 +14,7 @@ from vssn.flow.warp import warp_probabilities
 from vssn.networks import FlowComparison, FlowNetwork, SegmentationNetwork, View
 from vssn.preprocess import size_hw
 from vssn.streaming.agreement import class_agreement
+from vssn.streaming.callers import OneThread, check_frame
 from vssn.streaming.labelling import labels_from_probabilities
 from vssn.streaming.schedule import Schedule
 from vssn.types import (
@@ -120,14 +121,21 @@ class AdaptiveSegmenter(Segmenter):
         self._schedule = schedule
         self._rules = rules
         self._propagate = propagate
+        self._caller = OneThread()
         self.reset()
 
     def reset(self) -> None:
-        """Forget the stream and what was learned of it; the next frame is segmented."""
-        self._reference: ReferenceFrame | None = None
-        self._compares = False
-        self._index = 0
-        self._schedule.reset()
+        """Forget the stream and what was learned of it; the next frame is segmented.
+
+        Raises:
+            BadInputError: another thread is processing a frame.
+        """
+        with self._caller.inside():
+            self._reference: ReferenceFrame | None = None
+            self._hw: tuple[int, int] | None = None
+            self._compares = False
+            self._index = 0
+            self._schedule.reset()
 
     def step(self, frame_bgr: UInt8Array) -> FrameResult:
         """Process the next frame.
@@ -140,12 +148,17 @@ class AdaptiveSegmenter(Segmenter):
             ``prepare``, ``decide`` (with as much of the flow as the schedule asks for),
             ``segment`` or ``warp`` (with the rest of the flow), ``learn`` (measuring what warping
             would have been worth), ``labels`` (enlarging and picking the class).
+
+        Raises:
+            BadInputError: no such frame, another size than the stream's, or another thread is
+                processing one.
         """
-        done = self.step_probabilities(frame_bgr)
-        clock = StageClock(done.seconds)
-        with clock.stage("labels"):
-            labels = self._rules.labels(done.probabilities, size_hw(frame_bgr))
-        self._schedule.spent(clock.seconds["labels"], None)
+        with self._caller.inside():
+            done = self._processed(frame_bgr)
+            clock = StageClock(done.seconds)
+            with clock.stage("labels"):
+                labels = self._rules.labels(done.probabilities, size_hw(frame_bgr))
+            self._schedule.spent(clock.seconds["labels"], None)
         return FrameResult(
             done.index,
             labels,
@@ -157,6 +170,11 @@ class AdaptiveSegmenter(Segmenter):
 
     def step_probabilities(self, frame_bgr: UInt8Array) -> FrameProbabilities:
         """Process the next frame as far as its class probabilities; see :meth:`step`."""
+        with self._caller.inside():
+            return self._processed(frame_bgr)
+
+    def _processed(self, frame_bgr: UInt8Array) -> FrameProbabilities:
+        check_frame(frame_bgr, self._hw)
         clock = StageClock({})
         predicted_confidence = None
         if self._reference and self._compares:
@@ -174,6 +192,7 @@ class AdaptiveSegmenter(Segmenter):
         if distance == 0 or self._propagate is Propagate.CHAIN:
             self._reference = frame
         self._compares = compares
+        self._hw = size_hw(frame_bgr)
         self._index += 1
         self._schedule.spent(sum(clock.seconds.values()), path)
         return done

@@ -17,7 +17,14 @@ import numpy as np
 import numpy.typing as npt
 
 from vssn.errors import BadInputError, MediaError
-from vssn.files import atomic_path, folder_lock, is_file, make_directory, read_regular
+from vssn.files import (
+    atomic_path,
+    folder_lock,
+    is_file,
+    make_directory,
+    read_regular,
+    remove_abandoned,
+)
 from vssn.media.images import read_image_bgr
 from vssn.models.layout import FEATURE_SHAPE
 from vssn.networks import FeatureFlowNetwork, SegmentationNetwork
@@ -123,6 +130,7 @@ class FeatureWriter:
         """Lock the folder and find out where to continue."""
         with ExitStack() as stack, self._disk_errors():
             stack.enter_context(folder_lock(self._directory))
+            remove_abandoned(self._directory, 0)
             self._start(self._fingerprint)
             self._open = stack.pop_all()
         return self

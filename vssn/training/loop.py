@@ -122,9 +122,21 @@ def _read_state(path: Path, variables: list[Any]) -> tuple[str, list[Any], list[
         raise ValueError("its epochs don't count from 1")
     if not all(math.isfinite(value) for row in rows for value in row.values()):
         raise ValueError("its metrics are not finite")
-    if len({frozenset(row) for row in rows if "validated" in row}) > 1:
-        raise ValueError("its epochs have different metrics")
     return header.fingerprint, values, raw["history"]
+
+
+def _check_history(task: Task, history: list[Metrics]) -> None:
+    """Find out whether each validated epoch has the metrics that epochs are compared by.
+
+    Raises:
+        ValueError: one is missing.
+    """
+    for row in history:
+        if "validated" in row:
+            try:
+                task.is_better(row, row)
+            except KeyError as error:
+                raise ValueError(f"epoch {row['epoch']} lacks {error}") from error
 
 
 def _load_state(config: LoopConfig, task: Task) -> list[Metrics]:
@@ -133,6 +145,7 @@ def _load_state(config: LoopConfig, task: Task) -> list[Metrics]:
     variables = task.variables()
     try:
         fingerprint, values, history = _read_state(path, variables)
+        _check_history(task, history)
     except CheckpointError as error:
         raise CheckpointError(
             f"training state '{path}' ({error.__cause__})", STATE_EXPECTED, STATE_REMEDY
