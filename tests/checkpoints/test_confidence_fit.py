@@ -102,7 +102,7 @@ def test_a_map_interpolates_and_keeps_its_ends() -> None:
     [
         {"rate": 0},
         {"rate": -1},
-        {"unrest": 0},
+        {"flicker": 0},
         {"rate": [1, 2]},
         {"rate": "fast"},
         {"rate": float("nan")},
@@ -132,5 +132,5 @@ def test_files_of_something_else_are_refused(weights: Path, text: str) -> None:
 
 
 def test_unfitted_networks_start_somewhere() -> None:
-    assert min(UNFITTED.rate, UNFITTED.unrest) > 0
+    assert min(UNFITTED.rate, UNFITTED.flicker) > 0
     assert UNFITTED.calibration is IDENTITY

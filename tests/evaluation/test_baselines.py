@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from vssn.types import Float32Array, UInt8Array
 
 ROAD, CAR = 3, 8
-UNREST = 2.0
+FLICKER = 2.0
 
 
 def keys_of(schedule: Schedule, frames: int, fake_flow: FakeFlow) -> list[int]:
@@ -89,7 +89,7 @@ def confidences_of(
 ) -> list[float]:
     """Each frame's measured confidence, had it been warped, by doing what segmenters do."""
     confidences, here, key = [], segmented[0], 0
-    measured = MeasuredConfidence(UNREST)
+    measured = MeasuredConfidence(FLICKER)
     comparison = flow.compare(np.zeros((24, 32, 3), np.float32), np.zeros((24, 32, 3), np.float32))
     for number, own in enumerate(segmented[1:], start=1):
         propagated = warp_probabilities(here, comparison.estimate())
@@ -114,7 +114,7 @@ def test_the_oracle_segments_where_the_measured_confidence_is_below_the_target(
 ) -> None:
     fake_flow.flow_cells = flow_cells
     segmented = [fake_segmentation.probabilities(frame) for frame in drive]
-    oracle = Oracle(segmented, target, propagate, UNREST)
+    oracle = Oracle(segmented, target, propagate, FLICKER)
     segmenter = AdaptiveSegmenter(fake_segmentation, fake_flow, oracle, propagate=propagate)
     # Not stream(), which would reset: an oracle serves one stream, once.
     results = [segmenter.step(frame) for frame in drive]
@@ -134,7 +134,7 @@ def test_a_network_that_is_confident_nowhere_gives_the_oracle_nothing_to_go_by(
     assert oracle.decide(fake_flow.compare(view, view), 1) == Decision(False, None)
 
 
-def test_unrest_is_not_held_against_a_result() -> None:
+def test_flicker_is_not_held_against_a_result() -> None:
     assert MeasuredConfidence(20.0).of(80.0, 1) == 100
     assert MeasuredConfidence(10.0).of(80.0, 1) > MeasuredConfidence(0.0).of(80.0, 1)
     assert MeasuredConfidence(10.0).of(80.0, 0) == 100

@@ -115,7 +115,7 @@ def test_agreement_is_of_the_propagated_with_the_segmented(
 
 def test_an_oracle_predicts_the_measured_confidence(evaluator: ScheduleEvaluator) -> None:
     segmented = evaluator.segmented_frames(even(FRAMES))
-    oracle = Oracle(segmented, 85, Propagate.CHAIN, evaluator.unrest)
+    oracle = Oracle(segmented, 85, Propagate.CHAIN, evaluator.flicker)
     outcome = evaluator.run(even(FRAMES), oracle)
     warped = outcome.key_distance > 0
     assert 0 < np.count_nonzero(warped) < FRAMES - 1
@@ -124,15 +124,15 @@ def test_an_oracle_predicts_the_measured_confidence(evaluator: ScheduleEvaluator
     assert (outcome.measured_confidence[~warped] == 100).all()
 
 
-def test_unrest_is_what_is_lost_without_motion(
+def test_flicker_is_what_is_lost_without_motion(
     frames: list[UInt8Array], labels: list[UInt8Array], fake_networks: Networks, fake_flow: FakeFlow
 ) -> None:
-    # The flow sees no motion, so that there is no growth to tell unrest from.
+    # The flow sees no motion, so that there is no growth to tell flicker from.
     evaluator = ScheduleEvaluator(frames, labels, fake_networks, Propagate.CHAIN)
-    assert evaluator.unrest == 0
+    assert evaluator.flicker == 0
     fake_flow.flow_cells = (-1.5, 0)  # right: nothing is lost but on the edges of the car
     evaluator = ScheduleEvaluator(frames, labels, fake_networks, Propagate.CHAIN)
-    assert 0 <= evaluator.unrest < 10
+    assert 0 <= evaluator.flicker < 10
 
 
 def test_each_frame_is_segmented_once_and_each_run_told(
@@ -272,7 +272,7 @@ def test_a_frame_order_has_every_target_and_interval(evaluator: ScheduleEvaluato
     assert [(point.setting, point.segmented) for point in result.adaptive] == [(90, 6), (60, 3)]
     for index, (oracle, target) in enumerate(zip(result.oracle, (90, 60), strict=True)):
         segmented = evaluator.segmented_frames(even(FRAMES))
-        oracle_of = Oracle(segmented, target, Propagate.CHAIN, evaluator.unrest)
+        oracle_of = Oracle(segmented, target, Propagate.CHAIN, evaluator.flicker)
         outcome = evaluator.run(even(FRAMES), oracle_of)
         assert (oracle.setting, oracle.segmented) == (target, outcome.segmented)
         assert oracle.mean_iou == outcome.mean_iou

@@ -49,7 +49,7 @@ def test_a_torn_flow_counts_for_more_than_an_even_one() -> None:
     assert motion_pct(torn) - motion_pct(even) == pytest.approx(5 * 2 / 2 * 100 / 76)
 
 
-FIT = ConfidenceFit(rate=2.0, unrest=3.0)
+FIT = ConfidenceFit(rate=2.0, flicker=3.0)
 
 
 def scaled(growths: list[float]) -> list[float]:
@@ -58,9 +58,9 @@ def scaled(growths: list[float]) -> list[float]:
     return [scale.confidence(growth, k) for k, growth in enumerate(growths, start=1)]
 
 
-def test_confidence_falls_with_accumulated_motion_and_not_with_unrest() -> None:
-    for unrest in (1.0, 9.0):
-        confidence = MotionConfidence(ConfidenceFit(2.0, unrest))
+def test_confidence_falls_with_accumulated_motion_and_not_with_flicker() -> None:
+    for flicker in (1.0, 9.0):
+        confidence = MotionConfidence(ConfidenceFit(2.0, flicker))
         predicted = [confidence.predict(ONE_PCT, k) for k in (1, 2, 3, 4)]
         assert predicted == pytest.approx(scaled([2 * k**0.75 for k in (1, 2, 3, 4)]))
         assert predicted == sorted(predicted, reverse=True)
@@ -105,11 +105,11 @@ def learn(confidence: MotionConfidence, losses: dict[int, float], times: int) ->
             confidence.observe(100 - loss)
 
 
-def test_unrest_and_rate_are_learned_apart_from_key_frames_at_several_distances() -> None:
+def test_flicker_and_rate_are_learned_apart_from_key_frames_at_several_distances() -> None:
     confidence = MotionConfidence(FIT)
     learn(confidence, {1: 6 + 1.0, 4: 6 + 1.0 * 4**0.75, 8: 6 + 8**0.75}, times=12)
     # Both are held back towards the fit's 3 and 2.
-    assert 4 < confidence.unrest < 6
+    assert 4 < confidence.flicker < 6
     assert 1 < confidence.rate < 1.6
 
 
@@ -117,7 +117,7 @@ def test_a_network_that_is_only_restless_keeps_confidence() -> None:
     restless, losing = MotionConfidence(FIT), MotionConfidence(FIT)
     learn(restless, {1: 12.0, 8: 12.5}, times=10)
     learn(losing, {1: 4.0, 8: 20.5}, times=10)
-    assert restless.unrest > 2 * losing.unrest
+    assert restless.flicker > 2 * losing.flicker
     assert restless.rate < 0.8 * losing.rate
 
 
@@ -144,7 +144,7 @@ def test_extreme_agreements_break_nothing(agreement: float) -> None:
     confidence = MotionConfidence(UNFITTED)
     learn(confidence, {1: 100 - agreement, 4: 100 - agreement}, times=50)
     assert 0 <= confidence.predict(ONE_PCT, 1) <= 100
-    assert min(confidence.unrest, confidence.rate) > 0
+    assert min(confidence.flicker, confidence.rate) > 0
 
 
 def test_reset_forgets_all_that_was_learned() -> None:
@@ -156,14 +156,14 @@ def test_reset_forgets_all_that_was_learned() -> None:
     assert confidence.predict(ONE_PCT, 1) == fresh.predict(ONE_PCT, 1)
 
 
-def test_unrest_and_rate_are_fitted_by_least_squares() -> None:
+def test_flicker_and_rate_are_fitted_by_least_squares() -> None:
     exposures = np.linspace(0.5, 8, 40)
     noise = np.tile([0.1, -0.1], 20)
     assert fit_loss(exposures.tolist(), (4 + 1.5 * exposures + noise).tolist()) == pytest.approx(
         (4, 1.5), abs=0.1
     )
-    unrest, rate = fit_loss([1.0, 2.0], [5.0, 4.0])  # falling: nothing grows
-    assert (rate, unrest) == (0, pytest.approx(4.4, abs=0.2))
+    flicker, rate = fit_loss([1.0, 2.0], [5.0, 4.0])  # falling: nothing grows
+    assert (rate, flicker) == (0, pytest.approx(4.4, abs=0.2))
     assert all(map(math.isnan, fit_loss([], [])))
     assert all(map(math.isnan, fit_loss([1.0, 1.0], [3.0, 4.0])))
 

@@ -90,7 +90,7 @@ def test_the_rate_is_what_the_clip_shows(
     sign = 1  # as long, and wrong
     bad = fitted(clip, fake_segmentation, fake_flow, propagate)
     # What a motion of 1 % costs in all.
-    assert bad.rate + bad.unrest > 2 * (good.rate + good.unrest)
+    assert bad.rate + bad.flicker > 2 * (good.rate + good.flicker)
 
 
 def test_a_clip_is_read_once_and_not_held(

@@ -56,7 +56,7 @@ class ConfidenceFit:
 
     Attributes:
         rate: points of agreement lost besides where the accumulated motion is 1 % of the width.
-        unrest: points lost between neighbouring frames without motion.
+        flicker: points lost between neighbouring frames without motion.
         calibration: from the decision network's predictions to agreements as measured.
 
     Raises:
@@ -64,12 +64,12 @@ class ConfidenceFit:
     """
 
     rate: float
-    unrest: float
+    flicker: float
     calibration: ConfidenceMap = IDENTITY
 
     def __post_init__(self) -> None:
-        if not (self.rate > 0 and self.unrest > 0):
-            raise ValueError(f"rate {self.rate!r} or unrest {self.unrest!r} isn't above 0")
+        if not (self.rate > 0 and self.flicker > 0):
+            raise ValueError(f"rate {self.rate!r} or flicker {self.flicker!r} isn't above 0")
 
 
 # For networks that nobody fitted: about the median over clips of our first network.
@@ -179,6 +179,6 @@ def _rounded(fit: ConfidenceFit) -> ConfidenceFit:
     return replace(
         fit,
         rate=max(round(fit.rate, 3), 0.001),
-        unrest=max(round(fit.unrest, 3), 0.001),
+        flicker=max(round(fit.flicker, 3), 0.001),
         calibration=ConfidenceMap(raw, score),
     )

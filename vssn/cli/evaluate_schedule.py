@@ -52,7 +52,7 @@ fps        frames per second, decoding included
 promised   mean predicted confidence of warped frames
 measured   mean measured confidence, on the same scale; below promised, too much is promised
 agreement  mean measured agreement of warped frames with their segmentation
-unrest     points of agreement between neighbouring frames that no segmentation cures"""
+flicker     points of agreement between neighbouring frames that no segmentation cures"""
 SOURCE_TARGETS = (98.0, 96.0, 90.0, 80.0)
 
 
@@ -167,9 +167,9 @@ def _sources(results: list[SourceResult]) -> list[str]:
                 _number(point.loss, ".1f"),
                 _number(point.fps, ".1f"),
             ]
-            values = (point.promised, point.measured, point.agreement, result.unrest)
+            values = (point.promised, point.measured, point.agreement, result.flicker)
             rows.append([*cells, *(_number(value, ".1f") for value in values)])
-    return _table((*header, "promised", "measured", "agreement", "unrest"), rows)
+    return _table((*header, "promised", "measured", "agreement", "flicker"), rows)
 
 
 def _on_frame_orders(

@@ -1,4 +1,4 @@
-"""``vssn evaluate-warp``: how well results survive being carried over frames."""
+"""``vssn evaluate-warp``: how well results are propagated over frames."""
 
 from __future__ import annotations
 
@@ -89,7 +89,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _warpers(flownets: FlowNetwork, frames: list[UInt8Array]) -> dict[str, Warper]:
-    """The ways of carrying that are compared."""
+    """The methods that are compared."""
     import cv2
 
     from vssn.evaluation.warp_evaluation import copying, flow_warper

@@ -77,7 +77,7 @@ def run(args: argparse.Namespace) -> int:
     fits = fitter.fits()
     for name, fit in fits.items():
         print(
-            f"{name}: {fit.unrest:.1f} points lost between neighbouring frames, and "
+            f"{name}: {fit.flicker:.1f} points lost between neighbouring frames, and "
             f"{fit.rate:.2f} more where the motion is 1 % of the width"
         )
     print(f"written: {write_fits(segnet, fits)}")

@@ -66,7 +66,7 @@ class AgreementGrowth:
         self._frames += 1
 
     def fit(self) -> tuple[float, float]:
-        """Unrest and rate of the video; see :func:`vssn.streaming.confidence.fit_loss`."""
+        """Flicker and rate of the video; see :func:`vssn.streaming.confidence.fit_loss`."""
         return fit_loss(self.exposures, self.losses)
 
     def _step(self, view: View, each: _Propagated) -> Float32Array:

@@ -69,12 +69,12 @@ class MeasuredConfidence:
     """The confidence that perfect prediction would have had in the frames of one stream.
 
     Args:
-        unrest: points of agreement that no key frame cures; see
+        flicker: points of agreement that no key frame cures; see
             :meth:`vssn.evaluation.agreement_growth.AgreementGrowth.fit`.
     """
 
-    def __init__(self, unrest: float) -> None:
-        self._unrest = unrest
+    def __init__(self, flicker: float) -> None:
+        self._flicker = flicker
         self._scale = GainScale()
 
     def of(self, agreement: float, key_distance: int) -> float:
@@ -91,7 +91,7 @@ class MeasuredConfidence:
             return 100.0
         if math.isnan(agreement):
             return math.nan
-        return self._scale.confidence(max(100 - agreement - self._unrest, 0.0), key_distance)
+        return self._scale.confidence(max(100 - agreement - self._flicker, 0.0), key_distance)
 
 
 class Oracle(Schedule):
@@ -103,7 +103,7 @@ class Oracle(Schedule):
         segmented: (h, w, 11) float32 probabilities of every frame of the stream, segmented.
         target: 0-100.
         propagate: from which frame the stream propagates.
-        unrest: see :class:`MeasuredConfidence`.
+        flicker: see :class:`MeasuredConfidence`.
     """
 
     def __init__(
@@ -111,14 +111,14 @@ class Oracle(Schedule):
         segmented: Sequence[Float32Array],
         target: float,
         propagate: Propagate,
-        unrest: float = 0.0,
+        flicker: float = 0.0,
     ) -> None:
         self._segmented_frames = segmented
         self._target = target
         self._chained = propagate is Propagate.CHAIN
         self._position = 0
         self._reference = segmented[0]
-        self._confidence = MeasuredConfidence(unrest)
+        self._confidence = MeasuredConfidence(flicker)
 
     def decide(self, comparison: FlowComparison, key_distance: int) -> Decision:
         """Warp, and compare with the segmentation."""

@@ -10,7 +10,9 @@ import numpy.typing as npt
 from vssn.networks import FlowComparison, FlowNetwork, SegmentationNetwork, View
 from vssn.types import Float32Array, UInt8Array
 
-MOST_COMPARISONS = 512  # of 1.4 MB each with DIS; a replay of a hundred frames has one or two each
+MOST_COMPARISONS = (
+    512  # of 1.4 MB each with DIS; a frame order of a hundred frames has one or two each
+)
 
 Result = TypeVar("Result")
 

@@ -69,5 +69,5 @@ def cuts(frames: int) -> FrameOrder:
 
 
 def all_frame_orders(frames: int) -> list[FrameOrder]:
-    """Every replay of a video of so many frames."""
+    """Every frame order of a video of so many frames."""
     return [even(frames), stop_and_go(frames), cuts(frames)]

@@ -104,7 +104,7 @@ def evaluate_order(
     segmented = evaluator.segmented_frames(frame_order)
 
     def oracle_of(target: float) -> Oracle:
-        return Oracle(segmented, target, evaluator.propagate, evaluator.unrest)
+        return Oracle(segmented, target, evaluator.propagate, evaluator.flicker)
 
     oracle = []
     for target in targets:

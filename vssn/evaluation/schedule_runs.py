@@ -109,7 +109,7 @@ class ScheduleEvaluator:
         segmenter = self._segmenter(schedule)
         predicted: list[float] = []
         distances, measured, confidences = [], [], []
-        confidence = MeasuredConfidence(self.unrest)
+        confidence = MeasuredConfidence(self.flicker)
         for position, number in enumerate(frame_order.order):
             done = segmenter.step_probabilities(self._frames[number])
             distances.append(done.key_distance)
@@ -131,13 +131,13 @@ class ScheduleEvaluator:
         )
 
     @cached_property
-    def unrest(self) -> float:
+    def flicker(self) -> float:
         """Points of agreement that no key frame cures, on the video; 0 where nothing moves."""
         growth = AgreementGrowth(self._flow, self.propagate)
         for frame in self._frames:
             growth.add(frame, self._segmentation.probabilities(frame))
-        unrest, _ = growth.fit()
-        return 0.0 if math.isnan(unrest) else unrest
+        flicker, _ = growth.fit()
+        return 0.0 if math.isnan(flicker) else flicker
 
     def temporal_consistency(self, frame_order: FrameOrder, schedule: Schedule) -> float:
         """Pixels with the label of the frame before, in %; NaN for a single frame."""

@@ -113,7 +113,7 @@ class SourceResult:
         name: of the source or split.
         split: that it belongs to.
         labelled: whether labels are the truth.
-        unrest: points of agreement that no key frame cures; see
+        flicker: points of agreement that no key frame cures; see
             :class:`vssn.evaluation.agreement_growth.AgreementGrowth`. NaN for splits.
         points: by target, from 100 down.
     """
@@ -121,7 +121,7 @@ class SourceResult:
     name: str
     split: str
     labelled: bool
-    unrest: float
+    flicker: float
     points: list[SourcePoint]
 
 
@@ -147,10 +147,10 @@ class _Reference:
             self._labels.append(labels)
 
     @property
-    def unrest(self) -> float:
+    def flicker(self) -> float:
         """See :class:`SourceResult`; 0 where nothing moves."""
-        unrest, _ = self._growth.fit()
-        return 0.0 if math.isnan(unrest) else unrest
+        flicker, _ = self._growth.fit()
+        return 0.0 if math.isnan(flicker) else flicker
 
     def truth(self, index: int) -> UInt8Array:
         """The frame's labels."""
@@ -200,13 +200,13 @@ class SourceEvaluator:
             )
         points = [self._run(source, target, reference, first=False) for target in targets]
         points = [replace(p, loss=100 * (every.mean_iou - p.mean_iou)) for p in (every, *points)]
-        return SourceResult(source.name, source.split, source.labelled, reference.unrest, points)
+        return SourceResult(source.name, source.split, source.labelled, reference.flicker, points)
 
     def _run(
         self, source: Source, target: float, reference: _Reference, first: bool
     ) -> SourcePoint:
         segmenter = self._make(target)
-        confidence = MeasuredConfidence(0.0 if first else reference.unrest)
+        confidence = MeasuredConfidence(0.0 if first else reference.flicker)
         confusion, seconds = ConfusionMatrix(), 0.0
         keys, rows, index = 0, [], -1
         before = time.perf_counter()

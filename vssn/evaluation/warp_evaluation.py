@@ -1,4 +1,4 @@
-"""How well a result survives being carried over frames, by way of carrying it."""
+"""How well a result survives being propagated over frames, by method."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from vssn.preprocess import size_hw
 from vssn.streaming.labelling import labels_from_probabilities
 from vssn.types import Float32Array, UInt8Array
 
-# Carries class probabilities (h, w, 11) of frame ``reference`` to frame ``current``.
+# Warps class probabilities (h, w, 11) of frame ``reference`` to frame ``current``.
 Warper = Callable[[Float32Array, int, int], Float32Array]
 
 
@@ -24,7 +24,7 @@ def copying(probabilities: Float32Array, current: int, reference: int) -> Float3
 
 
 def flow_warper(network: FlowNetwork, frames_bgr: Sequence[UInt8Array]) -> Warper:
-    """Carry with a flow method, as :class:`vssn.streaming.segmenter.AdaptiveSegmenter` does."""
+    """Warp with a flow method, as :class:`vssn.streaming.segmenter.AdaptiveSegmenter` does."""
     views = [network.prepare(frame) for frame in frames_bgr]
 
     def warp(probabilities: Float32Array, current: int, reference: int) -> Float32Array:
@@ -46,13 +46,13 @@ def warped_iou(
     distance: int,
     warp: Warper,
 ) -> ConfusionMatrix:
-    """Compare the scores of ``distance`` frames back, carried to each frame, with its labels.
+    """Compare the result of ``distance`` frames back, warped to each frame, with its labels.
 
     Args:
         probabilities: (h, w, 11) float32 per frame.
         labels: (H, W) uint8 true labels per frame.
         distance: frames between key and current frame.
-        warp: the way of carrying.
+        warp: the method.
     """
     confusion = ConfusionMatrix()
     for current in range(distance, len(labels)):
@@ -71,14 +71,14 @@ def chained_iou(
 ) -> ConfusionMatrix:
     """Compare a stream of which every ``interval``-th frame is segmented with its labels.
 
-    The other frames' scores are carried from the frame before, however they came about there.
+    The other frames' probabilities are warped from the frame before, whichever way it got them.
 
     Args:
         probabilities: (h, w, 11) float32 per frame; only those of segmented frames are
             read.
         labels: (H, W) uint8 true labels per frame, all of which count.
         interval: frames from one key frame to the next.
-        warp: the way of carrying.
+        warp: the method.
     """
     confusion = ConfusionMatrix()
     here = probabilities[0]
@@ -94,12 +94,12 @@ def propagation_table(
     steps: Iterable[int],
     warpers: dict[str, Warper],
 ) -> dict[str, dict[int, float]]:
-    """Mean IoU by way of carrying and number of frames.
+    """Mean IoU by method and number of frames.
 
     Args:
         measure: :func:`carried_iou` or :func:`chained_iou`, with scores and labels filled in.
         steps: distances or intervals.
-        warpers: the ways of carrying, by name.
+        warpers: the methods, by name.
     """
     wanted = list(steps)
     return {

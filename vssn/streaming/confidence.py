@@ -21,12 +21,12 @@ ROUGHNESS_WEIGHT = 5.0  # brings it to the size that the flow's mean length has 
 
 EXPONENT = 0.75  # of accumulated motion; between a random walk's 0.5 and a steady drift's 1
 
-# How unrest and growth are learned. Both have a prior from the fit, whose spread over clips is a
+# How flicker and growth are learned. Both have a prior from the fit, whose spread over clips is a
 # share of its mean; an observed loss has a spread of so many points and of a share of itself.
 PRIOR_SPREAD = 0.7
 NOISE_POINTS = 3.0
 NOISE_SHARE = 0.2
-REMEMBERED = 0.96  # share of what was learned that is kept at each key frame
+KEPT_SHARE = 0.96  # share of what was learned that is kept at each key frame
 MOST_SURPRISE = 3.0  # of one observation, in its own spreads
 LEAST_SHARE = 0.1  # of the prior, below which neither falls
 LEAST_MOTION_PCT = 0.1  # between the least and the most, below which nothing is told of a rate
@@ -130,7 +130,7 @@ class NetworkConfidence(ConfidenceEstimator):
         predicted = self._network.predicted_confidence(comparison.feature)
         if self._fit is None:
             return predicted
-        growth = 100 - self._fit.calibration(predicted) - self._fit.unrest
+        growth = 100 - self._fit.calibration(predicted) - self._fit.flicker
         return self._scale.confidence(max(growth, 0.0), key_distance)
 
 
@@ -153,7 +153,7 @@ def motion_pct(flow: Float32Array) -> float:
 
 
 def fit_loss(exposures: Sequence[float], losses: Sequence[float]) -> tuple[float, float]:
-    """Unrest and rate of ``loss = unrest + rate * exposure``, by weighted least squares.
+    """Flicker and rate of ``loss = flicker + rate * exposure``, by weighted least squares.
 
     Args:
         exposures: ``motion ** 0.75``, motion in percent of the width.
@@ -169,32 +169,32 @@ def fit_loss(exposures: Sequence[float], losses: Sequence[float]) -> tuple[float
         return math.nan, math.nan
     weights = 1 / (NOISE_POINTS + NOISE_SHARE * y)
     columns = np.stack([weights, weights * x], axis=1)
-    (unrest, rate), _ = nnls(columns, weights * y)
-    return float(unrest), float(rate)
+    (flicker, rate), _ = nnls(columns, weights * y)
+    return float(flicker), float(rate)
 
 
 class MotionConfidence(ConfidenceEstimator):
     """Predicts the confidence from motion, and learns from key frames what motion costs.
 
-    A propagated result and a segmentation of the same frame disagree for two reasons. One is the
-    network's unrest: it disagrees with itself on neighbouring frames, which no key frame cures. The
-    other grows with the motion accumulated since the key frame; that growth is what segmenting
-    would gain, and what the confidence is made of; see :class:`GainScale`. The loss of agreement
-    is modelled as ``unrest + rate * motion ** 0.75``.
+    A propagated result and a segmentation of the same frame disagree for two reasons. One is
+    the network's flicker: it disagrees with itself on neighbouring frames, which no key frame
+    cures. The other grows with the motion accumulated since the key frame; that growth is what
+    segmenting would gain, and what the confidence is made of; see :class:`GainScale`. The loss
+    of agreement is modelled as ``flicker + rate * motion ** 0.75``.
 
     Both numbers depend on the scene, the camera and the network. They start at the fit's and are
     learned while the stream runs, from what each new key frame shows the propagated result to
     have been worth, by a Kalman filter.
 
     Args:
-        fit: unrest and rate to start with.
+        fit: flicker and rate to start with.
         accumulates: whether results are propagated from frame to frame, so that each comparison
             shows one step of the motion, rather than all of it.
 
     Attributes:
         accumulated_motion_pct: motion from the key frame to the frame predicted last, in
             percent of the frame's width.
-        unrest: points of agreement lost between neighbouring frames without motion, as learned.
+        flicker: points of agreement lost between neighbouring frames without motion, as learned.
         rate: points lost besides where the accumulated motion is 1 % of the width, as learned.
     """
 
@@ -207,8 +207,8 @@ class MotionConfidence(ConfidenceEstimator):
 
     def reset(self) -> None:
         """Forget the stream."""
-        self.unrest, self.rate = self._fit.unrest, self._fit.rate
-        self._prior = (PRIOR_SPREAD * self.unrest) ** 2, (PRIOR_SPREAD * self.rate) ** 2
+        self.flicker, self.rate = self._fit.flicker, self._fit.rate
+        self._prior = (PRIOR_SPREAD * self.flicker) ** 2, (PRIOR_SPREAD * self.rate) ** 2
         self._variances, self._covariance = self._prior, 0.0
         self.accumulated_motion_pct = 0.0
         self._scale = GainScale()
@@ -226,27 +226,27 @@ class MotionConfidence(ConfidenceEstimator):
         return float(self.accumulated_motion_pct**EXPONENT)
 
     def observe(self, measured_agreement: float) -> None:
-        """Bring unrest and rate towards what this key frame shows: one step of a Kalman filter."""
+        """Bring flicker and rate towards what this key frame shows: one step of a Kalman filter."""
         self._drift()
-        exposure, (of_unrest, of_rate) = self._exposure, self._variances
-        loss = self.unrest + self.rate * exposure
-        toward_unrest = of_unrest + self._covariance * exposure
+        exposure, (of_flicker, of_rate) = self._exposure, self._variances
+        loss = self.flicker + self.rate * exposure
+        toward_flicker = of_flicker + self._covariance * exposure
         toward_rate = self._covariance + of_rate * exposure
         noise = (NOISE_POINTS + NOISE_SHARE * loss) ** 2
-        variance = toward_unrest + toward_rate * exposure + noise
+        variance = toward_flicker + toward_rate * exposure + noise
         most = MOST_SURPRISE * math.sqrt(variance)
         surprise = max(-most, min(most, 100 - measured_agreement - loss))
-        gains = toward_unrest / variance, toward_rate / variance
-        self.unrest = max(self.unrest + gains[0] * surprise, LEAST_SHARE * self._fit.unrest)
+        gains = toward_flicker / variance, toward_rate / variance
+        self.flicker = max(self.flicker + gains[0] * surprise, LEAST_SHARE * self._fit.flicker)
         self.rate = max(self.rate + gains[1] * surprise, LEAST_SHARE * self._fit.rate)
-        self._variances = of_unrest - gains[0] * toward_unrest, of_rate - gains[1] * toward_rate
+        self._variances = of_flicker - gains[0] * toward_flicker, of_rate - gains[1] * toward_rate
         self._covariance -= gains[0] * toward_rate
 
     def _drift(self) -> None:
         """Scenes change: what was learned slowly falls back to the fit, with its uncertainty."""
-        self.unrest += (1 - REMEMBERED) * (self._fit.unrest - self.unrest)
-        self.rate += (1 - REMEMBERED) * (self._fit.rate - self.rate)
-        kept = REMEMBERED**2
+        self.flicker += (1 - KEPT_SHARE) * (self._fit.flicker - self.flicker)
+        self.rate += (1 - KEPT_SHARE) * (self._fit.rate - self.rate)
+        kept = KEPT_SHARE**2
         self._variances = (
             kept * self._variances[0] + (1 - kept) * self._prior[0],
             kept * self._variances[1] + (1 - kept) * self._prior[1],

@@ -11,7 +11,7 @@ from vssn.networks import FlowComparison
 from vssn.streaming.confidence import ConfidenceEstimator
 from vssn.types import FramePath
 
-# Every so many key frames, the frame after it is segmented too, which shows the unrest by itself.
+# Every so many key frames, the frame after it is segmented too, which shows the flicker by itself.
 EXPLORE_EVERY = 16
 
 # A schedule that segments so many of the last frames that it compared pays more for comparing than
@@ -100,7 +100,7 @@ class Exploration:
     """Says now and then that a frame next to its key frame is to be segmented.
 
     Without it a stream would hardly see what is lost between neighbours, and could not tell the
-    network's unrest from what motion costs.
+    network's flicker from what motion costs.
     """
 
     def __init__(self) -> None:

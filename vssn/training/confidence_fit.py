@@ -15,7 +15,7 @@ from vssn.evaluation.agreement_growth import AgreementGrowth
 from vssn.networks import FlowNetwork, SegmentationNetwork
 from vssn.types import Propagation, UInt8Array
 
-LEAST_UNREST, LEAST_RATE = 0.5, 0.1  # a stream's own may be some tenths of its start, not of 0
+LEAST_FLICKER, LEAST_RATE = 0.5, 0.1  # a stream's own may be some tenths of its start, not of 0
 CORNERS = 12  # of the calibration
 Float64Array = npt.NDArray[np.float64]
 
@@ -59,9 +59,9 @@ class ConfidenceFitter:
                 f"clip '{clip}' of {count} frames", "two frames or more", "pass a longer one"
             )
         for name, growth in growths.items():
-            unrest, rate = growth.fit()
+            flicker, rate = growth.fit()
             if np.isfinite(rate):  # nothing to learn of a clip in which nothing moves
-                self._seen[name].append((max(unrest, LEAST_UNREST), max(rate, LEAST_RATE)))
+                self._seen[name].append((max(flicker, LEAST_FLICKER), max(rate, LEAST_RATE)))
 
     def fits(self) -> dict[str, ConfidenceFit]:
         """The fits of all ways, by name: geometric means over the clips."""
@@ -70,8 +70,8 @@ class ConfidenceFitter:
             if not seen:
                 fits[name] = UNFITTED
                 continue
-            unrest, rate = np.exp(np.log(seen).mean(0))
-            fits[name] = ConfidenceFit(float(rate), float(unrest))
+            flicker, rate = np.exp(np.log(seen).mean(0))
+            fits[name] = ConfidenceFit(float(rate), float(flicker))
         return fits
 
 
