@@ -322,7 +322,7 @@ def annotate_video(
     )
 
 
-def _close(writer: outputs.FrameSink, kind: type[BaseException] | None, *_: object) -> None:
+def _close(writer: outputs.OutputSink, kind: type[BaseException] | None, *_: object) -> None:
     writer.close(complete=kind is None)
 
 

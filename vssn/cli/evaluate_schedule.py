@@ -121,7 +121,7 @@ def run(args: argparse.Namespace) -> int:
 def _on_sources(
     args: argparse.Namespace, config: SegmenterConfig, networks: Networks
 ) -> dict[str, Any]:
-    from vssn.evaluation.schedule_sources import Source, SourceEvaluator, by_split
+    from vssn.evaluation.schedule_sources import ClipSource, SourceEvaluator, by_split
     from vssn.streaming.assemble import build_estimator
     from vssn.streaming.schedule import TargetSchedule
     from vssn.streaming.segmenter import VSSN_RULES, AdaptiveSegmenter
@@ -137,7 +137,7 @@ def _on_sources(
     targets = sorted(set(args.targets or (*SOURCE_TARGETS, config.target)) - {100}, reverse=True)
     results = []
     for path in progress(args.clips, len(args.clips), args.quiet, "clip"):
-        results.append(evaluator.evaluate(Source(path, args.frames), targets))
+        results.append(evaluator.evaluate(ClipSource(path, args.frames), targets))
     print("\n".join([SOURCES_LEGEND, "", *_sources(results)]))
     splits = by_split(results)
     if splits:

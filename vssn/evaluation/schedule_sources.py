@@ -29,7 +29,7 @@ Float64Array = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True)
-class Source:
+class ClipSource:
     """A clip to evaluate on.
 
     Attributes:
@@ -182,7 +182,7 @@ class SourceEvaluator:
         self._flow = flow
         self._propagate = propagate
 
-    def evaluate(self, source: Source, targets: Sequence[float]) -> SourceResult:
+    def evaluate(self, source: ClipSource, targets: Sequence[float]) -> SourceResult:
         """Evaluate one source.
 
         Args:
@@ -203,7 +203,7 @@ class SourceEvaluator:
         return SourceResult(source.name, source.split, source.labelled, reference.flicker, points)
 
     def _run(
-        self, source: Source, target: float, reference: _Reference, first: bool
+        self, source: ClipSource, target: float, reference: _Reference, first: bool
     ) -> SourcePoint:
         segmenter = self._make(target)
         confidence = MeasuredConfidence(0.0 if first else reference.flicker)

@@ -23,7 +23,7 @@ SEQUENCE = re.compile(r"%0?\d*d")
 SEQUENCE_SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".ppm")
 
 
-class FrameSink(Protocol):
+class OutputSink(Protocol):
     """Takes frames; `frames` says how many, `path` where they are."""
 
     @property
@@ -82,7 +82,7 @@ class ImageSequence:
 
 def open_sink(
     path: str | Path, info: VideoInfo, audio_from: VideoSource | None = None
-) -> FrameSink:
+) -> OutputSink:
     """Open an output of the kind that its name says.
 
     Args:

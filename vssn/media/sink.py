@@ -35,7 +35,7 @@ from vssn.media.parts import (
     warn_of_another_source,
 )
 from vssn.media.remux import Finishing, Sound, remux
-from vssn.media.timeline import Timeline
+from vssn.media.timeline import OutputTimes
 from vssn.types import UInt8Array, VideoInfo
 
 if TYPE_CHECKING:
@@ -80,7 +80,7 @@ class VideoSink:
         self._source = audio_from
         self._check()
         self._output = FORMATS[path.suffix.lower()]
-        self._timeline = Timeline(info, audio_from.origin if audio_from else None)
+        self._timeline = OutputTimes(info, audio_from.origin if audio_from else None)
         self._kept: int | None = None
         self._failed = False
         self._closed = False

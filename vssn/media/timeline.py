@@ -10,7 +10,7 @@ from vssn.types import VideoInfo
 MAX_GRID_FPS = 240  # finer, and players of .avi files stumble over empty frames
 
 
-class Timeline:
+class OutputTimes:
     """Turns times into whole numbers of a unit, each later than the one before.
 
     Attributes:
