@@ -1,16 +1,16 @@
-"""The whole job in one call: load a segmenter, annotate a video, segment a data set."""
+"""The public calls, each the whole job, and the one loop behind them."""
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterable, Sequence
 from contextlib import ExitStack, closing
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from fractions import Fraction
-from functools import partial
 from pathlib import Path
 from typing import Any
 
+from vssn.assembly import Assembly, assemble, locate_weights
 from vssn.config import SegmenterConfig
 from vssn.data.dataset import DatasetFrame, iter_frames
 from vssn.data.lists import default_list, read_list
@@ -21,17 +21,12 @@ from vssn.media.images import read_image_bgr
 from vssn.media.pipeline import Sink, WriteBehind, read_ahead
 from vssn.media.sinks import MaskFolder
 from vssn.media.video import VideoSource
-from vssn.original.preset import PRESETS, VIDEO_PRESETS, Preset
+from vssn.original.preset import PRESETS, VIDEO_PRESETS
 from vssn.runtime import load
 from vssn.scene.annotators import DrawingSink, SceneSink
 from vssn.scene.camera import Camera
 from vssn.scene.records import open_records
 from vssn.scene.style import Style
-from vssn.streaming.assemble import Plan, build_segmenter
-from vssn.streaming.budget import BudgetSchedule
-from vssn.streaming.confidence import ConfidenceEstimator
-from vssn.streaming.schedule import DynamicSchedule, Schedule
-from vssn.streaming.schedule_names import parse_schedule
 from vssn.streaming.segmenter import Segmenter
 from vssn.types import FrameResult, TimedFrame, UInt8Array
 
@@ -40,42 +35,6 @@ logger = logging.getLogger(__name__)
 FrameSink = Sink[[TimedFrame, FrameResult]]
 PictureSink = Sink[[UInt8Array, Fraction]]
 OnResult = Callable[[FrameResult], None]
-
-
-@dataclass(frozen=True)
-class Assembly:
-    """A segmenter with all that belongs to it.
-
-    Attributes:
-        segmenter: of the configuration.
-        preset: its rules.
-        config: the configuration.
-        runtime: what runs the networks.
-        weights: their files; None for networks that were passed in.
-        schedules: one for each region, or one.
-    """
-
-    segmenter: Segmenter
-    preset: Preset
-    config: SegmenterConfig
-    runtime: str
-    weights: load.WeightPaths | None
-    schedules: tuple[Schedule, ...] = ()
-
-    @property
-    def budget_target(self) -> float | None:
-        """The target, 0-100, that a budget amounted to; None where the target was given."""
-        targets = [each.target for each in self.schedules if isinstance(each, BudgetSchedule)]
-        return sum(targets) / len(targets) if targets else None
-
-    def provenance(self) -> dict[str, Any]:
-        """Preset, flow, reference frame, runtime, and the weights' SHA-256 by path."""
-        return {
-            "preset": self.config.preset,
-            **self.config.propagation.summary(),
-            "runtime": self.runtime,
-            "weights": self.weights.sha256() if self.weights else {},
-        }
 
 
 def load_segmenter(
@@ -128,77 +87,13 @@ def segment(
     return load_segmenter(config, **changes).step(frame_bgr)
 
 
-def assemble(
-    config: SegmenterConfig,
-    presets: Mapping[str, Preset] = PRESETS,
-    first: DatasetFrame | None = None,
-    networks: load.Networks | None = None,
-) -> Assembly:
-    """Load the networks and make the segmenter of a configuration.
-
-    Args:
-        config: what to load.
-        presets: by name: those for data sets, or for videos.
-        first: the first frame of a data set, which some presets treat in their own way.
-        networks: use these.
-
-    Raises:
-        BadInputError, CheckpointError: see :func:`load_segmenter`.
-    """
-    preset = presets[config.preset]
-    made: list[Schedule] = []
-
-    def make_schedule(estimator: ConfidenceEstimator) -> Schedule:
-        made.append(_schedule(config, preset, estimator))
-        return made[-1]
-
-    plan = Plan(
-        config.propagation,
-        make_schedule,
-        config.grid,
-        preset.rules_for(first) if first else preset.rules,
-    )
-    weights = None
-    if networks is None:
-        weights = locate_weights(config)
-        networks = load.load_networks(weights, preset.conventions, config.runtime_options)
-    segmenter = build_segmenter(networks, plan)
-    return Assembly(segmenter, preset, config, networks.runtime, weights, tuple(made))
-
-
 def _config(config: SegmenterConfig | None, changes: dict[str, Any]) -> SegmenterConfig:
     return (config or SegmenterConfig()).changed(changes)
 
 
-def locate_weights(config: SegmenterConfig) -> load.WeightPaths:
-    """Find the files of the weights that a configuration needs.
-
-    Raises:
-        CheckpointError: one is missing.
-    """
-    return load.WeightPaths.locate(
-        config.segnet, config.flownets, config.decision, config.propagation
-    )
-
-
-def _schedule(config: SegmenterConfig, preset: Preset, estimator: ConfidenceEstimator) -> Schedule:
-    budget = config.frame_budget_ms
-    if budget is not None:
-        regions = config.grid.rows * config.grid.columns if config.grid else 1
-        return BudgetSchedule(estimator, budget / regions)
-    if isinstance(config.schedule, str):
-        return parse_schedule(config.schedule)(estimator, config.target)
-    if callable(config.schedule):
-        return config.schedule()
-    if config.schedule is not None:
-        return config.schedule
-    maker = DynamicSchedule if config.dynamic else preset.schedule
-    return maker(estimator, config.target)
-
-
 def process(
     frames: Iterable[TimedFrame], segmenter: Segmenter, sinks: Sequence[FrameSink] = ()
-) -> Iterator[tuple[TimedFrame, FrameResult]]:
+) -> Generator[tuple[TimedFrame, FrameResult], None, None]:
     """Segment frames in order: the one loop. Reading runs ahead in a thread of its own.
 
     Args:
@@ -242,7 +137,8 @@ def stream(
     with ExitStack() as stack:
         opened = _opened(source, stack)
         assembly = _assembly(segmenter, _config(config, changes))
-        for frame, result in process(opened.iter_timed(), assembly.segmenter):
+        results = stack.enter_context(closing(process(opened.iter_timed(), assembly.segmenter)))
+        for frame, result in results:
             yield frame.frame_bgr, result
 
 
@@ -299,15 +195,17 @@ def annotate_video(
             taking.append(open_records(records, source=opened.name))
         writer, drawn = None, [*pictures]
         if output is not None:
-            writer = outputs.open_sink(output, annotator.info, audio_from=opened)
-            # Closed, it does nothing; what follows may be interrupted before it can close it.
-            stack.push(partial(_close, writer))
+            # Closed by WriteBehind; an interruption may come before that has it.
+            writer = stack.enter_context(
+                outputs.open_sink(output, annotator.info, audio_from=opened)
+            )
             drawn.append(stack.enter_context(WriteBehind(writer)))
         if drawn:
             taking.append(DrawingSink(annotator, drawn))
         scene = [stack.enter_context(WriteBehind(SceneSink(analyser, taking)))] if taking else []
         statistics = assembly.preset.make_statistics()
-        for _, result in process(opened.iter_timed(), assembly.segmenter, scene):
+        results = process(opened.iter_timed(), assembly.segmenter, scene)
+        for _, result in stack.enter_context(closing(results)):
             statistics.add(result)
             on_result(result)
     statistics.stop()
@@ -320,10 +218,6 @@ def annotate_video(
         opened.lost_frames,
         assembly.budget_target,
     )
-
-
-def _close(writer: outputs.OutputSink, kind: type[BaseException] | None, *_: object) -> None:
-    writer.close(complete=kind is None)
 
 
 def _assembly(segmenter: Segmenter | Assembly | None, config: SegmenterConfig) -> Assembly:
@@ -397,7 +291,8 @@ def segment_dataset(
             masks = MaskFolder(Path(masks_dir), assembly.preset.paint)
             taking.append(stack.enter_context(WriteBehind(masks)))
         statistics = assembly.preset.make_statistics()
-        for frame, result in process(iter_frames(frames), assembly.segmenter, taking):
+        results = process(iter_frames(frames), assembly.segmenter, taking)
+        for frame, result in stack.enter_context(closing(results)):
             statistics.add(result)
             if frame.truth is not None:
                 evaluation.add(result, frame.truth)

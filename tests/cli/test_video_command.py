@@ -436,3 +436,16 @@ def test_without_a_display_show_is_refused_in_one_line(
     for name in ("DISPLAY", "WAYLAND_DISPLAY"):
         monkeypatch.delenv(name, raising=False)
     refuses(["video", str(video), "--show", *weight_flags], "a window: expected a display")
+
+
+@pytest.mark.usefixtures("fake_networks")
+def test_without_any_source_the_originals_source_has_its_look(
+    video: Path, tmp_path: Path, weight_flags: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    video.rename(tmp_path / "01TP_extract.avi")
+    assert main(["video", *weight_flags]) == 0
+    _, drawn = read(tmp_path / "video-output/output-video-original.avi")
+    _, plain = read(tmp_path / "01TP_extract.avi")
+    # The frame itself far from the car's box, not an overlay of the road's colour.
+    assert np.abs(drawn[3][110:].astype(int) - plain[3][110:]).max() < 15

@@ -102,7 +102,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Evaluate, print the tables, and draw them."""
-    from vssn.api import load_networks, locate_weights
+    from vssn.api import load_networks
+    from vssn.assembly import locate_weights
 
     check_summary(args.summary)
     if args.save_dir:

@@ -22,7 +22,7 @@ from vssn.errors import BadInputError, VssnError
 from vssn.files import check_writable, is_file
 
 if TYPE_CHECKING:
-    from vssn.api import Assembly
+    from vssn.assembly import Assembly
     from vssn.media.video import VideoSource
     from vssn.scene.camera import Camera
     from vssn.scene.style import Style
@@ -46,7 +46,7 @@ class Job:
 
 def run(args: argparse.Namespace) -> int:
     """Check everything that can be checked, then stream the sources one after another."""
-    from vssn.api import assemble
+    from vssn.assembly import assemble
     from vssn.media.window import check_display
     from vssn.original.preset import VIDEO_PRESETS
 
@@ -63,8 +63,8 @@ def run(args: argparse.Namespace) -> int:
     if len(jobs) == 1:
         # What is wrong with a single source or its camera is said before any network is loaded.
         with _open(args, jobs[0]) as source:
-            _camera(args, source.info)
-            figures = _annotated(args, source, jobs[0], assemble(config, VIDEO_PRESETS))
+            camera = _camera(args, source.info)
+            figures = _annotated(args, source, camera, jobs[0], assemble(config, VIDEO_PRESETS))
         write_summary(args.summary, figures)
         return EXIT_BAD_INPUT if figures["truncated"] else 0
     rows = _all(args, jobs, assemble(config, VIDEO_PRESETS)) if jobs else []
@@ -78,7 +78,7 @@ def _all(args: argparse.Namespace, jobs: list[Job], assembly: Assembly) -> list[
     for job in jobs:
         try:
             with _open(args, job) as source:
-                figures = _annotated(args, source, job, assembly)
+                figures = _annotated(args, source, _camera(args, source.info), job, assembly)
         except VssnError as error:
             figures = {"error": error.for_command(FLAGS)}
             logger.error("error: %s", figures["error"])
@@ -96,9 +96,8 @@ def _jobs(args: argparse.Namespace) -> list[Job]:
         BadInputError: one output for several sources.
     """
     sources = list(args.sources)
-    original = None
-    if args.video_file or not sources:
-        original = args.video_file or str(ORIGINAL_SOURCE)
+    original = _original_source(args)
+    if original is not None:
         sources.insert(0, original)
     if args.output and len(sources) > 1:
         raise BadInputError(
@@ -106,7 +105,7 @@ def _jobs(args: argparse.Namespace) -> list[Job]:
             "one source",
             "name a folder with --save_dir instead",
         )
-    names = _names([source for source in sources if source is not original])
+    names = _names(args.sources)
     if original is not None:
         names.insert(0, ORIGINAL_NAMES[args.process_original is not False])
     jobs = []
@@ -119,6 +118,13 @@ def _jobs(args: argparse.Namespace) -> list[Job]:
             report = args.report and (args.report / Path(name).stem if several else args.report)
             jobs.append(Job(source, output, _records(args.records, name, several), report))
     return jobs
+
+
+def _original_source(args: argparse.Namespace) -> str | None:
+    """The source whose result has the original's name and look."""
+    if args.video_file or not args.sources:
+        return args.video_file or str(ORIGINAL_SOURCE)
+    return None
 
 
 def _records(path: Path | None, name: str, several: bool) -> Path | None:
@@ -166,7 +172,7 @@ def _open(args: argparse.Namespace, job: Job) -> VideoSource:
 
 
 def _annotated(
-    args: argparse.Namespace, source: VideoSource, job: Job, assembly: Assembly
+    args: argparse.Namespace, source: VideoSource, camera: Camera, job: Job, assembly: Assembly
 ) -> dict[str, Any]:
     """Annotate a source, print the figures, and return them."""
     from vssn.api import annotate_video
@@ -181,7 +187,7 @@ def _annotated(
             job.output,
             segmenter=assembly,
             style=_style(args),
-            camera=_camera(args, source.info),
+            camera=camera,
             records=job.records,
             sinks=[page] if page else [],
             pictures=[Window()] if args.show else [],
@@ -198,7 +204,7 @@ def _style(args: argparse.Namespace) -> Style:
     from vssn.scene.style import ORIGINAL_STYLES, Style
 
     asked = args.process_original
-    if asked is None and args.video_file:
+    if asked is None and _original_source(args) is not None:
         asked = True
     base = Style() if asked is None else ORIGINAL_STYLES[asked]
     names = ("view", "opacity", "palette", "legend", "boxes", "status")

@@ -5,12 +5,13 @@ from __future__ import annotations
 import re
 from fractions import Fraction
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Protocol, Self
 
 from vssn.errors import MediaError
 from vssn.files import make_directory, remove_abandoned
 from vssn.media.encoding import FORMATS
 from vssn.media.images import write_image
+from vssn.media.pipeline import ClosedOnExit
 from vssn.media.previews import PreviewSink
 from vssn.media.sink import VideoSink
 from vssn.types import UInt8Array, VideoInfo
@@ -25,6 +26,12 @@ SEQUENCE_SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".ppm")
 
 class OutputSink(Protocol):
     """Takes frames; `frames` says how many, `path` where they are."""
+
+    def __enter__(self) -> Self:
+        """Open for a ``with`` statement, which closes it."""
+
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        """Close it; an exception says that not all frames were written."""
 
     @property
     def frames(self) -> int:
@@ -41,7 +48,7 @@ class OutputSink(Protocol):
         """Finish; ``complete`` says whether all frames were written."""
 
 
-class ImageSequence:
+class ImageSequence(ClosedOnExit):
     """Writes each frame as an image of its own.
 
     Attributes:

@@ -9,8 +9,9 @@ from __future__ import annotations
 import logging
 import queue
 import threading
+from abc import ABC, abstractmethod
 from collections.abc import Generator, Iterable
-from typing import Any, Generic, ParamSpec, Protocol, TypeVar
+from typing import Any, Generic, ParamSpec, Protocol, Self, TypeVar
 
 logger = logging.getLogger(__name__)
 
@@ -33,6 +34,20 @@ class Sink(Protocol[Given]):
         Args:
             complete: whether all items were written.
         """
+
+
+class ClosedOnExit(ABC):
+    """A sink for a ``with`` statement: an exception in it says that not all was written."""
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        self.close(complete=kind is None)
+
+    @abstractmethod
+    def close(self, complete: bool = True) -> None:
+        """See :meth:`Sink.close`."""
 
 
 class _End:
@@ -132,7 +147,7 @@ def read_ahead(iterable: Iterable[Item], depth: int = 4) -> Generator[Item, None
         raise item.error
 
 
-class WriteBehind(Generic[Given]):
+class WriteBehind(ClosedOnExit, Generic[Given]):
     """Hands items to a sink in a thread of its own; use it in a ``with`` statement.
 
     Leaving the statement, by an exception too, writes what is queued and closes the sink. Items
@@ -152,12 +167,6 @@ class WriteBehind(Generic[Given]):
         self._failed = False
         self._thread = threading.Thread(target=self._drain, name="write-behind", daemon=True)
         self._thread.start()
-
-    def __enter__(self) -> WriteBehind[Given]:
-        return self
-
-    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
-        self.close(complete=kind is None)
 
     def write(self, *item: Given.args, **named: Given.kwargs) -> None:
         """Queue an item.

@@ -20,6 +20,7 @@ from vssn.errors import MediaError
 from vssn.files import make_directory
 from vssn.media.containers import reason
 from vssn.media.parts import create_part, take_name
+from vssn.media.pipeline import ClosedOnExit
 from vssn.types import UInt8Array, VideoInfo
 
 if TYPE_CHECKING:
@@ -31,7 +32,7 @@ TIME_BASE = Fraction(1, 100)  # a GIF knows nothing finer
 WEBP_OPTIONS = {"quality": "75", "compression_level": "2", "loop": "0"}
 
 
-class PreviewSink:
+class PreviewSink(ClosedOnExit):
     """Writes a ``.gif`` or ``.webp``, at most 480 px wide and at 10 frames per second.
 
     Attributes:
@@ -80,12 +81,6 @@ class PreviewSink:
         stream.pix_fmt = "pal8" if gif else "yuv420p"
         stream.codec_context.time_base = TIME_BASE
         self._stream: VideoStream = stream
-
-    def __enter__(self) -> PreviewSink:
-        return self
-
-    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
-        self.close(complete=kind is None)
 
     def write(self, frame_bgr: UInt8Array, time_s: Fraction | float | None = None) -> None:
         """Append a frame, or leave it out where they follow too fast.

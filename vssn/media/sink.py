@@ -34,6 +34,7 @@ from vssn.media.parts import (
     take_name,
     warn_of_another_source,
 )
+from vssn.media.pipeline import ClosedOnExit
 from vssn.media.remux import Finishing, Sound, remux
 from vssn.media.timeline import OutputTimes
 from vssn.types import UInt8Array, VideoInfo
@@ -54,7 +55,7 @@ PART_OPTIONS = {
 }
 
 
-class VideoSink:
+class VideoSink(ClosedOnExit):
     """Writes a video; use it in a ``with`` statement.
 
     The suffix names the kind: ``.avi`` (Motion JPEG), ``.mp4`` and ``.mkv`` (H.264), ``.webm``
@@ -139,12 +140,6 @@ class VideoSink:
     def path(self) -> Path:
         """Where the video is: after `close`, the name that it got."""
         return self._path
-
-    def __enter__(self) -> VideoSink:
-        return self
-
-    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
-        self.close(complete=kind is None)
 
     def write(self, frame_bgr: UInt8Array, time_s: Fraction | float | None = None) -> None:
         """Encode and append a frame.
