@@ -20,7 +20,7 @@ from vssn.runtime.load import Networks, WeightPaths
 from vssn.types import DEFAULT_PROPAGATION
 
 EVERY_FRAME = 100.0
-TARGETS = (50.0, 80.0, 90.0, EVERY_FRAME)
+TARGETS = (80.0, 90.0, 95.0, EVERY_FRAME)
 Frames = Sequence[tuple[np.ndarray, np.ndarray]]
 
 
