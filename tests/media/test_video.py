@@ -23,7 +23,7 @@ from made_clips import (
 
 from vssn.errors import MediaError
 from vssn.media.decoding import Decoder
-from vssn.media.picture import to_bgr
+from vssn.media.picture import FrameConverter
 from vssn.media.video import VideoSource
 from vssn.types import UInt8Array
 
@@ -392,7 +392,8 @@ def test_a_matrix_that_nobody_knows_is_guessed() -> None:
         format="yuv444p", dst_colorspace=5, dst_color_range=1
     )
     frame.colorspace = 3  # reserved
-    assert np.abs(to_bgr(frame, (64, 48)).astype(int) - CORNERS).max() <= 3
+    converted = FrameConverter().to_bgr(frame, (64, 48))
+    assert np.abs(converted.astype(int) - CORNERS).max() <= 3
 
 
 def test_hdr_and_interlaced_videos_are_flagged(
