@@ -21,9 +21,7 @@ PATCHES = np.concatenate([np.repeat(GREYS[:, None], 3, axis=1), COLOURS])
 WHITE_NITS = 203  # ITU-R BT.2408
 PATCH_PX = 32
 # ITU-R BT.2087: linear BT.709 to BT.2020; and BT.2020's luminance.
-TO_BT2020 = np.array(
-    [[0.6274, 0.3293, 0.0433], [0.0691, 0.9195, 0.0114], [0.0164, 0.0880, 0.8956]]
-)
+TO_BT2020 = np.array([[0.6274, 0.3293, 0.0433], [0.0691, 0.9195, 0.0114], [0.0164, 0.0880, 0.8956]])
 LUMINANCE = np.array([0.2627, 0.6780, 0.0593])
 
 

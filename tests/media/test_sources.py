@@ -5,8 +5,6 @@ from __future__ import annotations
 import contextlib
 import http.server
 import socket
-import subprocess
-import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -139,35 +137,6 @@ def test_a_missing_camera_is_refused_in_one_line() -> None:
         with pytest.raises(MediaError, match="camera 63") as caught:
             VideoSource(camera)
         assert "\n" not in str(caught.value)
-
-
-PIPED = """
-import sys
-from vssn.media.video import VideoSource
-with VideoSource("-") as source:
-    print(source.info.width_px, sum(1 for _ in source), source.truncated)
-"""
-
-
-@pytest.mark.parametrize(
-    ("suffix", "codec"), [("mkv", "libx264"), ("ts", "mpeg2video"), ("y4m", "wrapped_avframe")]
-)
-def test_a_video_is_read_from_a_pipe(
-    tmp_path: Path, repo_root: Path, suffix: str, codec: str
-) -> None:
-    frames = [made_frame(n) for n in range(20)]
-    content = make_clip(tmp_path / f"v.{suffix}", frames, codec=codec).read_bytes()
-    done = subprocess.run(
-        [sys.executable, "-c", PIPED], input=content, capture_output=True, cwd=repo_root, check=True
-    )
-    assert done.stdout.split() == [b"64", b"20", b"False"]
-
-
-def test_a_pipe_without_a_video_is_refused(repo_root: Path) -> None:
-    done = subprocess.run(
-        [sys.executable, "-c", PIPED], input=b"x" * 5000, capture_output=True, cwd=repo_root
-    )
-    assert b"no video on the standard input" in done.stderr.splitlines()[-1]
 
 
 @contextlib.contextmanager

@@ -95,6 +95,14 @@ def share(text: str) -> float:
     return value
 
 
+def size_wh(text: str) -> tuple[int, int]:
+    """Parse a size such as 640x360."""
+    sides = re.fullmatch(r"([0-9]{1,5})x([0-9]{1,5})", text.strip().lower(), re.ASCII)
+    if not sides or "0" in sides.groups():
+        raise argparse.ArgumentTypeError(f"'{text[:MAX_SHOWN]}' is no size such as 640x360")
+    return int(sides[1]), int(sides[2])
+
+
 def add_network_arguments(parser: argparse.ArgumentParser) -> None:
     """The checkpoints, the target, and how frames are split, warped and decided upon."""
     parser.add_argument(

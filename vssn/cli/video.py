@@ -168,6 +168,8 @@ def _open(args: argparse.Namespace, job: Job) -> VideoSource:
         stride=args.stride,
         max_frames=args.max_frames,
         image_fps=args.image_fps,
+        raw_size=args.raw_size,
+        raw_pixels=args.raw_pixels,
     )
 
 

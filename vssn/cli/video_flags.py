@@ -14,6 +14,7 @@ from vssn.cli.options import (
     positive,
     positive_number,
     share,
+    size_wh,
 )
 from vssn.scene.style import VIEWS
 
@@ -92,7 +93,19 @@ def _add_span_arguments(parser: argparse.ArgumentParser) -> None:
         type=positive_number,
         default=25.0,
         metavar="FPS",
-        help="frames per second of images (default: %(default)s)",
+        help="frames per second of images and raw frames (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--raw_size",
+        type=size_wh,
+        metavar="WIDTHxHEIGHT",
+        help="SOURCE, mostly -, holds frames without any header, of this size",
+    )
+    parser.add_argument(
+        "--raw_pixels",
+        default="bgr24",
+        metavar="NAME",
+        help="FFmpeg's name of their pixel format (default: %(default)s)",
     )
 
 

@@ -5,13 +5,16 @@ from __future__ import annotations
 import os
 import stat
 import time
+from fractions import Fraction
 from pathlib import Path
+from typing import Protocol
 
 import av
+from av import VideoFormat
 from av.container import InputContainer
 from av.video.stream import VideoStream
 
-from vssn.errors import MediaError
+from vssn.errors import MediaError, argument
 
 # FFmpeg's demuxers that read nothing but the file they are given: no playlists, no concat scripts,
 # no text that is drawn as a terminal.
@@ -20,6 +23,8 @@ FORMATS = (
     *("gif", "apng", "h264", "hevc", "m4v", "obu", "ivf", "av1", "dv", "yuv4mpegpipe"),
     *("mjpeg", "mpjpeg", "nut", "rm", "wtv", "3gp", "vc1", "swf"),
 )
+# What programs pipe without a container: images one after the other.
+PIPE_FORMATS = (*FORMATS, "jpeg_pipe", "png_pipe")
 # A URL may also lead to a stream that is announced in pieces.
 LIVE_FORMATS = (*FORMATS, "rtsp", "rtp", "sdp", "hls", "live_flv", "mpegtsraw")
 LIVE_PROTOCOLS = "http,https,tcp,tls,crypto,data,rtsp,rtp,udp,srt,rtmp,rtmps,httpproxy,ftp"
@@ -31,18 +36,29 @@ READ_TIMEOUT_S = 8.0
 EXPECTED = "a video file that FFmpeg can read"
 
 
+class Readable(Protocol):
+    """What gives its bytes in order, such as a pipe."""
+
+    def read(self, size: int, /) -> bytes:
+        """Up to ``size`` bytes; none at the end."""
+
+
 def refuse(name: str, what: str, remedy: str) -> MediaError:
     """The error for a source that can't be used."""
     return MediaError(f"video '{name}' ({what})", EXPECTED, remedy)
 
 
-def check_regular(path: Path) -> int:
+def check_regular(path: Path, name: str | None = None) -> int:
     """Return a file's size in bytes.
+
+    Args:
+        path: of the file.
+        name: for messages; None for the path.
 
     Raises:
         MediaError: missing, empty, unreadable, or not a regular file.
     """
-    name = str(path)
+    name = name or str(path)
     try:
         status = path.stat()
         if not stat.S_ISREG(status.st_mode):
@@ -62,13 +78,17 @@ def check_regular(path: Path) -> int:
     return status.st_size
 
 
-def open_file(path: Path) -> InputContainer:
+def open_file(path: Path, name: str | None = None) -> InputContainer:
     """Open a video file; nothing else is opened, whatever the file says.
+
+    Args:
+        path: of the file.
+        name: for messages; None for the path.
 
     Raises:
         MediaError: missing, unreadable, or no video.
     """
-    check_regular(path)
+    check_regular(path, name)
     options = {
         "protocol_whitelist": "file",
         "format_whitelist": ",".join(FORMATS),
@@ -78,24 +98,60 @@ def open_file(path: Path) -> InputContainer:
         # With its protocol named, the path can't be taken for a URL such as "concat:...".
         return av.open(f"file:{path.absolute()}", "r", options=options, metadata_errors="replace")
     except (OSError, av.FFmpegError, ValueError) as error:
-        raise refuse(
-            str(path), f"damaged or no video: {reason(error)}", "check that another player opens it"
-        ) from error
+        what = f"damaged or no video: {reason(error)}"
+        raise refuse(name or str(path), what, "check that another player opens it") from error
 
 
-def open_pipe(descriptor: int = 0) -> InputContainer:
+def open_pipe(pipe: Readable) -> InputContainer:
     """Open a video that arrives through a pipe.
 
     Raises:
         MediaError: it holds no video.
     """
-    options = {"protocol_whitelist": "pipe", "format_whitelist": ",".join(FORMATS)}
+    options = {"protocol_whitelist": "", "format_whitelist": ",".join(PIPE_FORMATS)}
     try:
-        return av.open(f"pipe:{descriptor}", "r", options=options, metadata_errors="replace")
+        return av.open(pipe, "r", options=options, metadata_errors="replace")
     except (OSError, av.FFmpegError, ValueError) as error:
         raise refuse(
-            "-", f"no video on the standard input: {reason(error)}", "pipe a video file or Y4M"
+            "-",
+            f"no video on the standard input: {reason(error)}",
+            f"pipe a video file or Y4M, or state {argument('raw_size')} of raw frames",
         ) from error
+
+
+def open_raw(
+    path: Path | None, size_wh: tuple[int, int], pixels: str, fps: float
+) -> InputContainer:
+    """Open frames without any header, from a file or, for None, from the standard input.
+
+    Args:
+        path: of the file.
+        size_wh: of the frames in px.
+        pixels: FFmpeg's name of their pixel format, such as ``bgr24``.
+        fps: frames per second.
+
+    Raises:
+        MediaError: it can't be read, or there is no such size or pixel format.
+    """
+    if path is not None:
+        check_regular(path)
+    try:
+        VideoFormat(pixels)
+    except ValueError as error:
+        raise MediaError(
+            argument("raw_pixels", pixels), "a format such as bgr24 or yuv420p", "choose one"
+        ) from error
+    options = {
+        "protocol_whitelist": "file,pipe",
+        "video_size": f"{size_wh[0]}x{size_wh[1]}",
+        "pixel_format": pixels,
+        "framerate": str(Fraction(fps).limit_denominator(100_000)),
+    }
+    try:
+        name = "pipe:0" if path is None else f"file:{path.absolute()}"
+        return av.open(name, "r", format="rawvideo", options=options, metadata_errors="replace")
+    except (OSError, av.FFmpegError, ValueError) as error:
+        raise refuse(str(path or "-"), reason(error), "check the size of its frames") from error
 
 
 def open_url(url: str) -> InputContainer:

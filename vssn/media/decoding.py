@@ -101,6 +101,11 @@ class Decoder:
         return FALLBACK_FPS
 
     @property
+    def rate(self) -> Fraction:
+        """Frames per second."""
+        return self._rate
+
+    @property
     def stated_packets(self) -> int:
         """How many packets the container's index names; 0 where it has none."""
         return int(self._stream.frames)

@@ -1,4 +1,4 @@
-"""Where frames come from: a video file, a pipe, or images, each read the same way."""
+"""Where frames come from: a video file or images, each read the same way."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from av.container import InputContainer
 
 from vssn.errors import MediaError
 from vssn.media.completeness import is_cut_short
-from vssn.media.containers import open_file, open_pipe
+from vssn.media.containers import open_file
 from vssn.media.decoding import Decoder
 from vssn.media.images import read_image_bgr
 from vssn.types import UInt8Array, VideoInfo
@@ -105,9 +105,14 @@ class ContainerReader(Reader):
 class FileReader(ContainerReader):
     """A video file."""
 
-    def __init__(self, path: Path) -> None:
-        """Open the file; see :func:`vssn.media.containers.open_file`."""
-        super().__init__(open_file(path), str(path))
+    def __init__(self, path: Path, name: str | None = None) -> None:
+        """Open the file; see :func:`vssn.media.containers.open_file`.
+
+        Args:
+            path: of the file.
+            name: for messages; None for the path.
+        """
+        super().__init__(open_file(path, name), name or str(path))
         self._path = path
         self._from_start = True
         # No container holds a frame in less than a byte: a larger count is a guess or a lie.
@@ -155,15 +160,6 @@ def warn_of_sound(container: InputContainer, name: str) -> None:
     """Log that a stream's sound is left out: it can't be read a second time."""
     if container.streams.audio:
         logger.warning("the sound of '%s' is left out: only files' sound is kept", name)
-
-
-class PipeReader(ContainerReader):
-    """A video that arrives on the standard input."""
-
-    def __init__(self) -> None:
-        """Read its header; see :func:`vssn.media.containers.open_pipe`."""
-        super().__init__(open_pipe(), "-")
-        warn_of_sound(self._container, "-")
 
 
 class ImagesReader(Reader):

@@ -11,15 +11,16 @@ from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 
-from vssn.errors import MediaError
+from vssn.errors import MediaError, argument
 from vssn.files import in_natural_order
 from vssn.media.containers import check_regular, printable_url
 from vssn.media.images import IMAGE_SUFFIXES
 from vssn.media.pipeline import STOP_TIMEOUT_S
-from vssn.media.readers import FileReader, ImagesReader, PipeReader, Reader
+from vssn.media.readers import FileReader, ImagesReader, Reader
 from vssn.types import TimedFrame, UInt8Array, VideoInfo
 
 IMAGE_FPS = 25.0
+RAW_PIXELS = "bgr24"
 CAMERA = re.compile(r"(?:/dev/video)?(\d{1,3})", re.ASCII)
 URL = re.compile(r"(https?|rtsps?|rtmps?|rtp|udp|tcp|srt|ftp)://", re.IGNORECASE)
 MAX_LIST_BYTES = 64 << 20
@@ -49,6 +50,8 @@ class VideoSource:
         stride: int = 1,
         max_frames: int | None = None,
         image_fps: float = IMAGE_FPS,
+        raw_size: tuple[int, int] | None = None,
+        raw_pixels: str = RAW_PIXELS,
     ) -> None:
         """Open the source and decode its first frame.
 
@@ -59,7 +62,10 @@ class VideoSource:
             end: seconds since the source's start before which they end.
             stride: give each ``stride``-th of them.
             max_frames: give at most so many.
-            image_fps: frames per second of images.
+            image_fps: frames per second of images and of raw frames.
+            raw_size: width and height in px of a file's or pipe's frames, where it holds frames
+                without any header.
+            raw_pixels: FFmpeg's name of their pixel format, such as ``rgb24`` or ``yuv420p``.
 
         Raises:
             MediaError: missing, unreadable, no video, or without a single frame; or the arguments
@@ -76,7 +82,10 @@ class VideoSource:
         # A reader thread may still be decoding when its consumer closes the source.
         self._lock = threading.Lock()
         self._closed = False
-        self._reader = _open(source, image_fps)
+        if raw_size is None:
+            self._reader = _open(source, image_fps)
+        else:
+            self._reader = _open_raw(str(source), raw_size, raw_pixels, image_fps)
         self.info = self._selected(self._reader.info)
 
     @staticmethod
@@ -198,10 +207,22 @@ def _open(source: str | Path | int, image_fps: float) -> Reader:
     if URL.match(text):
         return _open_url(text)
     if text == "-":
-        return PipeReader()
+        from vssn.media.piped import open_standard_input
+
+        return open_standard_input()
     path = Path(source)
     images = _images(path)
     return FileReader(path) if images is None else ImagesReader(images, text, image_fps)
+
+
+def _open_raw(source: str, size_wh: tuple[int, int], pixels: str, fps: float) -> Reader:
+    from vssn.media.piped import RawReader
+
+    if URL.match(source) or os.path.isdir(source):
+        raise MediaError(
+            f"{argument('raw_size')} for '{source}'", "a file of frames, or -", "leave it out"
+        )
+    return RawReader(None if source == "-" else Path(source), size_wh, pixels, fps)
 
 
 def _open_camera(number: str) -> Reader:
