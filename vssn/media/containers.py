@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import errno
 import os
+import socket
 import stat
 import time
 from fractions import Fraction
 from pathlib import Path
 from typing import Protocol
+from urllib.parse import urlsplit
 
 import av
 from av import VideoFormat
@@ -178,12 +181,22 @@ def open_url(url: str) -> InputContainer:
     except (OSError, av.FFmpegError, ValueError) as error:
         # Some protocols tell another error where they were interrupted.
         late = time.monotonic() - begun >= OPEN_TIMEOUT_S
-        what = f"no answer within {OPEN_TIMEOUT_S:g} s" if late else reason(error)
+        what = f"no answer within {OPEN_TIMEOUT_S:g} s" if late else _unknown_host(url, error)
         raise MediaError(
             f"stream '{printable_url(url)}' ({what})",
             "a video stream that answers",
             "check the address and the network",
         ) from error
+
+
+def _unknown_host(url: str, error: Exception) -> str:
+    """What went wrong; where FFmpeg names no reason, whether the host has no address."""
+    if getattr(error, "errno", None) == errno.EIO and (host := urlsplit(url).hostname):
+        try:
+            socket.getaddrinfo(host, None)
+        except (OSError, UnicodeError):
+            return f"no host of the name '{host}'"
+    return reason(error)
 
 
 def printable_url(url: str) -> str:

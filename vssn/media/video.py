@@ -23,6 +23,7 @@ IMAGE_FPS = 25.0
 RAW_PIXELS = "bgr24"
 CAMERA = re.compile(r"(?:/dev/video)?(\d{1,3})", re.ASCII)
 URL = re.compile(r"(https?|rtsps?|rtmps?|rtp|udp|tcp|srt|ftp)://", re.IGNORECASE)
+SCHEME = re.compile(r"[a-z][a-z0-9+.-]*://", re.IGNORECASE)
 MAX_LIST_BYTES = 64 << 20
 MAX_SECONDS = 1e9  # 31 years; FFmpeg counts in 64 bits
 
@@ -204,7 +205,7 @@ def _open(source: str | Path | int, image_fps: float) -> Reader:
     camera = CAMERA.fullmatch(text)
     if isinstance(source, int) or (camera and not os.path.isfile(text)):
         return _open_camera(camera.group(1) if camera else text)
-    if URL.match(text):
+    if SCHEME.match(text) and not os.path.exists(text):
         return _open_url(text)
     if text == "-":
         from vssn.media.piped import open_standard_input
@@ -233,6 +234,11 @@ def _open_camera(number: str) -> Reader:
 
 def _open_url(url: str) -> Reader:
     from vssn.media.live import UrlReader
+
+    if not URL.match(url):
+        raise MediaError(
+            f"stream '{printable_url(url)}'", "http://, https://, rtsp:// or the like", "use one"
+        )
 
     return UrlReader(url)
 
