@@ -18,6 +18,7 @@ import pytest
 import vssn
 from vssn.cli.main import main
 from vssn.labels import PALETTE_RGB
+from vssn.media.images import write_image
 from vssn.media.sink import VideoSink
 from vssn.media.video import VideoSource
 from vssn.types import UInt8Array, VideoInfo
@@ -416,6 +417,41 @@ def test_a_bad_source_does_not_keep_the_others_from_their_results(
     assert "damaged or no video" in rows[0]["error"]
     assert [row.get("frames") for row in rows] == [None, 8, 8]
     assert sum("error" in message for message in caplog.messages) == 1
+
+
+@pytest.mark.usefixtures("fake_networks")
+def test_images_that_the_shell_names_are_one_source(
+    several: tuple[list[str], Path], tmp_path: Path, paint: Paint
+) -> None:
+    argv, out = several
+    folder, alone = tmp_path / "frames", tmp_path / "alone"
+    folder.mkdir()
+    alone.mkdir()
+    for number in (1, 10, 2):
+        write_image(folder / f"{number}.png", paint(np.full((48, 64), number)))
+    write_image(alone / "street.png", paint(np.full((48, 64), 3)))
+    shell = [str(path) for path in sorted(folder.iterdir())]
+    assert main([argv[0], *shell, argv[3], str(alone / "street.png"), *argv[4:]]) == 0
+    assert names_in(out) == {"frames.mp4", "turn.mp4", "street.mp4"}
+    assert len(read(out / "frames.mp4")[1]) == 3
+    assert len(read(out / "street.mp4")[1]) == 1
+
+
+@pytest.mark.usefixtures("fake_networks")
+def test_raw_frames_of_a_stated_size_are_annotated(
+    tmp_path: Path, weight_flags: list[str], paint: Paint
+) -> None:
+    frames = b"".join(paint(np.full((48, 64), number)).tobytes() for number in range(5))
+    (tmp_path / "v.raw").write_bytes(frames)
+    argv = ["video", str(tmp_path / "v.raw"), "--save_dir", str(tmp_path), *weight_flags]
+    assert main([*argv, "--raw_size", "64x48", "--image_fps", "10"]) == 0
+    info, read_back = read(tmp_path / "v.mp4")
+    assert (info.width_px, info.height_px, info.fps, len(read_back)) == (64, 48, 10, 5)
+
+
+@pytest.mark.parametrize("size", ["64", "0x48", "64x48x3", "-1x4", "x"])
+def test_what_is_no_size_is_refused(refuses: Refuses, size: str) -> None:
+    refuses(["video", "v.raw", f"--raw_size={size}"], "no size such as 640x360")
 
 
 @pytest.mark.usefixtures("fake_networks")

@@ -238,3 +238,25 @@ def test_a_playlist_behind_a_url_opens_no_local_file(tmp_path: Path) -> None:
 def test_passwords_are_not_shown() -> None:
     assert printable_url("rtsp://a:b@host:554/x@y") == "rtsp://host:554/x@y"
     assert printable_url("v.mp4") == "v.mp4"
+
+
+def test_one_image_is_a_source_of_one_frame(images: Path) -> None:
+    with VideoSource(images / "7.png") as source:
+        assert source.info.total_frames == 1
+        assert [number_of(frame) for frame in source] == [7]
+
+
+def test_several_images_are_a_source_in_their_own_order(images: Path) -> None:
+    paths = [images / "10.png", images / "2.png"]
+    with VideoSource(paths) as source:
+        assert source.name == str(images)
+        assert [number_of(frame) for frame in source] == [10, 2]
+    with pytest.raises(MediaError, match="at least one image"):
+        VideoSource([])
+
+
+def test_an_animated_image_is_a_video(tmp_path: Path) -> None:
+    frames = [made_frame(number) for number in range(8)]
+    path = make_clip(tmp_path / "v.apng", frames, codec="apng", pixels="rgb24")
+    with VideoSource(path.rename(tmp_path / "v.png")) as source:
+        assert sum(1 for _ in source) == 8

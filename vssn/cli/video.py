@@ -19,7 +19,7 @@ from vssn.cli.options import (
 from vssn.cli.video_flags import ORIGINAL_SOURCE
 from vssn.cli.video_flags import add_arguments as add_arguments
 from vssn.errors import BadInputError, VssnError
-from vssn.files import check_writable, is_file
+from vssn.files import check_writable, in_natural_order, is_file
 
 if TYPE_CHECKING:
     from vssn.assembly import Assembly
@@ -36,9 +36,15 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Job:
-    """A source, and where its video, its records and its report go; None for nowhere."""
+    """A source, and where its video, its records and its report go; None for nowhere.
+
+    Attributes:
+        source: as it was given; of several images their folder.
+        images: those images.
+    """
 
     source: str
+    images: tuple[Path, ...]
     output: Path | None
     records: Path | None
     report: Path | None
@@ -95,7 +101,9 @@ def _jobs(args: argparse.Namespace) -> list[Job]:
     Raises:
         BadInputError: one output for several sources.
     """
-    sources = list(args.sources)
+    images = _images(args.sources)
+    given = _without(args.sources, images)
+    sources = list(given)
     original = _original_source(args)
     if original is not None:
         sources.insert(0, original)
@@ -105,7 +113,7 @@ def _jobs(args: argparse.Namespace) -> list[Job]:
             "one source",
             "name a folder with --save_dir instead",
         )
-    names = _names(args.sources)
+    names = _names(given)
     if original is not None:
         names.insert(0, ORIGINAL_NAMES[args.process_original is not False])
     jobs = []
@@ -116,8 +124,33 @@ def _jobs(args: argparse.Namespace) -> list[Job]:
         else:
             several = len(sources) > 1
             report = args.report and (args.report / Path(name).stem if several else args.report)
-            jobs.append(Job(source, output, _records(args.records, name, several), report))
+            records = _records(args.records, name, several)
+            jobs.append(Job(source, images.get(source, ()), output, records, report))
     return jobs
+
+
+def _images(sources: list[str]) -> dict[str, tuple[Path, ...]]:
+    """Several images of one folder, such as a shell makes of ``frames/*.jpg``, by that folder."""
+    from vssn.media.images import is_still
+
+    folders: dict[str, list[Path]] = {}
+    for source in sources:
+        if is_still(Path(source)):
+            folders.setdefault(str(Path(source).parent), []).append(Path(source))
+    return {
+        folder: tuple(in_natural_order(paths))
+        for folder, paths in folders.items()
+        if len(paths) > 1
+    }
+
+
+def _without(sources: list[str], images: dict[str, tuple[Path, ...]]) -> list[str]:
+    """The sources, with the folder in place of the images that are one source."""
+    folders = [
+        folder if Path(source) in images.get(folder := str(Path(source).parent), ()) else source
+        for source in sources
+    ]
+    return list(dict.fromkeys(folders)) if images else folders
 
 
 def _original_source(args: argparse.Namespace) -> str | None:
@@ -162,7 +195,7 @@ def _open(args: argparse.Namespace, job: Job) -> VideoSource:
     from vssn.media.video import VideoSource
 
     return VideoSource(
-        job.source,
+        job.images or job.source,
         start=args.start,
         end=args.end,
         stride=args.stride,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import logging
 import os
 import socket
 import stat
@@ -15,9 +16,12 @@ from urllib.parse import urlsplit
 import av
 from av import VideoFormat
 from av.container import InputContainer
+from av.stream import Disposition
 from av.video.stream import VideoStream
 
 from vssn.errors import MediaError, argument
+
+logger = logging.getLogger(__name__)
 
 # FFmpeg's demuxers that read nothing but the file they are given: no playlists, no concat scripts,
 # no text that is drawn as a terminal.
@@ -215,15 +219,21 @@ def reason(error: Exception) -> str:
 
 
 def video_stream(container: InputContainer, name: str) -> VideoStream:
-    """The stream to decode: the first that is not a cover picture.
+    """The stream to decode: no cover picture; of several the default one, else the first.
 
     Raises:
         MediaError: there is none, or this FFmpeg has no decoder for it.
     """
-    streams = [s for s in container.streams.video if "attached_pic" not in str(s.disposition)]
+    streams = [s for s in container.streams.video if not s.disposition & Disposition.attached_pic]
     if not streams:
         raise refuse(name, "it holds no video", "check that another player shows a picture")
-    stream: VideoStream = streams[0]
+    defaults = [s for s in streams if s.disposition & Disposition.default]
+    stream: VideoStream = (defaults or streams)[0]
+    if len(streams) > 1:
+        logger.info(
+            "video '%s' holds %d videos; number %d is taken",
+            *(name, len(streams), streams.index(stream) + 1),
+        )
     if stream.codec_context is None:
         raise refuse(
             name,

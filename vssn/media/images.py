@@ -18,7 +18,7 @@ import numpy.typing as npt
 from PIL import Image
 
 from vssn.errors import MediaError
-from vssn.files import atomic_path
+from vssn.files import atomic_path, is_file
 from vssn.labels import VOID, colour_mask_bgr
 from vssn.media.camvid_colours import indices_of_colours
 from vssn.types import UInt8Array
@@ -31,6 +31,7 @@ FORMATS = ("PNG", "JPEG", "BMP", "TIFF", "WEBP", "PPM")
 LOSSLESS = ("PNG", "BMP", "TIFF", "PPM")
 MAX_PIXELS = 1 << 27  # 134 million: larger than any camera, and 400 MB as BGR
 MAX_BYTES = 1 << 30
+HEAD_BYTES = 512  # in which an animated PNG or WebP says that it is one
 JPEG_END = b"\xff\xd9"
 VOID_ELSEWHERE = 255  # void in most other data sets
 UNREADABLE = (
@@ -43,6 +44,18 @@ EXPECTED = {
 }
 # Depths, in bits, that cameras export in 16-bit files.
 CAMERA_BITS = (10, 12)
+
+
+def is_still(path: Path) -> bool:
+    """Whether a file is called an image, and does not say to be an animated one."""
+    if path.suffix.lower() not in IMAGE_SUFFIXES or not is_file(path):
+        return False
+    try:
+        with path.open("rb") as file:
+            head = file.read(HEAD_BYTES)
+    except OSError:  # reading it as an image will tell
+        return True
+    return b"acTL" not in head and not (head[8:12] == b"WEBP" and b"ANIM" in head)
 
 
 def _read(path: Path, kind: str) -> bytes:

@@ -17,7 +17,7 @@ from av.container import InputContainer, OutputContainer
 from av.packet import Packet
 
 from vssn.errors import MediaError
-from vssn.media.containers import open_file
+from vssn.media.containers import open_file, video_stream
 from vssn.media.encoding import OutputFormat
 
 logger = logging.getLogger(__name__)
@@ -207,10 +207,10 @@ def _within(
 
 def _zero(source: InputContainer) -> Fraction:
     """Where the pictures' time begins in the source's, in s."""
-    for stream in source.streams.video:
-        if stream.start_time is not None and stream.time_base:
-            return stream.start_time * Fraction(stream.time_base)
-    return Fraction(0)
+    stream = video_stream(source, source.name)
+    if stream.start_time is None or not stream.time_base:
+        return Fraction(0)
+    return stream.start_time * Fraction(stream.time_base)
 
 
 def _demux(source: InputContainer, stream: AudioStream) -> Iterator[Packet[Any]]:

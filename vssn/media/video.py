@@ -6,7 +6,7 @@ import glob
 import os
 import re
 import threading
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
@@ -14,7 +14,7 @@ from pathlib import Path
 from vssn.errors import MediaError, argument
 from vssn.files import in_natural_order
 from vssn.media.containers import check_regular, printable_url
-from vssn.media.images import IMAGE_SUFFIXES
+from vssn.media.images import IMAGE_SUFFIXES, is_still
 from vssn.media.pipeline import STOP_TIMEOUT_S
 from vssn.media.readers import FileReader, ImagesReader, Reader
 from vssn.types import TimedFrame, UInt8Array, VideoInfo
@@ -28,6 +28,7 @@ MAX_LIST_BYTES = 64 << 20
 MAX_SECONDS = 1e9  # 31 years; FFmpeg counts in 64 bits
 
 Seconds = float | Fraction
+Source = str | Path | int | Sequence[str | Path]
 
 
 class VideoSource:
@@ -44,7 +45,7 @@ class VideoSource:
 
     def __init__(
         self,
-        source: str | Path | int,
+        source: Source,
         *,
         start: Seconds | None = None,
         end: Seconds | None = None,
@@ -57,8 +58,9 @@ class VideoSource:
         """Open the source and decode its first frame.
 
         Args:
-            source: a video file, a directory or glob of images (in natural order), a ``.txt`` list
-                of images, a camera's number, a URL, or ``-`` for a video on the standard input.
+            source: a video file, an image, a directory or glob of images (in natural order), a
+                ``.txt`` list of images, a sequence of images' paths, a camera's number, a URL, or
+                ``-`` for a video on the standard input.
             start: seconds since the source's start from which on frames are given.
             end: seconds since the source's start before which they end.
             stride: give each ``stride``-th of them.
@@ -73,7 +75,7 @@ class VideoSource:
                 leave nothing.
         """
         self._check(start, end, stride, max_frames, image_fps)
-        self.name = printable_url(str(source))
+        self.name = _name(source)
         self.origin = _exact(start or 0)
         self.truncated = False
         self._end = None if end is None else _exact(end)
@@ -86,7 +88,7 @@ class VideoSource:
         if raw_size is None:
             self._reader = _open(source, image_fps)
         else:
-            self._reader = _open_raw(str(source), raw_size, raw_pixels, image_fps)
+            self._reader = _open_raw(self.name, raw_size, raw_pixels, image_fps)
         self.info = self._selected(self._reader.info)
 
     @staticmethod
@@ -200,7 +202,16 @@ def _exact(seconds: Seconds) -> Fraction:
     return Fraction(seconds).limit_denominator(1_000_000)
 
 
-def _open(source: str | Path | int, image_fps: float) -> Reader:
+def _name(source: Source) -> str:
+    """A source in words; of several images their first one's folder."""
+    if isinstance(source, (str, Path, int)):
+        return printable_url(str(source))
+    return str(Path(source[0]).parent) if source else "no images"
+
+
+def _open(source: Source, image_fps: float) -> Reader:
+    if not isinstance(source, (str, Path, int)):
+        return ImagesReader([Path(path) for path in source], _name(source), image_fps)
     text = str(source)
     camera = CAMERA.fullmatch(text)
     if isinstance(source, int) or (camera and not os.path.isfile(text)):
@@ -244,7 +255,7 @@ def _open_url(url: str) -> Reader:
 
 
 def _images(path: Path) -> list[Path] | None:
-    """The images that a directory, a glob or a list file names; None for anything else."""
+    """The image itself, or those that a directory, glob or list file names; None for others."""
     if os.path.isdir(path):
         return _natural(_only_images(path.iterdir()), f"directory '{path}'")
     if glob.has_magic(str(path)) and not os.path.exists(path):
@@ -252,7 +263,7 @@ def _images(path: Path) -> list[Path] | None:
         return _natural(_only_images(matches), f"pattern '{path}'")
     if path.suffix.lower() == ".txt" and os.path.isfile(path):
         return _listed(path)
-    return None
+    return [path] if is_still(path) else None
 
 
 def _only_images(paths: Iterable[Path]) -> list[Path]:
