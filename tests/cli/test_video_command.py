@@ -18,7 +18,7 @@ import pytest
 import vssn
 from vssn.cli.main import main
 from vssn.labels import PALETTE_RGB
-from vssn.media.images import write_image
+from vssn.media.images import read_image_bgr, read_label, write_image
 from vssn.media.sink import VideoSink
 from vssn.media.video import VideoSource
 from vssn.types import UInt8Array, VideoInfo
@@ -435,6 +435,23 @@ def test_images_that_the_shell_names_are_one_source(
     assert names_in(out) == {"frames.mp4", "turn.mp4", "street.mp4"}
     assert len(read(out / "frames.mp4")[1]) == 3
     assert len(read(out / "street.mp4")[1]) == 1
+
+
+@pytest.mark.usefixtures("fake_networks")
+def test_masks_and_coco_annotations_are_written(
+    argv: list[str], several: tuple[list[str], Path], tmp_path: Path
+) -> None:
+    masks, records = tmp_path / "masks", tmp_path / "objects.json"
+    kind = ["--mask_kind", "cityscapes"]
+    assert main([*argv, "--masks", str(masks), *kind, "--records", str(records)]) == 0
+    assert len(names_in(masks)) == 8
+    shown = read_image_bgr(masks / "mask0.png")
+    assert shown.shape[:2] == SIZE_WH[::-1]
+    assert set(np.unique(shown)) <= {0, 7, 8, 11, 13, 17, 20, 21, 23, 24, 26, 33}
+    assert len(json.loads(records.read_text())["images"]) == 8
+    assert main([*several[0], "--masks", str(tmp_path / "many")]) == 0
+    assert names_in(tmp_path / "many") == {"a-drive", "b-drive", "turn"}
+    assert read_label(tmp_path / "many" / "turn" / "mask7.png").shape == SIZE_WH[::-1]
 
 
 @pytest.mark.usefixtures("fake_networks")

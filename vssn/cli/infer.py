@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from vssn.cli.options import (
+    add_mask_kind_argument,
     add_network_arguments,
     add_output_arguments,
     check_summary,
@@ -17,6 +18,7 @@ from vssn.cli.options import (
     write_summary,
 )
 from vssn.files import check_writable
+from vssn.scene.export import MASK_KINDS
 
 if TYPE_CHECKING:
     from vssn.config import SegmenterConfig
@@ -49,6 +51,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="DIR|none",
         help="where masks go; none saves nothing (default: %(default)s)",
     )
+    add_mask_kind_argument(parser, "colours")
     parser.add_argument(
         "--report",
         type=Path,
@@ -63,6 +66,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Check everything that can be checked, then stream."""
     from vssn.api import dataset_frames, segment_dataset
+    from vssn.media.sinks import MaskFolder
 
     check_summary(args.summary)
     if args.save_dir:
@@ -70,10 +74,15 @@ def run(args: argparse.Namespace) -> int:
     config = segmenter_config(args)
     frames = dataset_frames(args.data_dir, args.data_list, args.num_steps, args.preset)
     report, page = _report(args, frames, config)
+    # The preset's own colours are its matter; other masks hold labels, not pictures.
+    coloured = args.save_dir if args.mask_kind == "colours" else None
+    masks = None
+    if args.save_dir and not coloured:
+        masks = MaskFolder(args.save_dir, MASK_KINDS[args.mask_kind])
     with progress((), len(frames), args.quiet) as bar:
         done = segment_dataset(
-            *(frames, args.save_dir, config),
-            sinks=[report, page] if report and page else [],
+            *(frames, coloured, config),
+            sinks=[sink for sink in (report, page, masks) if sink],
             on_result=lambda _: bar.update(),
         )
     print("\n".join(done.lines()))

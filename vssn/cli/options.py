@@ -18,6 +18,7 @@ from vssn.config import DEFAULT_TARGET, PRESET_NAMES, SegmenterConfig
 from vssn.errors import MediaError
 from vssn.files import check_writable, is_dir, is_special, make_directory, write_text
 from vssn.networks import MAX_THREADS, RuntimeOptions
+from vssn.scene.export import MASK_KINDS
 from vssn.streaming.regions import DEFAULT_OVERLAP_PX
 from vssn.training.progress import LOG_FILE, NOT_CURVES, Metrics, Progress
 from vssn.training.settings import MAX_SEED
@@ -281,6 +282,17 @@ def segmenter_config(args: argparse.Namespace) -> SegmenterConfig:
     given = vars(args)
     return SegmenterConfig(
         **{name: given[flag] for name, flag in SETTINGS.items() if flag in given}
+    )
+
+
+def add_mask_kind_argument(parser: argparse.ArgumentParser, default: str) -> None:
+    """What the numbers in masks mean."""
+    parser.add_argument(
+        "--mask_kind",
+        choices=MASK_KINDS,
+        default=default,
+        help="what masks hold: class indices shown in colours, colours, Cityscapes' label ids or "
+        "its training ids (default: %(default)s)",
     )
 
 

@@ -36,7 +36,7 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Job:
-    """A source, and where its video, its records and its report go; None for nowhere.
+    """A source, and where its video and whatever else is made of it go; None for nowhere.
 
     Attributes:
         source: as it was given; of several images their folder.
@@ -48,6 +48,7 @@ class Job:
     output: Path | None
     records: Path | None
     report: Path | None
+    masks: Path | None
 
 
 def run(args: argparse.Namespace) -> int:
@@ -123,9 +124,9 @@ def _jobs(args: argparse.Namespace) -> list[Job]:
             print(f"{output}: done before")
         else:
             several = len(sources) > 1
-            report = args.report and (args.report / Path(name).stem if several else args.report)
             records = _records(args.records, name, several)
-            jobs.append(Job(source, images.get(source, ()), output, records, report))
+            report, masks = (_folder(path, name, several) for path in (args.report, args.masks))
+            jobs.append(Job(source, images.get(source, ()), output, records, report, masks))
     return jobs
 
 
@@ -164,6 +165,10 @@ def _records(path: Path | None, name: str, several: bool) -> Path | None:
     if path is None or not several:
         return path
     return path.with_name(f"{path.stem}-{Path(name).stem}{path.suffix}")
+
+
+def _folder(path: Path | None, name: str, several: bool) -> Path | None:
+    return path and (path / Path(name).stem if several else path)
 
 
 def _names(sources: list[str]) -> list[str]:
@@ -212,10 +217,13 @@ def _annotated(
     """Annotate a source, print the figures, and return them."""
     from vssn.api import annotate_video
     from vssn.evaluation.page import ReportPage
+    from vssn.media.sinks import MaskFolder
     from vssn.media.window import Window
+    from vssn.scene.export import MASK_KINDS
 
     title = Path(job.source).name
     page = ReportPage(job.report, assembly.config, title=title) if job.report else None
+    masks = MaskFolder(job.masks, MASK_KINDS[args.mask_kind]) if job.masks else None
     with progress((), source.info.total_frames, args.quiet) as bar:
         done = annotate_video(
             source,
@@ -224,7 +232,7 @@ def _annotated(
             style=_style(args),
             camera=camera,
             records=job.records,
-            sinks=[page] if page else [],
+            sinks=[sink for sink in (page, masks) if sink],
             pictures=[Window()] if args.show else [],
             on_result=lambda _: bar.update(),
         )

@@ -6,6 +6,7 @@ import argparse
 from pathlib import Path
 
 from vssn.cli.options import (
+    add_mask_kind_argument,
     add_network_arguments,
     add_output_arguments,
     boolean,
@@ -66,9 +67,17 @@ def _add_destination_arguments(parser: argparse.ArgumentParser) -> None:
         "--records",
         type=Path,
         metavar="FILE",
-        help="write each frame's figures and objects: .jsonl, .csv or .parquet; of several sources "
-        "into a file each, with the source's name",
+        help="write each frame's figures and objects: .jsonl, .csv, .parquet, or .json for COCO's "
+        "annotations; of several sources into a file each, with the source's name",
     )
+    parser.add_argument(
+        "--masks",
+        type=Path,
+        metavar="DIR",
+        help="write each frame's classes as DIR/mask<number>.png; of several sources into a "
+        "folder each, with the source's name",
+    )
+    add_mask_kind_argument(parser, "palette")
     parser.add_argument(
         "--report",
         type=Path,
