@@ -35,7 +35,8 @@ from vssn.media.parts import (
     warn_of_another_source,
 )
 from vssn.media.pipeline import ClosedOnExit
-from vssn.media.remux import Finishing, Sound, remux
+from vssn.media.remux import Finishing, remux
+from vssn.media.sound import Sound
 from vssn.media.timeline import OutputTimes
 from vssn.types import UInt8Array, VideoInfo
 
