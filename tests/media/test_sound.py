@@ -57,18 +57,12 @@ def heard(path: Path) -> tuple[float, float]:
     """When sound is first and last heard, in s since the first picture."""
     with av.open(str(path)) as container:
         first = next(container.decode(video=0)).time
+    loud: list[float] = []
     with av.open(str(path)) as container:
-        parts = [
-            (frame.time, frame.to_ndarray().astype(float)) for frame in container.decode(audio=0)
-        ]
-        rate = container.streams.audio[0].codec_context.sample_rate
-        channels = container.streams.audio[0].codec_context.channels
-    loud = []
-    for frame in frames:
-        samples = frame.to_ndarray().astype(float)
-        flat = np.abs(samples).reshape(-1) / np.abs(samples).max(initial=1)
-        step = channels if samples.shape[0] == 1 else 1
-        loud += [frame.time + at / step / rate for at in np.flatnonzero(flat > 0.2)]
+        for frame in container.decode(audio=0):
+            samples = np.abs(frame.to_ndarray().astype(float)).reshape(-1)
+            level = 1000 * (1 if frame.format.name.startswith("s16") else 1 / 32768)
+            loud += [frame.time + at / frame.sample_rate for at in np.flatnonzero(samples > level)]
     return min(loud) - first, max(loud) - first
 
 
