@@ -20,6 +20,7 @@ from vssn.checkpoints.locate import sha256_of, weights_files
 from vssn.checkpoints.segnet_weights import read_any_segnet, segnet_input_hw
 from vssn.errors import BadInputError, printable
 from vssn.json_files import parse
+from vssn.models.architectures import ARCHITECTURES, architecture_of
 from vssn.networks import Precision
 from vssn.preprocess import FLOW_INPUT_HW, flow_input
 from vssn.runtime.int8_ranges import read_ranges
@@ -30,7 +31,7 @@ from vssn.runtime.openvino_flow import (
     build_flow_refinement,
 )
 from vssn.runtime.openvino_frozen import build_frozen_graph
-from vssn.runtime.openvino_segnet import build_segnet_graph, segnet_image
+from vssn.runtime.openvino_segmentation import build_segmentation_graph, segmentation_image
 from vssn.runtime.processor import byte_weight_limit, multiplies_bytes
 from vssn.runtime.quantisation import Layers
 from vssn.types import Float32Array, FlowEstimate, UInt8Array
@@ -41,10 +42,11 @@ CompiledModel = Any  # openvino.CompiledModel, which comes without types
 
 
 class OpenVINOSegmentation:
-    """ResNet50-SegNet.
+    """A segmentation network.
 
     Args:
-        compiled: from :func:`vssn.runtime.openvino_segnet.build_segnet_graph`, compiled.
+        compiled: from :func:`vssn.runtime.openvino_segmentation.build_segmentation_graph`,
+            compiled.
     """
 
     def __init__(self, compiled: CompiledModel) -> None:
@@ -54,7 +56,7 @@ class OpenVINOSegmentation:
 
     def probabilities(self, frame_bgr: UInt8Array) -> Float32Array:
         """Class probabilities (h/2, w/2, 11) float32; see the protocol."""
-        self._request.infer([segnet_image(frame_bgr, self._input_hw)], share_inputs=True)
+        self._request.infer([segmentation_image(frame_bgr, self._input_hw)], share_inputs=True)
         # The request's own memory is written to again for the next frame.
         return np.array(self._request.get_output_tensor().data)
 
@@ -184,11 +186,13 @@ class _WeightFacts:
     Attributes:
         weights_sha256: see :func:`vssn.checkpoints.folded.weights_digest`; empty for another
             network.
+        network: its name, see :class:`vssn.models.architectures.Architecture`.
         input_hw: of a frozen graph; None where a config beside the weights says it.
         reason: why it is another network.
     """
 
     weights_sha256: str
+    network: str = ""
     input_hw: tuple[int, int] | None = None
     reason: str = ""
 
@@ -230,7 +234,7 @@ class OpenVINOLoader:
         return self._cache(choose_precision(wanted, self._capabilities, has_ranges=False))
 
     def segmentation(self, path: Path) -> OpenVINOSegmentation:
-        """Load ResNet50-SegNet, from a .pb too, as long as that is this network.
+        """Load a segmentation network; ResNet50-SegNet from a .pb too, if that is what it is.
 
         Another network's frozen graph runs as it is written, slower and never in int8.
 
@@ -255,11 +259,14 @@ class OpenVINOLoader:
         layers = Layers()
         if ranges and chosen == "int8":
             layers = Layers(ranges, byte_weight_limit())
-        input_hw = facts.input_hw or segnet_input_hw(path)
+        architecture = next(each for each in ARCHITECTURES if each.name == facts.network)
+        input_hw = facts.input_hw or segnet_input_hw(path, architecture=architecture)
         key = {"weights": facts.weights_sha256, "input_hw": input_hw}
         key |= {"ranges": dict(layers.ranges), "weight_limit": layers.weight_limit}
         compiled = self._cache(chosen).load(
-            "segnet", key, lambda: build_segnet_graph(read_any_segnet(path)[0], input_hw, layers)
+            architecture.name,
+            key,
+            lambda: build_segmentation_graph(read_any_segnet(path)[0], input_hw, layers),
         )
         return OpenVINOSegmentation(compiled)
 
@@ -271,8 +278,9 @@ class OpenVINOLoader:
             try:
                 weights, input_hw = read_any_segnet(path)
             except OtherNetworkError as error:
-                return json.dumps(asdict(_WeightFacts("", None, str(error)[:200])))
-            facts = _WeightFacts(weights_digest(weights), input_hw if suffix else None)
+                return json.dumps(asdict(_WeightFacts("", reason=str(error)[:200])))
+            network = architecture_of(weights).name
+            facts = _WeightFacts(weights_digest(weights), network, input_hw if suffix else None)
             return json.dumps(asdict(facts))
 
         name = hashlib.sha256(f"{file_sha256}{suffix}".encode()).hexdigest()
