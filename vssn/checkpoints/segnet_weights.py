@@ -80,7 +80,8 @@ def _variables(model: keras.Model) -> dict[str, keras.Variable]:
     }
 
 
-def _assign(model: keras.Model, weights: Weights) -> None:
+def assign_weights(model: keras.Model, weights: Weights) -> None:
+    """Set those of a model's variables that ``weights`` has, by ``layer/variable``."""
     for key, variable in _variables(model).items():
         if key in weights:
             variable.assign(weights[key])
@@ -104,7 +105,7 @@ def load_segnet_weights(model: keras.Model, path: Path) -> None:
             f"those of a {architecture_of(_variables(model)).title}",
             "name the weights of this network",
         )
-    _assign(model, weights)
+    assign_weights(model, weights)
 
 
 def load_segnet(path: Path, config: Path | None = None) -> keras.Model:
@@ -121,7 +122,7 @@ def load_segnet(path: Path, config: Path | None = None) -> keras.Model:
     weights = read_segnet(path)
     architecture = architecture_of(weights)
     model = build_network(architecture, segnet_input_hw(path, config, architecture))
-    _assign(model, weights)
+    assign_weights(model, weights)
     return model
 
 
@@ -207,7 +208,7 @@ def load_encoder_weights(model: keras.Model, path: Path) -> None:
         CheckpointError: the file can't be read, or lacks a layer.
     """
     weights = read_encoder(path)
-    _assign(model, weights | {"conv1/kernel": rgb_kernel(weights["conv1/kernel"])})
+    assign_weights(model, weights | {"conv1/kernel": rgb_kernel(weights["conv1/kernel"])})
 
 
 def rgb_kernel(kernel: Float32Array) -> Float32Array:

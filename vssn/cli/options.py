@@ -287,13 +287,15 @@ def add_quiet_argument(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--quiet", action="store_true", help="print only the result and warnings")
 
 
-def add_training_output_arguments(parser: argparse.ArgumentParser, save_dir: Path) -> None:
+def add_training_output_arguments(
+    parser: argparse.ArgumentParser, save_dir: Path | None, default: str = "%(default)s"
+) -> None:
     """Where a training keeps what it makes, whether it goes on from there, and quietness."""
     parser.add_argument(
         "--save_dir",
         type=Path,
         default=save_dir,
-        help="where models, log and plots go (default: %(default)s)",
+        help=f"where models, log and plots go (default: {default})",
     )
     parser.add_argument(
         "--resume", action="store_true", help="go on with the interrupted training in --save_dir"

@@ -5,8 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
-from vssn.models.layout import Shape, is_encoder, segnet_batch_norm, segnet_shapes
-from vssn.models.light_layout import is_light_encoder, light_batch_norm, light_shapes
+from vssn.models.layout import STAGES, Shape, is_encoder, segnet_batch_norm, segnet_shapes
+from vssn.models.light_layout import (
+    LITE_STAGES,
+    is_light_encoder,
+    light_batch_norm,
+    light_shapes,
+)
 
 
 @dataclass(frozen=True)
@@ -25,6 +30,7 @@ class Architecture:
         shapes: of its variables, by ``layer/variable``, in order.
         is_encoder: whether a layer, by name, belongs to the encoder.
         batch_norm_of: the name of the batch norm behind a convolution.
+        stages: how the names of the layers of each stage of the encoder begin, the stem first.
     """
 
     name: str
@@ -35,6 +41,7 @@ class Architecture:
     shapes: Callable[[], dict[str, Shape]]
     is_encoder: Callable[[str], bool]
     batch_norm_of: Callable[[str], str]
+    stages: tuple[tuple[str, ...], ...]
 
     @property
     def config_file(self) -> str:
@@ -51,6 +58,7 @@ RESNET50_SEGNET = Architecture(
     segnet_shapes,
     is_encoder,
     segnet_batch_norm,
+    (("conv1", "bn_conv1"), *((f"res{n}", f"bn{n}") for n, _, _ in STAGES)),
 )
 LIGHT_SEGMENTER = Architecture(
     "light_segmenter",
@@ -61,6 +69,7 @@ LIGHT_SEGMENTER = Architecture(
     light_shapes,
     is_light_encoder,
     light_batch_norm,
+    (("stem",), *((f"block{n}",) for n in range(1, 1 + len(LITE_STAGES)))),
 )
 # The first is taken where nothing tells which.
 ARCHITECTURES = (RESNET50_SEGNET, LIGHT_SEGMENTER)
