@@ -106,7 +106,7 @@ class Loader(Protocol):
     name: str
 
     def segmentation(self, path: Path) -> SegmentationNetwork:
-        """Load ResNet50-SegNet."""
+        """Load a segmentation network."""
 
     def flow(self, path: Path) -> FeatureFlowNetwork:
         """Load thin FlowNetS."""
@@ -140,7 +140,7 @@ def make_loader(options: RuntimeOptions, conventions: Conventions) -> Loader:
     if options.runtime == "openvino" or (options.runtime == "auto" and ours):
         from vssn.runtime.openvino_networks import OpenVINOLoader
 
-        return OpenVINOLoader(options.precision, options.threads)
+        return OpenVINOLoader(options.precision, options.threads, options.device)
     if options.precision not in ("auto", "f32"):
         raise BadInputError(
             f"{argument('precision', options.precision)} with runtime tensorflow",
@@ -150,7 +150,8 @@ def make_loader(options: RuntimeOptions, conventions: Conventions) -> Loader:
     start_tensorflow(options.threads)
     from vssn.runtime.tensorflow import TensorFlowLoader
 
-    return TensorFlowLoader(conventions, options.graph_input, options.graph_output)
+    names = (options.graph_input, options.graph_output)
+    return TensorFlowLoader(conventions, *names, device=options.device)
 
 
 def load_networks(
@@ -211,7 +212,7 @@ def load_segmentation(
     conventions: Conventions = VSSN_CONVENTIONS,
     options: RuntimeOptions = DEFAULT_OPTIONS,
 ) -> SegmentationNetwork:
-    """Load ResNet50-SegNet alone; see :func:`load_networks`."""
+    """Load the segmentation network alone; see :func:`load_networks`."""
     return _segmentation(path, conventions, options, make_loader(options, conventions))[0]
 
 

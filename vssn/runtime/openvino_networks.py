@@ -21,8 +21,9 @@ from vssn.checkpoints.segnet_weights import read_any_segnet, segnet_input_hw
 from vssn.errors import BadInputError, printable
 from vssn.json_files import parse
 from vssn.models.architectures import ARCHITECTURES, architecture_of
-from vssn.networks import Precision
+from vssn.networks import Device, Precision
 from vssn.preprocess import FLOW_INPUT_HW, flow_input
+from vssn.runtime.device import CPU, choose_device
 from vssn.runtime.int8_ranges import read_ranges
 from vssn.runtime.model_cache import ModelCache, default_cache_dir
 from vssn.runtime.openvino_flow import (
@@ -150,7 +151,7 @@ def choose_precision(wanted: Precision, capabilities: list[str], has_ranges: boo
     Raises:
         BadInputError: the processor or the weights don't allow what was asked for.
     """
-    has_bf16 = "BF16" in capabilities
+    has_bf16 = bool({"BF16", "FP16"} & set(capabilities))  # the latter is a GPU's
     if wanted == "auto":
         if has_ranges and (has_bf16 or multiplies_bytes()):
             return "int8"
@@ -166,12 +167,14 @@ def choose_precision(wanted: Precision, capabilities: list[str], has_ranges: boo
     return wanted
 
 
-def _config(precision: Precision, threads: int | None, capabilities: list[str]) -> dict[str, Any]:
+def _config(
+    precision: Precision, threads: int | None, capabilities: list[str], device: str = CPU
+) -> dict[str, Any]:
+    config: dict[str, Any] = {"PERFORMANCE_HINT": "LATENCY"}
+    if device != CPU:
+        return config | {"INFERENCE_PRECISION_HINT": "f32" if precision == "f32" else "f16"}
     fast = precision != "f32" and "BF16" in capabilities
-    config: dict[str, Any] = {
-        "PERFORMANCE_HINT": "LATENCY",
-        "INFERENCE_PRECISION_HINT": "bf16" if fast else "f32",
-    }
+    config["INFERENCE_PRECISION_HINT"] = "bf16" if fast else "f32"
     return config | ({} if threads is None else {"INFERENCE_NUM_THREADS": threads})
 
 
@@ -204,6 +207,7 @@ class OpenVINOLoader:
         precision: see :func:`choose_precision`; the flow and decision networks run in bf16 where
             int8 is asked for, if the processor can, since they are small.
         threads: how many to compute with; None for one per core.
+        device: see :func:`vssn.runtime.device.choose_device`.
         cache_dir: where compiled networks are kept; None for
             :func:`vssn.runtime.model_cache.default_cache_dir`.
 
@@ -216,17 +220,25 @@ class OpenVINOLoader:
         self,
         precision: Precision = "auto",
         threads: int | None = None,
+        device: Device = "auto",
         cache_dir: Path | None = None,
     ) -> None:
         self._wanted = precision
         self._threads = threads
         self._cache_dir = cache_dir or default_cache_dir()  # None: there is no home folder
-        self._capabilities = list(ov.Core().get_property("CPU", "OPTIMIZATION_CAPABILITIES"))
+        core = ov.Core()
+        self._device = choose_device(device, core.available_devices)
+        self._capabilities = list(core.get_property(self._device, "OPTIMIZATION_CAPABILITIES"))
         self._version = ".".join(ov.__version__.split(".")[:2])
-        self.name = f"OpenVINO {self._version}"
+        self.name = self._named("")
+
+    def _named(self, precision: str) -> str:
+        where = "" if self._device == CPU else f"on {self._device}"
+        return " ".join(filter(None, ["OpenVINO", self._version, precision, where]))
 
     def _cache(self, precision: Precision) -> ModelCache:
-        return ModelCache(self._cache_dir, _config(precision, self._threads, self._capabilities))
+        config = _config(precision, self._threads, self._capabilities, self._device)
+        return ModelCache(self._cache_dir, config, self._device)
 
     def _small(self) -> ModelCache:
         """For the networks that are never quantised."""
@@ -246,7 +258,7 @@ class OpenVINOLoader:
         facts = self._facts(path, file_sha256)
         ranges = read_ranges(path, facts.weights_sha256) if facts.weights_sha256 else None
         chosen = choose_precision(self._wanted, self._capabilities, ranges is not None)
-        self.name = f"OpenVINO {self._version} {chosen}"
+        self.name = self._named(chosen)
         if not facts.weights_sha256:
             logger.warning(
                 "'%s' is no ResNet50-SegNet (%s): it runs as it is written, which is slower",
