@@ -479,6 +479,17 @@ def test_a_part_of_a_source_is_taken(video: Path, tmp_path: Path, weight_flags: 
     assert len(read(output)[1]) == 2
 
 
+def test_a_result_in_a_sources_place_is_refused(
+    video: Path, tmp_path: Path, refuses: Refuses
+) -> None:
+    source = video.rename(tmp_path / "drive.mp4")
+    before = source.read_bytes()
+    refuses(["video", str(source), "--save_dir", str(tmp_path)], "where the source")
+    refuses(["video", "other.mov", str(source), "--save_dir", str(tmp_path)], "where the source")
+    refuses(["video", str(source), "--output", str(source)], "where the source")
+    assert source.read_bytes() == before
+
+
 def test_one_output_for_several_sources_is_refused(refuses: Refuses) -> None:
     refuses(["video", "a.mp4", "b.mp4", "--output", "c.mp4"], "--output c.mp4 for 2 sources")
 

@@ -100,8 +100,10 @@ def _jobs(args: argparse.Namespace) -> list[Job]:
     """What is to be done, less what is done already.
 
     Raises:
-        BadInputError: one output for several sources.
+        BadInputError: one output for several sources, or in a source's place.
     """
+    from vssn.media.outputs import check_output
+
     images = _images(args.sources)
     given = _without(args.sources, images)
     sources = list(given)
@@ -120,6 +122,8 @@ def _jobs(args: argparse.Namespace) -> list[Job]:
     jobs = []
     for source, name in zip(sources, names, strict=True):
         output = Path(args.output) if args.output else args.save_dir and args.save_dir / name
+        if output:
+            check_output(output, map(Path, sources))
         if args.resume and output and is_file(output):
             print(f"{output}: done before")
         else:

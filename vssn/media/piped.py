@@ -158,6 +158,7 @@ class RawReader(ContainerReader):
     ) -> None:
         """Read the first frame; see :func:`vssn.media.containers.open_raw`."""
         name = str(path or "-")
+        self.files = () if path is None else (path,)
         container = open_raw(path, size_wh, pixels, fps)
         try:
             super().__init__(container, name)

@@ -34,12 +34,14 @@ class Reader(ABC):
         truncated: whether the source ended before its end, known after reading.
         lost: how many frames could not be decoded so far.
         sound: the file that holds the source's sound, or None.
+        files: the files that are read.
     """
 
     info: VideoInfo
     truncated: bool = False
     lost: int = 0
     sound: Path | None = None
+    files: Sequence[Path] = ()
 
     @abstractmethod
     def frames(self, start: Fraction) -> Iterator[Timed]:
@@ -114,6 +116,7 @@ class FileReader(ContainerReader):
         """
         super().__init__(open_file(path, name), name or str(path))
         self._path = path
+        self.files = (path,)
         self._from_start = True
         # No container holds a frame in less than a byte: a larger count is a guess or a lie.
         if (self.info.total_frames or 0) > path.stat().st_size:
@@ -171,7 +174,7 @@ class ImagesReader(Reader):
         Raises:
             MediaError: not one image can be read.
         """
-        self._paths = paths
+        self._paths = self.files = paths
         self._name = name
         self._period = 1 / Fraction(fps).limit_denominator(100_000)
         self._closed = False

@@ -135,6 +135,11 @@ class VideoSource:
         return self._reader.sound
 
     @property
+    def files(self) -> Sequence[Path]:
+        """The files that are read; none of a stream or a camera."""
+        return self._reader.files
+
+    @property
     def whole(self) -> bool:
         """Whether the frames are asked for to the source's end."""
         return self._whole
