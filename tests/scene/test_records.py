@@ -71,6 +71,13 @@ def test_the_schema_refuses_what_is_no_record(results: list[object]) -> None:
             jsonschema.validate(record | change, SCHEMA)
 
 
+def test_the_documentation_names_every_field(repo_root: Path) -> None:
+    text = (repo_root / "docs" / "formats.md").read_text()
+    objects = SCHEMA["properties"]["objects"]["items"]["properties"]
+    missing = [name for name in (*SCHEMA["properties"], *objects) if f"`{name}`" not in text]
+    assert missing == []
+
+
 def test_a_csv_has_a_line_for_each_object(tmp_path: Path, results: list[object]) -> None:
     write(tmp_path / "run.csv", results)
     with (tmp_path / "run.csv").open(newline="") as file:
