@@ -260,3 +260,14 @@ def test_an_animated_image_is_a_video(tmp_path: Path) -> None:
     path = make_clip(tmp_path / "v.apng", frames, codec="apng", pixels="rgb24")
     with VideoSource(path.rename(tmp_path / "v.png")) as source:
         assert sum(1 for _ in source) == 8
+
+
+@pytest.mark.parametrize("kind", ["folder", "mp4"])
+def test_a_start_beyond_the_end_is_said(images: Path, tmp_path: Path, kind: str) -> None:
+    path = images
+    if kind == "mp4":
+        path = make_clip(tmp_path / "v.mp4", [made_frame(number) for number in range(12)])
+    with VideoSource(path, start=5) as source, pytest.raises(MediaError, match=r"start=5\.0"):
+        list(source)
+    with VideoSource(path, start=0.2, end=5) as source:
+        assert len(list(source)) == 7

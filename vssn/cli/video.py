@@ -63,9 +63,10 @@ def run(args: argparse.Namespace) -> int:
         check_display()
     jobs = _jobs(args)
     for job in jobs:
-        for path in (job.output, job.records):
-            if path:
-                check_writable(path.parent)
+        files = [path.parent for path in (job.output, job.records) if path]
+        for folder in (*files, job.masks, job.report):
+            if folder:
+                check_writable(folder)
     config = segmenter_config(args)
     if len(jobs) == 1:
         # What is wrong with a single source or its camera is said before any network is loaded.

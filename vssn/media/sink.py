@@ -56,6 +56,15 @@ PART_OPTIONS = {
 }
 
 
+def _playable_frames(part: Path) -> int:
+    """How many frames a part holds: its last fragment may not be whole."""
+    try:
+        with open_file(part) as container:
+            return sum(1 for packet in container.demux(video=0) if packet.size)
+    except (OSError, av.FFmpegError, MediaError):
+        return 0
+
+
 class VideoSink(ClosedOnExit):
     """Writes a video; use it in a ``with`` statement.
 
@@ -279,7 +288,8 @@ class VideoSink(ClosedOnExit):
             os.fsync(file.fileno())
 
     def _named(self, error: Exception) -> MediaError:
-        kept = f"; the {self.frames} frames are in '{self._part}', which can be played"
+        count = _playable_frames(self._part)
+        kept = f"; the first {count} frames are in '{self._part}', which can be played"
         return self._error(f"{reason(error)}{kept}", "a disk that works, with room")
 
     def _error(self, what: str, expected: str) -> MediaError:

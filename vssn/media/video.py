@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import glob
 import os
 import re
 import threading
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 
 from vssn.errors import MediaError, argument
-from vssn.files import in_natural_order
-from vssn.media.containers import check_regular, printable_url
-from vssn.media.images import IMAGE_SUFFIXES, is_still
+from vssn.media.containers import printable_url
+from vssn.media.image_lists import named_images
 from vssn.media.pipeline import STOP_TIMEOUT_S
 from vssn.media.readers import FileReader, ImagesReader, Reader
 from vssn.types import TimedFrame, UInt8Array, VideoInfo
@@ -24,7 +22,6 @@ RAW_PIXELS = "bgr24"
 CAMERA = re.compile(r"(?:/dev/video)?(\d{1,3})", re.ASCII)
 URL = re.compile(r"(https?|rtsps?|rtmps?|rtp|udp|tcp|srt|ftp)://", re.IGNORECASE)
 SCHEME = re.compile(r"[a-z][a-z0-9+.-]*://", re.IGNORECASE)
-MAX_LIST_BYTES = 64 << 20
 MAX_SECONDS = 1e9  # 31 years; FFmpeg counts in 64 bits
 
 Seconds = float | Fraction
@@ -151,7 +148,8 @@ class VideoSource:
         logged warning; `truncated` and `lost_frames` tell of it.
 
         Raises:
-            MediaError: an image has another size than the first, or a stream broke off for good.
+            MediaError: an image has another size than the first, a stream broke off for good, or
+                there are no frames between ``start`` and ``end``.
         """
         for timed in self.iter_timed():
             yield timed.frame_bgr
@@ -169,14 +167,23 @@ class VideoSource:
 
     def _in_range(self) -> Iterator[tuple[Fraction, UInt8Array]]:
         frames = self._reader.frames(self.origin)
+        found = False
         while (timed := self._next(frames)) is not None:
             if self._end is not None and timed[0] >= self._end:
-                return
+                break
             if timed[0] >= self.origin:
+                found = True
                 yield timed
-        if not self._closed:
-            self._reader.finish()
-            self.truncated = self._reader.truncated
+        else:
+            if not self._closed:
+                self._reader.finish()
+                self.truncated = self._reader.truncated
+        if not (found or self._closed):
+            raise MediaError(
+                f"{argument('start', float(self.origin))} of '{self.name}'",
+                "a time at which it has frames",
+                "begin earlier, or end later",
+            )
 
     def _next(
         self, frames: Iterator[tuple[Fraction, UInt8Array]]
@@ -228,7 +235,7 @@ def _open(source: Source, image_fps: float) -> Reader:
 
         return open_standard_input()
     path = Path(source)
-    images = _images(path)
+    images = named_images(path)
     return FileReader(path) if images is None else ImagesReader(images, text, image_fps)
 
 
@@ -257,44 +264,3 @@ def _open_url(url: str) -> Reader:
         )
 
     return UrlReader(url)
-
-
-def _images(path: Path) -> list[Path] | None:
-    """The image itself, or those that a directory, glob or list file names; None for others."""
-    if os.path.isdir(path):
-        return _natural(_only_images(path.iterdir()), f"directory '{path}'")
-    if glob.has_magic(str(path)) and not os.path.exists(path):
-        matches = [Path(p) for p in glob.glob(str(path))]
-        return _natural(_only_images(matches), f"pattern '{path}'")
-    if path.suffix.lower() == ".txt" and os.path.isfile(path):
-        return _listed(path)
-    return [path] if is_still(path) else None
-
-
-def _only_images(paths: Iterable[Path]) -> list[Path]:
-    return [path for path in paths if path.suffix.lower() in IMAGE_SUFFIXES]
-
-
-def _listed(path: Path) -> list[Path]:
-    """The paths in a list file, one a line, relative to its folder."""
-    if check_regular(path) > MAX_LIST_BYTES:
-        raise MediaError(f"list '{path}'", f"at most {MAX_LIST_BYTES} bytes", "split it")
-    text = path.read_text(encoding="utf-8-sig", errors="surrogateescape")
-    lines = [line.strip() for line in text.splitlines() if line.strip()]
-    for line in lines:
-        if not line.isprintable() or Path(line).suffix.lower() not in IMAGE_SUFFIXES:
-            raise MediaError(
-                f"list '{path}'", "the path of an image in each line", "correct its lines"
-            )
-    if not lines:
-        raise MediaError(f"list '{path}', which is empty", "paths of images", "add some")
-    return [path.parent / line for line in lines]
-
-
-def _natural(paths: list[Path], what: str) -> list[Path]:
-    shown = in_natural_order(paths)
-    if not shown:
-        raise MediaError(
-            what, "images in it (PNG, JPEG, BMP, TIFF, WebP, PPM)", "pass videos one by one"
-        )
-    return shown
