@@ -34,6 +34,7 @@ class Command(Protocol):
 COMMANDS = {
     "infer": "segment a data set and score it",
     "video": "annotate a video",
+    "live": "segment a camera or a network stream, every frame on time",
     "features": "make the decision network's training data",
     "train-segnet": "train the segmentation network",
     "train-flownets": "train the flow network",

@@ -97,13 +97,7 @@ def share(text: str) -> float:
 
 def add_network_arguments(parser: argparse.ArgumentParser) -> None:
     """The checkpoints, the target, and how frames are split, warped and decided upon."""
-    parser.add_argument(
-        "--target",
-        type=percent,
-        default=DEFAULT_TARGET,
-        help="predicted confidence, 0-100, below which a frame is segmented: near 100 slow, "
-        "80 balanced, 50 fast (default: %(default)s)",
-    )
+    add_schedule_arguments(parser)
     parser.add_argument(
         "--fps",
         type=positive_number,
@@ -112,16 +106,27 @@ def add_network_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--budget_ms", type=positive_number, metavar="MS", help="the same, by time per frame"
     )
+    add_checkpoint_arguments(parser)
+    add_propagation_arguments(parser)
+    add_segmenter_arguments(parser)
+    add_runtime_arguments(parser)
+
+
+def add_schedule_arguments(parser: argparse.ArgumentParser) -> None:
+    """When frames are segmented."""
+    parser.add_argument(
+        "--target",
+        type=percent,
+        default=DEFAULT_TARGET,
+        help="predicted confidence, 0-100, below which a frame is segmented: near 100 slow, "
+        "80 balanced, 50 fast (default: %(default)s)",
+    )
     parser.add_argument(
         "--schedule",
         metavar="NAME",
         help="what decides: confidence, decision, always, or fixed:K for every K-th frame "
         "(default: confidence)",
     )
-    add_checkpoint_arguments(parser)
-    add_propagation_arguments(parser)
-    add_segmenter_arguments(parser)
-    add_runtime_arguments(parser)
 
 
 def add_checkpoint_arguments(parser: argparse.ArgumentParser) -> None:
@@ -172,8 +177,15 @@ def add_labelled_video_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--split", default="val", help="(default: %(default)s)")
 
 
-def add_runtime_arguments(parser: argparse.ArgumentParser) -> None:
-    """What runs the networks."""
+def add_runtime_arguments(
+    parser: argparse.ArgumentParser, threads: str = "with (default: one per core)"
+) -> None:
+    """What runs the networks.
+
+    Args:
+        parser: gets the flags.
+        threads: what is computed with the threads, and how many they are by default.
+    """
     parser.add_argument(
         "--runtime",
         choices=["auto", "tensorflow", "openvino"],
@@ -197,7 +209,7 @@ def add_runtime_arguments(parser: argparse.ArgumentParser) -> None:
         "--threads",
         type=whole(1, MAX_THREADS),
         metavar="N",
-        help="to compute with (default: one per core)",
+        help=f"to compute {threads}",
     )
 
 

@@ -31,6 +31,8 @@ CAMERA_FORMATS = {"linux": "v4l2", "darwin": "avfoundation", "win32": "dshow"}
 class CameraReader(Reader):
     """A camera of this machine, by its number."""
 
+    live = True
+
     def __init__(self, number: str) -> None:
         """Open the camera and decode its first frame.
 
@@ -103,7 +105,7 @@ class UrlReader(Reader):
         self.info = self._decoder.info
         warn_of_sound(self._container, self._name)
         # A stream without a length is meant to go on.
-        self._endless = not self._container.duration
+        self._endless = self.live = not self._container.duration
 
     def _connect(self) -> tuple[InputContainer, Decoder]:
         container = self._opened(self._url)
