@@ -111,7 +111,7 @@ class LiveSegmenter:
         with self._caller.inside():
             self._key_frames.reset()
             self._whole, self._finding = TypicalTime(), TypicalTime()
-            self._finishing = TypicalTime()
+            self._finishing, self._period = TypicalTime(), TypicalTime()
             self._lesson: KeyFrame | None = None
             self._reference: _Reference | None = None
             self._hw: tuple[int, int] | None = None
@@ -159,6 +159,8 @@ class LiveSegmenter:
             self._learn()
             began_s, last = self._clock(), self._last
             at = Moment(last.step + 1 if last else 0, frame.index, arrived_s)
+            if last and frame.index > last.index:
+                self._period.add((arrived_s - last.arrived_s) / (frame.index - last.index))
             current = self._prepared(at, frame.frame_bgr)
             key, probabilities = self._processed(current)
             hw = size_hw(frame.frame_bgr)
@@ -274,7 +276,10 @@ class LiveSegmenter:
 
     def _collect(self, current: _Current, then_s: float) -> None:
         """Wait for the segmentation as far as the latency allows, with so much to do after it."""
-        until_s = current.at.arrived_s + self._allowed_s - then_s
+        wait_s = self._allowed_s
+        if self._period.mean_s:  # waiting must not cost the next frame its turn
+            wait_s = min(wait_s, self._period.mean_s * (1 - RESERVE))
+        until_s = current.at.arrived_s + wait_s - then_s
         if not self._chains and not self._key_frames.holds(current.at):
             until_s = 0.0  # its turn is at the next frame, before that is compared
         with current.stages.stage("wait"):

@@ -1,0 +1,108 @@
+"""A live stream on a clock of its own: nothing waits, and every time is exact."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from fractions import Fraction
+
+import numpy as np
+
+from vssn.networks import FlowComparison, FlowNetwork, SegmentationNetwork, View
+from vssn.streaming.arrivals import Arrivals, Arrived
+from vssn.streaming.background import BackgroundSegmentation, Segmented
+from vssn.types import FlowEstimate, TimedFrame, UInt8Array
+
+
+class Clock:
+    """Tells the seconds that it was set to."""
+
+    def __init__(self) -> None:
+        self.now_s = 0.0
+
+    def __call__(self) -> float:
+        return self.now_s
+
+    def pass_s(self, seconds: float) -> None:
+        self.now_s += seconds
+
+
+class SimulatedSegmentation(BackgroundSegmentation):
+    """Is done so many seconds after its start."""
+
+    def __init__(self, network: SegmentationNetwork, clock: Clock, seconds: float) -> None:
+        self.network, self.clock, self.seconds = network, clock, seconds
+        self.started: list[float] = []
+        self._frame: UInt8Array | None = None
+
+    def start(self, frame_bgr: UInt8Array) -> None:
+        assert self._frame is None, "one at a time"
+        self._frame = frame_bgr
+        self.started.append(self.clock())
+
+    def result(self, timeout_s: float | None = 0.0) -> Segmented | None:
+        assert self._frame is not None, "nothing to wait for"
+        done_s = self.started[-1] + self.seconds
+        if timeout_s is not None and done_s > self.clock() + timeout_s:
+            self.clock.pass_s(timeout_s)
+            return None
+        self.clock.now_s = max(self.clock(), done_s)
+        frame, self._frame = self._frame, None
+        return Segmented(self.network.probabilities(frame), self.seconds)
+
+    def close(self) -> None:
+        self._frame = None
+
+
+class _TimedComparison:
+    def __init__(self, comparison: FlowComparison, clock: Clock, seconds: float) -> None:
+        self._comparison, self._clock, self._seconds = comparison, clock, seconds
+
+    def estimate(self) -> FlowEstimate:
+        self._clock.pass_s(self._seconds)
+        self._seconds = 0.0
+        return self._comparison.estimate()
+
+
+class TimedFlow:
+    """A flow network that takes so many seconds."""
+
+    def __init__(self, flow: FlowNetwork, clock: Clock, seconds: float) -> None:
+        self._flow, self._clock, self._seconds = flow, clock, seconds
+
+    def prepare(self, frame_bgr: UInt8Array) -> View:
+        return self._flow.prepare(frame_bgr)
+
+    def compare(self, current: View, reference: View) -> _TimedComparison:
+        return _TimedComparison(self._flow.compare(current, reference), self._clock, self._seconds)
+
+
+class SimulatedArrivals(Arrivals):
+    """Frames that arrive at the times given."""
+
+    def __init__(
+        self, frames_bgr: Sequence[UInt8Array], times_s: Sequence[float], clock: Clock
+    ) -> None:
+        self._clock = clock
+        self._coming = [
+            Arrived(TimedFrame(index, Fraction(time_s).limit_denominator(10**6), frame), time_s)
+            for index, (frame, time_s) in enumerate(zip(frames_bgr, times_s, strict=True))
+        ]
+
+    def take(self, wait: bool) -> list[Arrived]:
+        if wait and self._coming:
+            self._clock.now_s = max(self._clock(), self._coming[0].at_s)
+        there = [arrived for arrived in self._coming if arrived.at_s <= self._clock()]
+        del self._coming[: len(there)]
+        return there
+
+
+def moving_street(count: int, step_px: int, hw: tuple[int, int] = (48, 64)) -> list[np.ndarray]:
+    """Labels of a scene whose every pixel moves to the right, with things by the road."""
+    height, width = hw
+    rng = np.random.default_rng(0)
+    wide = np.full((height, width + step_px * count), 3)
+    wide[: height // 3] = 0
+    things = np.repeat(rng.choice([2, 3, 5, 8], wide.shape[1] // 4 + 1), 4)[: wide.shape[1]]
+    wide[height // 3 : 2 * height // 3] = things
+    starts = [step_px * (count - number) for number in range(count)]
+    return [wide[:, start : start + width] for start in starts]
