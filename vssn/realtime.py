@@ -31,6 +31,9 @@ from vssn.types import FrameResult, TimedFrame, UInt8Array
 
 # OpenCV's, for flow and warping: the other cores are the segmentation network's.
 STREAM_THREADS = 1
+# What may wait to be drawn and written: memory for frames with their labels, and how many.
+WAITING_BYTES = 64 << 20
+LEAST_WAITING, MOST_WAITING = 4, 64
 WARM_UP_FRAMES = 2  # one is segmented, one is warped
 
 
@@ -251,7 +254,9 @@ class _Annotation:
             taking.append(DrawingSink(annotator, drawn))
         if not taking:
             return _Leaving(None, self.statistics)
-        behind = stack.enter_context(WriteBehind(SceneSink(analyser, taking)))
+        each_bytes = 4 * self._source.info.width_px * self._source.info.height_px
+        depth = min(max(WAITING_BYTES // each_bytes, LEAST_WAITING), MOST_WAITING)
+        behind = stack.enter_context(WriteBehind(SceneSink(analyser, taking), depth))
         return _Leaving(behind, self.statistics)
 
     def done(self, interrupted: bool) -> LiveRun:
