@@ -8,15 +8,15 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
-from simulated import (
+from streets import moving_street
+
+from vssn.errors import BadInputError
+from vssn.evaluation.live_simulation import (
     Clock,
     SimulatedArrivals,
     SimulatedSegmentation,
     TimedFlow,
-    moving_street,
 )
-
-from vssn.errors import BadInputError
 from vssn.flow.dis import DISFlow
 from vssn.networks import FlowComparison, FlowNetwork, SegmentationNetwork
 from vssn.streaming.confidence import MotionConfidence

@@ -75,7 +75,8 @@ class LiveStatistics:
         for percentile in PERCENTILES:
             wanted = math.ceil(self.frames * percentile / 100)
             bin_number = int(np.searchsorted(total, wanted)) if self.frames else -1
-            named[f"p{percentile}"] = min(round((bin_number + 1) * BIN_MS, 1), self._worst_ms)
+            above_ms = (bin_number + 1) * BIN_MS if bin_number < BINS - 1 else math.inf
+            named[f"p{percentile}"] = min(above_ms, self._worst_ms)
         return {**named, "max": self._worst_ms}
 
     @property
@@ -128,15 +129,15 @@ class LiveStatistics:
         step_ms = next((step for step in STEPS_MS if shown_ms / step <= ROWS), STEPS_MS[-1])
         each = max(round(step_ms / width_ms), 1)
         rows = [int(counts[at : at + each].sum()) for at in range(0, counts.size, each)]
-        kept = rows[:ROWS] if len(rows) > ROWS else rows
-        first = next(number for number, count in enumerate(rows) if count)
+        kept, rest = rows[:ROWS], sum(rows[ROWS:])
+        most = max(*kept, rest)
+        first = next((number for number, count in enumerate(kept) if count), ROWS)
         lines = [
-            _bar(f"{number * step_ms:g}-{(number + 1) * step_ms:g}", count, max(rows))
+            _bar(f"{number * step_ms:g}-{(number + 1) * step_ms:g}", count, most)
             for number, count in enumerate(kept)
             if number >= first
         ]
-        rest = sum(rows[ROWS:])
-        return [*lines, _bar(f"{ROWS * step_ms:g}-", rest, max(rows))] if rest else lines
+        return [*lines, _bar(f"{ROWS * step_ms:g}-", rest, most)] if rest else lines
 
 
 def _bar(name: str, count: int, most: int) -> str:
