@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
@@ -12,6 +11,7 @@ from vssn.data.dataset import DatasetFrame
 from vssn.errors import BadInputError, argument
 from vssn.original.preset import PRESETS, VIDEO_PRESETS, Preset
 from vssn.runtime import load
+from vssn.runtime.processor import usable_cores
 from vssn.streaming.assemble import Plan, build_estimator, build_segmenter
 from vssn.streaming.background import SegmentationThread
 from vssn.streaming.budget import BudgetSchedule
@@ -173,12 +173,6 @@ def assemble_live(
     return LiveAssembly(
         segmenter, background, preset, config, networks.runtime, weights, max_latency_ms
     )
-
-
-def usable_cores() -> int:
-    """How many cores this process may use."""
-    affinity = getattr(os, "sched_getaffinity", None)  # Linux only
-    return len(affinity(0)) if affinity else os.cpu_count() or 1
 
 
 def locate_weights(config: SegmenterConfig) -> load.WeightPaths:
