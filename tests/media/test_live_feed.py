@@ -6,10 +6,14 @@ import threading
 import time
 from collections.abc import Iterator
 from fractions import Fraction
+from pathlib import Path
 
+import av
 import numpy as np
 import pytest
+from made_clips import made_frame, make_clip
 
+from vssn.media.live import UrlReader
 from vssn.media.live_feed import MOST_WAITING, LiveFeed
 from vssn.types import TimedFrame
 
@@ -87,3 +91,33 @@ def test_closing_ends_a_wait_for_what_is_due() -> None:
 
 def test_closing_before_the_start_is_no_error() -> None:
     LiveFeed(timed(1)).close()
+
+
+def test_a_stream_of_known_length_that_ends_early_is_opened_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = make_clip(tmp_path / "v.mkv", [made_frame(n % 20) for n in range(100)])
+    cut = tmp_path / "cut.mkv"
+    cut.write_bytes(whole.read_bytes()[: whole.stat().st_size // 2])
+    monkeypatch.setattr("vssn.media.live.BACK_OFF_S", (0.01,))
+    monkeypatch.setattr("vssn.media.live.END_TOLERANCE_S", 0.5)
+    parts = [whole, cut]
+    reader = UrlReader("rtsp://camera/street", lambda url: av.open(str(parts.pop())))
+    times = [at for at, _ in reader.frames(Fraction(0))]
+    assert parts == []
+    assert 100 < len(times) < 200
+    assert times == sorted(set(times))
+    assert not reader.truncated
+    reader.close()
+
+
+@pytest.mark.parametrize(
+    ("url", "live"), [("rtsp://camera/street", True), ("https://host/street.mkv", False)]
+)
+def test_what_is_downloaded_comes_as_fast_as_it_is_read(
+    tmp_path: Path, url: str, live: bool
+) -> None:
+    clip = make_clip(tmp_path / "v.mkv", [made_frame(n) for n in range(8)])
+    reader = UrlReader(url, lambda _: av.open(str(clip)))
+    assert reader.live is live
+    reader.close()
