@@ -135,7 +135,7 @@ def test_a_signal_ends_the_stream_with_its_figures_and_files(
     argv: list[str], tmp_path: Path, repo_root: Path, paint: Paint, number: signal.Signals
 ) -> None:
     with VideoSink(tmp_path / "street.avi", VideoInfo(64, 48, 25, None)) as sink:
-        for _ in range(400):
+        for _ in range(250):
             sink.write(paint(np.full((48, 64), 3)))
     command = [*argv, "--schedule", "always", "--output", str(tmp_path / "out.mp4")]
     command += ["--report", str(tmp_path / "report")]
