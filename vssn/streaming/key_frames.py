@@ -1,4 +1,4 @@
-"""The key frame that is segmented beside a live stream."""
+"""What a live stream's results are warped from, and the key frame segmented beside it."""
 
 from __future__ import annotations
 
@@ -48,6 +48,23 @@ class KeyFrame:
     predictions: int
     back: FlowEstimate | None = None
     probabilities: Float32Array | None = None
+
+
+@dataclass(frozen=True)
+class Reference:
+    """What results are warped from: the frame before, or the key frame.
+
+    Attributes:
+        key: the key frame that the probabilities come from.
+        view: what the flow method sees of the frame.
+        probabilities: (h, w, 11) float32.
+        back: the flow from the current frame back to it, where that is already known.
+    """
+
+    key: Moment
+    view: View
+    probabilities: Float32Array
+    back: FlowEstimate | None = None
 
 
 class NextKeyFrame:

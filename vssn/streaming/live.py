@@ -12,7 +12,7 @@ from vssn.preprocess import size_hw
 from vssn.streaming.arrivals import Arrivals, Arrived, first_on_time
 from vssn.streaming.background import BackgroundSegmentation
 from vssn.streaming.callers import OneThread, check_frame
-from vssn.streaming.key_frames import KeyFrame, Moment, NextKeyFrame
+from vssn.streaming.key_frames import KeyFrame, Moment, NextKeyFrame, Reference
 from vssn.streaming.punctuality import (
     DEFAULT_MAX_LATENCY_MS,
     RESERVE,
@@ -23,7 +23,6 @@ from vssn.streaming.schedule import Schedule
 from vssn.streaming.segmenter import VSSN_RULES, StageClock, StreamRules
 from vssn.types import (
     Float32Array,
-    FlowEstimate,
     FramePath,
     FrameResult,
     LiveFrame,
@@ -31,23 +30,6 @@ from vssn.types import (
     TimedFrame,
     UInt8Array,
 )
-
-
-@dataclass(frozen=True)
-class _Reference:
-    """What results are warped from: the frame before, or the key frame.
-
-    Attributes:
-        key: the key frame that the probabilities come from.
-        view: what the flow method sees of the frame.
-        probabilities: (h, w, 11) float32.
-        back: the flow from the current frame back to it, where that is already known.
-    """
-
-    key: Moment
-    view: View
-    probabilities: Float32Array
-    back: FlowEstimate | None = None
 
 
 @dataclass
@@ -113,7 +95,7 @@ class LiveSegmenter:
             self._whole, self._finding = TypicalTime(), TypicalTime()
             self._finishing, self._period = TypicalTime(), TypicalTime()
             self._lesson: KeyFrame | None = None
-            self._reference: _Reference | None = None
+            self._reference: Reference | None = None
             self._hw: tuple[int, int] | None = None
             self._last: Moment | None = None
             self._compares = False
@@ -228,7 +210,7 @@ class LiveSegmenter:
         assert reference is not None, "the first frame's segmentation was waited for"
         return self._warped(current, reference)
 
-    def _warped(self, current: _Current, reference: _Reference) -> tuple[Moment, Float32Array]:
+    def _warped(self, current: _Current, reference: Reference) -> tuple[Moment, Float32Array]:
         if not self._chains:
             self._key_frames.collect(0.0)
             reference = self._caught_up(current) or reference
@@ -248,10 +230,10 @@ class LiveSegmenter:
         with current.stages.stage("warp"):
             probabilities = self._rules.warp(reference.probabilities, estimate)
         if self._chains:
-            self._reference = _Reference(reference.key, current.view, probabilities)
+            self._reference = Reference(reference.key, current.view, probabilities)
         return reference.key, probabilities
 
-    def _decide(self, current: _Current, reference: _Reference, comparison: FlowComparison) -> None:
+    def _decide(self, current: _Current, reference: Reference, comparison: FlowComparison) -> None:
         """Ask the schedule; start segmenting the frame where it says so and the segmenter is free.
 
         A frame that was not to be compared has been started already, or finds the segmenter busy.
@@ -291,16 +273,16 @@ class LiveSegmenter:
         if key is None or key.probabilities is None:
             return None
         self._lesson = key
-        self._reference = _Reference(key.at, key.view, key.probabilities)
+        self._reference = Reference(key.at, key.view, key.probabilities)
         current.path = FramePath.SEGMENT
         return key.at, key.probabilities
 
-    def _caught_up(self, current: _Current) -> _Reference | None:
+    def _caught_up(self, current: _Current) -> Reference | None:
         """An earlier frame, where its segmentation is done: what the current one is warped from."""
         key = self._key_frames.take()
         if key is None or key.probabilities is None:
             return None
         self._lesson = key
-        self._reference = _Reference(key.at, key.view, key.probabilities, key.back)
+        self._reference = Reference(key.at, key.view, key.probabilities, key.back)
         current.corrected = True
         return self._reference
