@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, Literal, TypeVar
 
 from vssn.errors import BadInputError, argument
-from vssn.models.architectures import LIGHT_SEGMENTER, RESNET50_SEGNET
+from vssn.models.architectures import ENSEMBLE, LIGHT_SEGMENTER, RESNET50_SEGNET
 from vssn.networks import Device, Precision, Runtime, RuntimeOptions
 from vssn.streaming.budget import budget_ms
 from vssn.streaming.regions import DEFAULT_OVERLAP_PX, RegionGrid
@@ -21,7 +21,7 @@ DEFAULT_SEGMENTER = RESNET50_SEGNET.option
 PRESET_NAMES = ("vssn", "original")
 # Points of the measured front, docs/benchmarks.md: settings by the profile's name.
 PROFILES: dict[str, dict[str, Any]] = {
-    "accurate": {"segmenter": RESNET50_SEGNET.option, "target": 100.0},
+    "accurate": {"segmenter": ENSEMBLE, "target": 100.0},
     "balanced": {"segmenter": LIGHT_SEGMENTER.option, "target": 95.0},
     "fast": {"segmenter": LIGHT_SEGMENTER.option, "target": 80.0},
     "original": {
@@ -43,9 +43,9 @@ class SegmenterConfig:
     Attributes:
         target: predicted confidence, 0-100, below which a frame is segmented: near 100 is slow, 50
             fast. 100 segments every frame, 0 only the first.
-        segmenter: the segmentation network: "resnet50_segnet" or "light", or weights of one of
-            them: .h5, .keras or .pb, or their folder. None is :data:`DEFAULT_SEGMENTER`, or
-            ResNet50-SegNet with the preset ``original``.
+        segmenter: the segmentation network: "resnet50_segnet", "light" or "ensemble", the mean of
+            both; or weights, .h5, .keras or .pb, or their folder. None is
+            :data:`DEFAULT_SEGMENTER`, or ResNet50-SegNet with the preset ``original``.
         flownets: FlowNetS' TF1 checkpoint, its prefix or folder.
         decision: the decision network's TF1 checkpoint, likewise. Weights that are None and needed
             are looked for in their default folder.

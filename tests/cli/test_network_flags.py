@@ -11,6 +11,7 @@ from made_clips import write_video
 
 from vssn.cli.main import main
 from vssn.config import PROFILES
+from vssn.models.architectures import ENSEMBLE
 from vssn.runtime import load
 
 Refuses = Callable[..., str]
@@ -64,14 +65,16 @@ def test_a_network_is_found_by_its_weights(argv: list[str], loaded: Loaded) -> N
 
 
 def test_a_network_that_there_is_not_is_refused(argv: list[str], refuses: Refuses) -> None:
-    refuses([*argv, "--segmenter", "heavy"], "weights 'heavy'", "resnet50_segnet or light")
+    refuses([*argv, "--segmenter", "heavy"], "weights 'heavy'", "light")
 
 
 @pytest.mark.parametrize("name", ["accurate", "balanced", "fast"])
 def test_a_profile_takes_its_network(name: str, argv: list[str], loaded: Loaded) -> None:
     assert main([*argv, "--profile", name]) == 0
     ((paths, _),) = loaded
-    assert paths.segnet.stem == FOLDERS[PROFILES[name]["segmenter"]]
+    segmenter = PROFILES[name]["segmenter"]
+    names = FOLDERS.values() if segmenter == ENSEMBLE else [FOLDERS[segmenter]]
+    assert [each.stem for each in (paths.segnet, *paths.others)] == list(names)
     assert (paths.flownets, paths.decision) == (None, None)
 
 

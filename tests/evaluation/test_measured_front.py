@@ -16,7 +16,7 @@ from vssn.evaluation.measured_front import (
     MeasuredPoint,
     candidate_flags,
 )
-from vssn.models.architectures import ARCHITECTURES
+from vssn.models.architectures import ARCHITECTURES, SEGMENTER_NAMES
 from vssn.networks import Precision
 
 HEAVY, LIGHT = (each.option for each in ARCHITECTURES)
@@ -115,7 +115,7 @@ def test_the_shipped_file_names_candidates_that_there_are() -> None:
     front = MeasuredFront.read()
     content = json.loads(MEASURED_FRONT.read_text())
     for each in content:
-        assert each["segmenter"] in (HEAVY, LIGHT)
+        assert each["segmenter"] in SEGMENTER_NAMES
         assert each["precision"] in PRECISIONS
         candidate = Candidate(each["segmenter"], each["precision"], each["target"])
         found = front.of(candidate)

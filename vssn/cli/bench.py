@@ -18,7 +18,7 @@ from vssn.cli.options import (
     write_summary,
 )
 from vssn.config import SegmenterConfig
-from vssn.models.architectures import ARCHITECTURES
+from vssn.models.architectures import SEGMENTER_NAMES
 
 if TYPE_CHECKING:
     from vssn.errors import BadInputError
@@ -64,7 +64,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         nargs="+",
         metavar="NAME|PATH",
         help="measure these alone: names, or files of weights (default: "
-        f"{' '.join(each.option for each in ARCHITECTURES)}, in every precision that is possible)",
+        f"{' '.join(SEGMENTER_NAMES)}, in every precision that is possible)",
     )
     add_machine_arguments(parser)
     add_output_arguments(parser)
@@ -91,7 +91,7 @@ def _measured(args: argparse.Namespace) -> BenchReport:
 
     front, clip = MeasuredFront.read(), read_bench_clip(args.clip)
     config = SegmenterConfig(device=args.device, threads=args.threads)
-    names = args.segmenter or [each.option for each in ARCHITECTURES]
+    names = args.segmenter or SEGMENTER_NAMES
     counts = [] if args.threads else thread_counts()
     for_threads = args.seconds * THREADS_SHARE if counts else 0.0
     with _assembled_quietly():

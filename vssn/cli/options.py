@@ -23,7 +23,7 @@ from vssn.config import (
 )
 from vssn.errors import MediaError
 from vssn.files import check_writable, is_dir, is_special, make_directory, write_text
-from vssn.models.architectures import ARCHITECTURES
+from vssn.models.architectures import SEGMENTER_NAMES
 from vssn.networks import MAX_THREADS, RuntimeOptions
 from vssn.streaming.regions import DEFAULT_OVERLAP_PX
 from vssn.training.progress import LOG_FILE, NOT_CURVES, Metrics, Progress
@@ -161,8 +161,8 @@ def add_segmenter_argument(parser: argparse.ArgumentParser, what: str) -> None:
         "--segnet_chkpt",
         dest="segmenter",
         metavar="NAME|PATH",
-        help=f"{what}: {' or '.join(each.option for each in ARCHITECTURES)}, or weights of one, "
-        ".h5, .keras or .pb, or their folder",
+        help=f"{what}: {', '.join(SEGMENTER_NAMES)} (the mean of both), or weights, .h5, .keras or "
+        ".pb, or their folder",
     )
 
 

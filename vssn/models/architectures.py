@@ -73,6 +73,8 @@ LIGHT_SEGMENTER = Architecture(
 )
 # The first is taken where nothing tells which.
 ARCHITECTURES = (RESNET50_SEGNET, LIGHT_SEGMENTER)
+ENSEMBLE = "ensemble"  # what a user calls the mean of all of them
+SEGMENTER_NAMES = (*(each.option for each in ARCHITECTURES), ENSEMBLE)
 
 
 def architecture_named(option: str) -> Architecture | None:
