@@ -46,6 +46,7 @@ COMMANDS = {
     "fit-schedule": "calibrate the confidence threshold",
     "evaluate-warp": "evaluate how well results are propagated over frames",
     "evaluate-schedule": "evaluate when frames are segmented",
+    "bench": "measure this machine and recommend settings",
     "make-lists": "write list files",
     "extract-frames": "write a video's frames as images",
     "synthetic-video": "make short synthetic videos of stills, pairs for the decision network",

@@ -214,12 +214,6 @@ def add_runtime_arguments(
         help="auto takes openvino, and tensorflow for --preset original (default: %(default)s)",
     )
     parser.add_argument(
-        "--device",
-        choices=["auto", "cpu", "gpu"],
-        default="auto",
-        help="auto takes a GPU where the runtime finds one (default: %(default)s)",
-    )
-    parser.add_argument(
         "--precision",
         choices=["auto", "f32", "bf16", "int8"],
         default="auto",
@@ -232,6 +226,17 @@ def add_runtime_arguments(
             metavar="NAME",
             help=f"name of the {what} in a .pb, where it can't be told from the graph",
         )
+    add_machine_arguments(parser)
+
+
+def add_machine_arguments(parser: argparse.ArgumentParser) -> None:
+    """What of the machine is computed on."""
+    parser.add_argument(
+        "--device",
+        choices=["auto", "cpu", "gpu"],
+        default="auto",
+        help="auto takes a GPU where the runtime finds one (default: %(default)s)",
+    )
     parser.add_argument(
         "--threads",
         type=whole(1, MAX_THREADS),
