@@ -17,7 +17,7 @@ from vssn.scene.camera import Camera
 from vssn.scene.overlays import Legend, StatusLine
 from vssn.scene.palettes import load_palette
 from vssn.scene.style import ORIGINAL_STYLES, VIEWS, Style
-from vssn.types import Box, FramePath, SceneObject, TimedFrame, VideoInfo
+from vssn.types import Box, FramePath, LiveFrame, SceneObject, TimedFrame, VideoInfo
 
 INFO = VideoInfo(640, 360, 25.0, None)
 CAMERA = Camera(575.0, 1.3, (320.0, 180.0), 1.0, size_wh=(640, 360))
@@ -108,6 +108,14 @@ def test_no_box_crosses_out_the_legend_or_the_status_line() -> None:
     letters = (without[:14, :60] == 255).all(axis=2)
     assert letters.any()
     assert (with_box[:14, :60][letters] == 255).all()
+
+
+def test_the_status_line_of_a_live_stream_tells_the_latency() -> None:
+    line = StatusLine(lambda: 0.0)
+    corrected = replace(
+        SEEN, path=FramePath.WARP, predicted_confidence=None, live=LiveFrame(12.4, True, 133.0, 0)
+    )
+    assert line.text(corrected) == "corrected | latency 12 ms"
 
 
 @pytest.mark.parametrize("values", [{"view": "x-ray"}, {"opacity": 1.5}, {"opacity": -0.1}])

@@ -66,6 +66,8 @@ def index_is_last(pipe: Peeked) -> bool:
 class PipeReader(ContainerReader):
     """A video that arrives through a pipe and can be read as it comes."""
 
+    live = True
+
     def __init__(self, pipe: Peeked) -> None:
         """Read its header; see :func:`vssn.media.containers.open_pipe`."""
         super().__init__(open_pipe(pipe), "-")
@@ -159,6 +161,7 @@ class RawReader(ContainerReader):
         """Read the first frame; see :func:`vssn.media.containers.open_raw`."""
         name = str(path or "-")
         self.files = () if path is None else (path,)
+        self.live = path is None
         container = open_raw(path, size_wh, pixels, fps)
         try:
             super().__init__(container, name)

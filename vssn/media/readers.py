@@ -35,6 +35,7 @@ class Reader(ABC):
         lost: how many frames could not be decoded so far.
         sound: the file that holds the source's sound, or None.
         files: the files that are read.
+        live: whether frames come in their own time, rather than as fast as they are read.
     """
 
     info: VideoInfo
@@ -42,6 +43,7 @@ class Reader(ABC):
     lost: int = 0
     sound: Path | None = None
     files: Sequence[Path] = ()
+    live: bool = False
 
     @abstractmethod
     def frames(self, start: Fraction) -> Iterator[Timed]:
