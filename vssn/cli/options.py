@@ -235,11 +235,13 @@ def add_runtime_arguments(
             metavar="NAME",
             help=f"name of the {what} in a .pb, where it can't be told from the graph",
         )
-    add_machine_arguments(parser)
+    add_machine_arguments(parser, threads)
 
 
-def add_machine_arguments(parser: argparse.ArgumentParser) -> None:
-    """What of the machine is computed on."""
+def add_machine_arguments(
+    parser: argparse.ArgumentParser, threads: str = "with (default: one per core)"
+) -> None:
+    """What of the machine is computed on; ``threads`` as above."""
     parser.add_argument(
         "--device",
         choices=["auto", "cpu", "gpu"],
