@@ -83,6 +83,7 @@ def assemble(
         make_schedule,
         config.grid,
         preset.rules_for(first) if first else preset.rules,
+        config.blend,
     )
     weights = None
     if networks is None:
