@@ -10,16 +10,11 @@ from __future__ import annotations
 import logging
 import os
 import secrets
-import time
 from pathlib import Path
 
 from vssn.errors import MediaError
+from vssn.files import create_exclusively, is_abandoned, lock_file
 from vssn.media.containers import open_file
-
-try:
-    import fcntl
-except ImportError:  # Windows: a file that is open there can't be removed anyway
-    fcntl = None  # type: ignore[assignment]
 
 logger = logging.getLogger(__name__)
 
@@ -29,18 +24,6 @@ SUFFIX = ".mp4"
 TOKEN_BYTES = 4
 TRIES = 100
 COMMENT = "made with vssn from "  # in a video's metadata, before its source's name
-# A part just made is not locked for a moment.
-SETTLED_S = 2.0
-
-
-def create_exclusively(path: Path) -> int:
-    """Create a file that was not there, following no link; return its descriptor.
-
-    Raises:
-        OSError: it can't be created, or a file or link of that name is there.
-    """
-    flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | getattr(os, "O_NOFOLLOW", 0)
-    return os.open(path, flags | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0), 0o666)
 
 
 def create_part(final: Path, suffix: str = SUFFIX) -> tuple[Path, int]:
@@ -58,39 +41,16 @@ def create_part(final: Path, suffix: str = SUFFIX) -> tuple[Path, int]:
             descriptor = create_exclusively(path)
         except FileExistsError:
             continue
-        _lock(descriptor)
+        lock_file(descriptor)
         return path, descriptor
     raise FileExistsError(f"{TRIES} random names are taken")
-
-
-def _lock(descriptor: int) -> bool:
-    if fcntl is None:
-        return True
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:  # another has it, or the file system knows no locks
-        return False
-    return True
 
 
 def abandoned_parts(final: Path) -> list[Path]:
     """Parts of a video whose writer is gone."""
     found = final.parent.glob("*" + PART + "*")
     prefix = final.stem + PART
-    return [p for p in sorted(found) if p.name.startswith(prefix) and _is_abandoned(p)]
-
-
-def _is_abandoned(path: Path) -> bool:
-    try:
-        if path.is_symlink() or time.time() - path.stat().st_mtime < SETTLED_S:
-            return False
-        descriptor = os.open(path, os.O_RDWR | getattr(os, "O_NOFOLLOW", 0))
-    except OSError:
-        return False
-    try:
-        return _lock(descriptor)
-    finally:
-        os.close(descriptor)
+    return [p for p in sorted(found) if p.name.startswith(prefix) and is_abandoned(p)]
 
 
 def remove_parts(parts: list[Path], final: Path, comment: str) -> None:

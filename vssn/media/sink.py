@@ -20,7 +20,7 @@ import av
 import numpy as np
 
 from vssn.errors import MediaError
-from vssn.files import make_directory
+from vssn.files import create_exclusively, make_directory
 from vssn.media.containers import open_file, reason
 from vssn.media.encoding import FORMATS, make_encoder
 from vssn.media.parts import (
@@ -28,7 +28,6 @@ from vssn.media.parts import (
     FINISHING,
     PART,
     abandoned_parts,
-    create_exclusively,
     create_part,
     remove_parts,
     take_name,

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import ExitStack
 from pathlib import Path
 
-from vssn.files import make_directory, remove_abandoned
+from vssn.files import folder_lock, make_directory
 from vssn.labels import colour_mask_bgr
 from vssn.media.images import write_mask
 from vssn.types import FrameResult, TimedFrame, UInt8Array
@@ -22,13 +23,14 @@ class MaskFolder:
     def __init__(
         self, directory: Path, paint: Callable[[UInt8Array], UInt8Array] = colour_mask_bgr
     ) -> None:
-        """Create the directory.
+        """Create the directory, and keep other runs out of it until it is closed.
 
         Raises:
-            MediaError: it can't be created or written to.
+            MediaError: it can't be created or written to, or another run writes there.
         """
         self._directory = make_directory(directory)
-        remove_abandoned(directory)
+        self._open = ExitStack()
+        self._open.enter_context(folder_lock(directory))
         self._paint = paint
 
     def write(self, frame: TimedFrame, result: FrameResult) -> None:
@@ -41,4 +43,5 @@ class MaskFolder:
         write_mask(path, result.labels, self._paint)
 
     def close(self, complete: bool = True) -> None:
-        """Nothing is left to do: each file is complete as it is written."""
+        """Release the directory; each file is complete as it is written."""
+        self._open.close()

@@ -23,7 +23,6 @@ from vssn.files import (
     is_file,
     make_directory,
     read_regular,
-    remove_abandoned,
 )
 from vssn.media.images import read_image_bgr
 from vssn.models.layout import FEATURE_SHAPE
@@ -130,7 +129,6 @@ class FeatureWriter:
         """Lock the folder and find out where to continue."""
         with ExitStack() as stack, self._disk_errors():
             stack.enter_context(folder_lock(self._directory))
-            remove_abandoned(self._directory, 0)
             self._start(self._fingerprint)
             self._open = stack.pop_all()
         return self

@@ -177,7 +177,7 @@ def test_a_pipe_is_written_to_and_stays(tmp_path: Path) -> None:
 def test_a_pipe_that_nobody_reads_is_one_line(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("vssn.files.READER_SECONDS", 0.1)
+    monkeypatch.setattr("vssn.files.atomic.READER_SECONDS", 0.1)
     os.mkfifo(tmp_path / "pipe")
     with pytest.raises(MediaError, match="nobody reads this pipe"):
         write_text(tmp_path / "pipe", "figures")
