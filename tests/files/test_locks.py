@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import subprocess
 import sys
-from contextlib import ExitStack
+import threading
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from vssn.errors import MediaError
@@ -21,6 +23,7 @@ from vssn.files import (
 )
 from vssn.files.temporary import tidy
 from vssn.media.outputs import open_sink
+from vssn.media.parts import create_part
 from vssn.media.sinks import MaskFolder
 from vssn.types import VideoInfo
 
@@ -51,20 +54,18 @@ def test_a_lock_that_a_killed_run_left_is_no_lock(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
-@pytest.mark.parametrize("kind", ["link", "pipe", "folder"])
+@pytest.mark.parametrize("kind", ["link", "folder"])
 def test_what_is_no_lock_is_told(tmp_path: Path, kind: str) -> None:
     lock = tmp_path / ".vssn.lock"
     if kind == "link":
         lock.symlink_to(tmp_path / "kept")
-    elif kind == "pipe":
-        os.mkfifo(lock)
     else:
         lock.mkdir()
-    with ExitStack() as stack:
-        try:
-            stack.enter_context(folder_lock(tmp_path))
-        except MediaError as error:
-            assert "expected a directory that can be written to" in str(error)
+    with (
+        pytest.raises(MediaError, match="a directory that can be written to"),
+        folder_lock(tmp_path),
+    ):
+        pass
     assert not (tmp_path / "kept").exists()
 
 
@@ -110,7 +111,47 @@ def test_masks_and_images_of_two_runs_do_not_mix(tmp_path: Path) -> None:
     masks.close()
     MaskFolder(tmp_path / "masks").close()
     info = VideoInfo(16, 16, 25, None)
-    with open_sink(tmp_path / "a%03d.png", info), open_sink(tmp_path / "b%03d.png", info):
-        with pytest.raises(MediaError, match="another run is writing it"):
-            open_sink(tmp_path / "a%03d.png", info)
+    one, other = (open_sink(tmp_path / f"{name}%03d.png", info) for name in "ab")
+    with pytest.raises(MediaError, match="another run is writing it"):
+        open_sink(tmp_path / "a%03d.png", info)
+    one.close()
+    other.close()
     assert [path.name for path in tmp_path.iterdir()] == ["masks"]
+
+
+@pytest.mark.parametrize("name", ["v.mp4", "v.avi", "v.gif"])
+def test_a_video_that_another_run_is_writing_is_refused(tmp_path: Path, name: str) -> None:
+    info = VideoInfo(16, 16, 25, None)
+    with open_sink(tmp_path / name, info), open_sink(tmp_path / f"other-{name}", info):
+        with pytest.raises(MediaError, match="another run is writing it"):
+            open_sink(tmp_path / name, info)
+        assert len(list(tmp_path.iterdir())) == 2
+    assert list(tmp_path.iterdir()) == []
+    open_sink(tmp_path / name, info).close()
+
+
+def test_containers_of_one_stem_are_written_side_by_side(tmp_path: Path) -> None:
+    info = VideoInfo(16, 16, 25, None)
+    with open_sink(tmp_path / "v.mp4", info) as first:
+        for _ in range(60):
+            first.write(np.zeros((16, 16, 3), np.uint8))
+        with open_sink(tmp_path / "v.avi", info) as second:
+            second.write(np.zeros((16, 16, 3), np.uint8))
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["v.avi", "v.mp4"]
+
+
+def test_of_runs_that_begin_at_once_one_goes_on(tmp_path: Path) -> None:
+    barrier, made = threading.Barrier(8), []
+
+    def begin() -> None:
+        barrier.wait()
+        with contextlib.suppress(OSError):
+            made.append(create_part(tmp_path / "v.mp4"))
+
+    threads = [threading.Thread(target=begin) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(made) == 1
+    os.close(made[0][1])

@@ -9,12 +9,14 @@ from vssn.files.folders import (
     file_lock,
     folder_lock,
     make_directory,
+    undisturbed,
 )
 from vssn.files.names import child_path, in_natural_order, is_special, natural_key
 from vssn.files.reading import is_dir, is_file, open_regular, read_regular, reason
 from vssn.files.temporary import (
     create_exclusively,
     is_abandoned,
+    is_held,
     lock_file,
     remove_abandoned,
     temporary_folder,
@@ -34,6 +36,7 @@ __all__ = [
     "is_abandoned",
     "is_dir",
     "is_file",
+    "is_held",
     "is_special",
     "lock_file",
     "make_directory",
@@ -44,6 +47,7 @@ __all__ = [
     "remove_abandoned",
     "temporary_folder",
     "temporary_name",
+    "undisturbed",
     "write_bytes",
     "write_text",
     "writing",

@@ -45,14 +45,20 @@ def create_exclusively(path: Path) -> int:
     return os.open(path, flags | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0), 0o666)
 
 
-def lock_file(descriptor: int) -> bool:
-    """Lock an open file until it is closed; whether that was possible."""
+def lock_file(descriptor: int) -> bool | None:
+    """Lock an open file until it is closed.
+
+    Returns:
+        Whether it is ours now, and not another's; None where the disk knows no locks.
+    """
     if fcntl is None:
         return True
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:  # another has it, or the file system knows no locks
+    except BlockingIOError:
         return False
+    except OSError:
+        return None
     return True
 
 
@@ -96,14 +102,23 @@ def is_abandoned(path: Path, settled_s: float = SETTLED_S) -> bool:
         path: the file; a link or anything else counts as another's.
         settled_s: what was written to since is not looked at; 0 where nobody else can be at work.
     """
+    return _could_lock(path, settled_s) is True
+
+
+def is_held(path: Path) -> bool:
+    """Whether another is writing a temporary file or folder."""
+    return _could_lock(path, 0) is False
+
+
+def _could_lock(path: Path, settled_s: float) -> bool | None:
     try:
         status = path.stat(follow_symlinks=False)
         plain = stat.S_ISREG(status.st_mode) or stat.S_ISDIR(status.st_mode)
         if not plain or time.time() - status.st_mtime < settled_s:
-            return False
+            return None
         descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0))
     except OSError:
-        return False
+        return None
     try:
         return lock_file(descriptor)
     finally:

@@ -77,6 +77,10 @@ class Parquet(RecordWriter):
             self._writer.write_table(table)
             self._rows = []
 
+    def _drop(self) -> None:
+        self._rows = []
+        self._writer.is_open = False  # its destructor would write, and complain
+
     def _end(self) -> None:
         self._flush()
         self._writer.close()
