@@ -121,6 +121,7 @@ class RecordWriter(ABC):
             self._add(record)
             self._part.written()
         except OSError as error:
+            self._give_up()
             raise self._unwritable(error) from error
         self._count += 1
 
@@ -137,15 +138,13 @@ class RecordWriter(ABC):
         if self._file.closed:
             return
         if not complete and not self._count:
-            self._drop()
-            self._part.abandon(keep=False)
+            self._give_up(keep=False)
             return
         try:
             self._end()
             self._part.close(complete)
         except OSError as error:
-            self._drop()
-            self._part.abandon()
+            self._give_up()
             raise self._unwritable(error) from error
         if not complete:
             logger.warning("the first %d records are in '%s'", self._count, self.path)
@@ -168,6 +167,10 @@ class RecordWriter(ABC):
     @abstractmethod
     def _end(self) -> None:
         """Write what follows the last record."""
+
+    def _give_up(self, keep: bool = True) -> None:
+        self._drop()
+        self._part.abandon(keep)
 
     def _drop(self) -> None:  # noqa: B027 - few hold anything
         """Forget what is not written yet."""
