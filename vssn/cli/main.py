@@ -194,6 +194,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         0; 2 for bad input or output that can't be written; 130 when interrupted, 141 when the
         reader of the output went away.
     """
+    os.environ.setdefault("OPENCV_LOG_LEVEL", "SILENT")  # what it would print is said in a line
     _prepare_output()
     _treat_as_ctrl_c()
     try:

@@ -5,8 +5,8 @@ never contents. Sources: ISO 14496-12 (boxes), RFC 8794 and RFC 9559 (Matroska),
 reference (AVI), ISO 13818-1 (transport and program streams), Adobe's FLV specification, SMPTE 377
 (MXF), RFC 3533 (Ogg), the Y4M format of mjpegtools, the GIF89a specification.
 
-Bare streams of H.264, HEVC or MPEG-4 state no lengths: there only a picture that is broken tells; nor
-does a stream in pieces (MPEG, FLV, Matroska as recorded) that is cut exactly between two of them.
+Bare streams of H.264, HEVC or MPEG-4 state no lengths: there only a broken picture tells. Nor
+does a stream in pieces (MPEG, FLV, recorded Matroska) that is cut exactly between two of them.
 """
 
 from __future__ import annotations
