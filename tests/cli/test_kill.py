@@ -199,7 +199,9 @@ def test_features_go_on_as_if_nothing_had_been(
     assert len(np.load(results[0][1] / "Y.npy")) == FRAMES
     assert len(set(np.load(results[0][1] / "Y.npy").tolist())) > 1
     for left, out, _ in results:
-        assert [name for name in names(out) if not name.startswith(".")] == ["X.npy", "Y.npy"]
+        assert [name for name in names(out) if not name.startswith(".")] == [
+            *("X.npy", "Y.npy", "features.json"),
+        ]
         for name in ("X.npy", "Y.npy"):
             if (left / name).exists():
                 assert (left / name).read_bytes() == (out / name).read_bytes()
