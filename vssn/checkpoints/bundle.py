@@ -6,6 +6,7 @@ TensorFlow verifies. TensorFlow is imported inside functions: this module is loa
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -105,5 +106,5 @@ def write_bundle(prefix: Path, variables: Mapping[str, npt.NDArray[np.float32]])
             )
         except tf.errors.OpError as error:
             raise OSError(error.message) from error
-        data_path(written).replace(data)
-        index_path(written).replace(index)
+        shutil.copyfile(data_path(written), data)  # not moved: those files are locked
+        shutil.copyfile(index_path(written), index)

@@ -9,7 +9,6 @@ from vssn.files.folders import (
     file_lock,
     folder_lock,
     make_directory,
-    undisturbed,
 )
 from vssn.files.names import child_path, in_natural_order, is_special, natural_key
 from vssn.files.reading import is_dir, is_file, open_regular, read_regular, reason
@@ -21,6 +20,7 @@ from vssn.files.temporary import (
     remove_abandoned,
     temporary_folder,
     temporary_name,
+    undisturbed,
 )
 
 __all__ = [

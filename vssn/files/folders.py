@@ -6,14 +6,13 @@ import contextlib
 import errno
 import os
 import tempfile
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from vssn.errors import MediaError
 from vssn.files.reading import is_dir, reason
-from vssn.files.temporary import lock_file, remove_abandoned
+from vssn.files.temporary import remove_abandoned
 
 try:
     import fcntl
@@ -23,7 +22,6 @@ except ImportError:  # Windows
 LOCK_SUFFIX = ".vssn.lock"
 LOCK_FILE = LOCK_SUFFIX
 MAX_NAME_BYTES = 200
-MOMENT_S = 1.0
 NO_LOCKS = (errno.ENOLCK, errno.EOPNOTSUPP, errno.ENOSYS, errno.EBADF)
 
 
@@ -128,27 +126,8 @@ def folder_lock(directory: Path) -> Iterator[None]:
         "wait until that run has ended, or choose another folder",
     )
     with _held(directory / LOCK_FILE, busy):
-        remove_abandoned(directory, 0)
+        remove_abandoned(directory)
         yield
-
-
-@contextmanager
-def undisturbed(directory: Path) -> Iterator[None]:
-    """Let no other run that uses this look into a folder, or create something, at this moment.
-
-    Unlike the other locks it leaves nothing behind. Where the disk can't do it, nobody waits.
-    """
-    descriptor = os.open(directory, os.O_RDONLY | os.O_CLOEXEC) if fcntl else None
-    try:
-        give_up = time.monotonic() + MOMENT_S
-        while descriptor is not None and lock_file(descriptor) is False:
-            if time.monotonic() > give_up:
-                break
-            time.sleep(0.01)
-        yield
-    finally:
-        if descriptor is not None:
-            os.close(descriptor)
 
 
 @contextmanager

@@ -23,7 +23,7 @@ except ImportError:  # Windows: a file that is open there can't be removed anywa
     fcntl = None  # type: ignore[assignment]
 
 TEMPORARY = re.compile(r"\..*\.[0-9a-f]{16}\.part(\.[^.]*)?", re.DOTALL)
-SETTLED_S = 2.0  # a file just made is not locked for a moment
+MOMENT_S = 1.0
 
 
 def temporary_name(path: Path) -> Path:
@@ -63,11 +63,31 @@ def lock_file(descriptor: int) -> bool | None:
 
 
 @contextmanager
+def undisturbed(directory: Path) -> Iterator[None]:
+    """Let no other run that uses this look into a folder, or create something, at this moment.
+
+    Unlike the other locks it leaves nothing behind. Where the disk can't do it, nobody waits.
+    """
+    descriptor = os.open(directory, os.O_RDONLY) if fcntl else None
+    try:
+        give_up = time.monotonic() + MOMENT_S
+        while descriptor is not None and lock_file(descriptor) is False:
+            if time.monotonic() > give_up:
+                break
+            time.sleep(0.01)
+        yield
+    finally:
+        if descriptor is not None:
+            os.close(descriptor)
+
+
+@contextmanager
 def created(path: Path) -> Iterator[None]:
     """Create a temporary file and hold its lock."""
-    descriptor = create_exclusively(path)
-    try:
+    with undisturbed(path.parent):
+        descriptor = create_exclusively(path)
         lock_file(descriptor)
+    try:
         yield
     finally:
         os.close(descriptor)
@@ -82,11 +102,12 @@ def temporary_folder(path: Path) -> Iterator[Path]:
     """
     folder = temporary_name(path)
     try:
-        folder.mkdir(0o700)
-        descriptor = os.open(folder, os.O_RDONLY) if fcntl else None
-        try:
+        with undisturbed(path.parent):
+            folder.mkdir(0o700)
+            descriptor = os.open(folder, os.O_RDONLY) if fcntl else None
             if descriptor is not None:
                 lock_file(descriptor)
+        try:
             yield folder
         finally:
             if descriptor is not None:
@@ -95,26 +116,23 @@ def temporary_folder(path: Path) -> Iterator[Path]:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def is_abandoned(path: Path, settled_s: float = SETTLED_S) -> bool:
-    """Whether the writer of a temporary file or folder is gone.
+def is_abandoned(path: Path) -> bool:
+    """Whether the writer of a temporary file or folder is gone; ask while `undisturbed`.
 
-    Args:
-        path: the file; a link or anything else counts as another's.
-        settled_s: what was written to since is not looked at; 0 where nobody else can be at work.
+    A link or anything else counts as another's.
     """
-    return _could_lock(path, settled_s) is True
+    return _could_lock(path) is True
 
 
 def is_held(path: Path) -> bool:
     """Whether another is writing a temporary file or folder."""
-    return _could_lock(path, 0) is False
+    return _could_lock(path) is False
 
 
-def _could_lock(path: Path, settled_s: float) -> bool | None:
+def _could_lock(path: Path) -> bool | None:
     try:
         status = path.stat(follow_symlinks=False)
-        plain = stat.S_ISREG(status.st_mode) or stat.S_ISDIR(status.st_mode)
-        if not plain or time.time() - status.st_mtime < settled_s:
+        if not (stat.S_ISREG(status.st_mode) or stat.S_ISDIR(status.st_mode)):
             return None
         descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0))
     except OSError:
@@ -125,17 +143,14 @@ def _could_lock(path: Path, settled_s: float) -> bool | None:
         os.close(descriptor)
 
 
-def remove_abandoned(directory: Path, settled_s: float = SETTLED_S) -> None:
-    """Remove the temporary files and folders that killed runs left in a folder.
-
-    Args:
-        directory: where.
-        settled_s: see :func:`is_abandoned`.
-    """
+def remove_abandoned(directory: Path) -> None:
+    """Remove the temporary files and folders that killed runs left in a folder."""
     with contextlib.suppress(OSError):
-        for path in directory.glob(".*.part*"):
-            if TEMPORARY.fullmatch(path.name) and is_abandoned(path, settled_s):
-                _remove(path)
+        left = [path for path in directory.glob(".*.part*") if TEMPORARY.fullmatch(path.name)]
+        if left:
+            with undisturbed(directory):
+                for path in filter(is_abandoned, left):
+                    _remove(path)
 
 
 def _remove(path: Path) -> None:

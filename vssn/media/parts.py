@@ -81,7 +81,8 @@ def comment_on(source: str) -> str:
 
 def abandoned_parts(final: Path, suffix: str = SUFFIX) -> list[Path]:
     """Parts of a video whose writer is gone."""
-    return [part for part in _parts(final, suffix) if is_abandoned(part)]
+    with undisturbed(final.parent):
+        return [part for part in _parts(final, suffix) if is_abandoned(part)]
 
 
 def remove_parts(parts: list[Path], final: Path, comment: str) -> None:
