@@ -48,7 +48,12 @@ def _schema(arrow: Any) -> Any:
 
 
 class Parquet(RecordWriter):
-    """A row for each frame, its objects nested in it."""
+    """A row for each frame, its objects nested in it.
+
+    The file has its index at its end: of a killed run nothing can be read.
+    """
+
+    readable_before_end = False
 
     def __init__(self, path: Path, source: str = "") -> None:
         try:

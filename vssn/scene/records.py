@@ -88,9 +88,14 @@ class RecordWriter(ABC):
         path: the file.
         source: what the frames are from.
 
+    Attributes:
+        readable_before_end: whether a file without its end, as a killed run leaves it, can be read.
+
     Raises:
         MediaError: the file can't be written, or another run is writing it.
     """
+
+    readable_before_end = True
 
     def __init__(self, path: Path, source: str = "") -> None:
         self._path = path
@@ -176,7 +181,8 @@ class RecordWriter(ABC):
         """Forget what is not written yet."""
 
     def _unwritable(self, error: OSError | ValueError) -> MediaError:
-        kept = f"; the first {self._count} are in '{self.path}'" if self._count else ""
+        plays = self._count and self.readable_before_end
+        kept = f"; the first {self._count} are in '{self.path}'" if plays else ""
         return MediaError(
             f"records '{self._path}' ({reason(error)}{kept})",
             "a writable file",
