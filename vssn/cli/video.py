@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import logging
 from collections import Counter
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +16,7 @@ from vssn.cli.options import (
     segmenter_config,
     write_summary,
 )
+from vssn.cli.scene_flags import camera_of, source_stem, style_of
 from vssn.cli.video_flags import ORIGINAL_SOURCE
 from vssn.cli.video_flags import add_arguments as add_arguments
 from vssn.errors import BadInputError, VssnError
@@ -26,7 +27,6 @@ if TYPE_CHECKING:
     from vssn.media.video import VideoSource
     from vssn.scene.camera import Camera
     from vssn.scene.style import Style
-    from vssn.types import VideoInfo
 
 EXIT_BAD_INPUT = 2
 ORIGINAL_NAMES = {True: "output-video-original.avi", False: "output-video-segmented.avi"}
@@ -63,7 +63,7 @@ def run(args: argparse.Namespace) -> int:
     if len(jobs) == 1:
         # What is wrong with a single source or its camera is said before any network is loaded.
         with _open(args, jobs[0]) as source:
-            camera = _camera(args, source.info)
+            camera = camera_of(args, source.info)
             figures = _annotated(args, source, camera, jobs[0], assemble(config, VIDEO_PRESETS))
         write_summary(args.summary, figures)
         return EXIT_BAD_INPUT if figures["truncated"] else 0
@@ -78,7 +78,7 @@ def _all(args: argparse.Namespace, jobs: list[Job], assembly: Assembly) -> list[
     for job in jobs:
         try:
             with _open(args, job) as source:
-                figures = _annotated(args, source, _camera(args, source.info), job, assembly)
+                figures = _annotated(args, source, camera_of(args, source.info), job, assembly)
         except VssnError as error:
             figures = {"error": error.for_command(FLAGS)}
             logger.error("error: %s", figures["error"])
@@ -135,7 +135,7 @@ def _records(path: Path | None, name: str, several: bool) -> Path | None:
 
 def _names(sources: list[str]) -> list[str]:
     """A result's name for each source, no two alike."""
-    stems = [_stem(source) for source in sources]
+    stems = [source_stem(source) for source in sources]
     shared = Counter(stems)
     taken: Counter[str] = Counter()
     names = []
@@ -145,17 +145,6 @@ def _names(sources: list[str]) -> list[str]:
         taken[name] += 1
         names.append(f"{name}-{taken[name]}.mp4" if taken[name] > 1 else f"{name}.mp4")
     return names
-
-
-def _stem(source: str) -> str:
-    """The part of a source's name that its result keeps."""
-    if source == "-":
-        return "standard-input"
-    if source.isdecimal():
-        return f"camera-{source}"
-    name = Path(source.split("?")[0].rstrip("/")).stem
-    safe = "".join(letter if letter.isalnum() or letter in "-_. " else "_" for letter in name)
-    return safe.strip("._ ") or "video"
 
 
 def _open(args: argparse.Namespace, job: Job) -> VideoSource:
@@ -206,21 +195,4 @@ def _style(args: argparse.Namespace) -> Style:
     asked = args.process_original
     if asked is None and _original_source(args) is not None:
         asked = True
-    base = Style() if asked is None else ORIGINAL_STYLES[asked]
-    names = ("view", "opacity", "palette", "legend", "boxes", "status")
-    given = {name: getattr(args, name) for name in names}
-    return replace(base, **{name: value for name, value in given.items() if value is not None})
-
-
-def _camera(args: argparse.Namespace, info: VideoInfo) -> Camera:
-    """The camera as far as the user described it."""
-    from vssn.scene.camera import camera_for
-
-    return camera_for(
-        info,
-        camera=args.camera,
-        fov_deg=args.fov_deg,
-        focal_px=args.focal_px,
-        camera_height_m=args.camera_height_m,
-        camera_pitch_deg=args.camera_pitch_deg,
-    )
+    return style_of(args, Style() if asked is None else ORIGINAL_STYLES[asked])

@@ -34,12 +34,14 @@ class Reader(ABC):
         truncated: whether the source ended before its end, known after reading.
         lost: how many frames could not be decoded so far.
         sound: the file that holds the source's sound, or None.
+        live: whether frames come in their own time, rather than as fast as they are read.
     """
 
     info: VideoInfo
     truncated: bool = False
     lost: int = 0
     sound: Path | None = None
+    live: bool = False
 
     @abstractmethod
     def frames(self, start: Fraction) -> Iterator[Timed]:
@@ -159,6 +161,8 @@ def warn_of_sound(container: InputContainer, name: str) -> None:
 
 class PipeReader(ContainerReader):
     """A video that arrives on the standard input."""
+
+    live = True
 
     def __init__(self) -> None:
         """Read its header; see :func:`vssn.media.containers.open_pipe`."""

@@ -6,6 +6,7 @@ import hashlib
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 from vssn.errors import MediaError
 from vssn.files import is_file, open_regular
@@ -37,6 +38,7 @@ class FeatureRecord:
 
 
 def _digest(path: Path) -> str:
+    file: Any
     with open_regular(path, MAX_ARRAY_BYTES, "features") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
