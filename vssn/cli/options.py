@@ -226,11 +226,13 @@ def add_runtime_arguments(
             metavar="NAME",
             help=f"name of the {what} in a .pb, where it can't be told from the graph",
         )
-    add_machine_arguments(parser)
+    add_machine_arguments(parser, threads)
 
 
-def add_machine_arguments(parser: argparse.ArgumentParser) -> None:
-    """What of the machine is computed on."""
+def add_machine_arguments(
+    parser: argparse.ArgumentParser, threads: str = "with (default: one per core)"
+) -> None:
+    """What of the machine is computed on; see :func:`add_runtime_arguments`."""
     parser.add_argument(
         "--device",
         choices=["auto", "cpu", "gpu"],
@@ -287,6 +289,20 @@ def add_segmenter_arguments(parser: argparse.ArgumentParser) -> None:
         help="lower the target by 1 when a frame or region is segmented, raise it by 0.1 when it "
         "is warped",
     )
+    add_blend_argument(parser)
+
+
+def add_blend_argument(parser: argparse.ArgumentParser) -> None:
+    """How much of what is propagated goes into segmented frames."""
+    parser.add_argument(
+        "--blend",
+        type=number,
+        default=0.0,
+        metavar="WEIGHT",
+        help="blend segmented frames with the result propagated to them, in proportion to how well "
+        "both agree: 0.5 with --target 100 is steadier and a little better than each frame by "
+        "itself, at one optical flow more (default: 0)",
+    )
 
 
 # By the attribute of SegmenterConfig; each command declares some of them.
@@ -297,7 +313,7 @@ SETTINGS = {
         name: name
         for name in (
             *("segmenter", "target", "fps", "budget_ms", "schedule", "flow", "propagate"),
-            *("dynamic", "regions", "overlap", "preset"),
+            *("dynamic", "blend", "regions", "overlap", "preset"),
             *("runtime", "device", "precision", "threads", "graph_input", "graph_output"),
         )
     },
