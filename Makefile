@@ -1,6 +1,7 @@
 # make demo    a real street video, segmented and annotated, from a fresh clone
 # make test    style, types, imports and tests, with the share of the code that they run
 # make fuzz    malformed files for every reader, for MINUTES=30
+# make kills   every command ended by every signal, at MOMENTS=200 each
 # make lint    style, types and imports only
 # make system  libraries and the browser of the tests, as root on Debian or Ubuntu
 # make setup   the environment in .venv, from the locked and hashed requirements
@@ -23,11 +24,12 @@ PYTHON ?= $(shell for python in $(CANDIDATES); do \
 LIBRARIES := OpenCV could not be loaded. Debian, Ubuntu: apt-get install libgl1 libglib2.0-0
 
 MINUTES ?= 30
+MOMENTS ?= 200
 
 # Tests of the report page need a browser; as root on Debian or Ubuntu both are installed.
 SYSTEM := libgl1 libglib2.0-0 chromium chromium-driver
 
-.PHONY: demo test fuzz lint setup system lock clean
+.PHONY: demo test fuzz kills lint setup system lock clean
 .DEFAULT_GOAL := test
 
 demo: setup
@@ -39,6 +41,9 @@ test: system lint
 
 fuzz: setup
 	PYTHONPATH=tests $(VENV)/bin/python -m fuzz --minutes $(MINUTES)
+
+kills: setup
+	PYTHONPATH=tests:. $(VENV)/bin/python -m kills --moments $(MOMENTS)
 
 lint: setup
 	$(VENV)/bin/ruff check

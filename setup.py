@@ -20,7 +20,10 @@ FOLDERS = (
     "decision_network_checkpoints",
 )
 # Weights, what belongs to them, and lists; not what trainings and conversions leave behind.
-PATTERNS = ("*.h5", "*.json", "*.md", "checkpoint", "*.index", "*.data-*-of-*", "*_file_list.txt")
+PATTERNS = (
+    *("*.h5", "*.json", "*.md", "checkpoint", "*.index", "*.data-*-of-*"),
+    *("*_file_list.txt", "SHA256SUMS"),
+)
 LEFT_BEHIND = ("*_last.h5", "training_state*", ".*")
 
 

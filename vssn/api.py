@@ -193,7 +193,7 @@ def annotate_video(
         analyser, annotator = assembly.preset.make_scene(opened.info, style, camera)
         taking: list[FrameSink] = [*sinks]
         if records is not None:
-            taking.append(open_records(records, source=opened.name))
+            taking.append(stack.enter_context(open_records(records, source=opened.name)))
         writer, drawn = None, [*pictures]
         if output is not None:
             # Closed by WriteBehind; an interruption may come before that has it.

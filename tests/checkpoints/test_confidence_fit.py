@@ -18,6 +18,7 @@ from vssn.checkpoints.confidence_fit import (
     write_fits,
 )
 from vssn.errors import CheckpointError
+from vssn.json_files import content_digest
 
 FITS = {
     "dis-chain": ConfidenceFit(8.5, 2.0, ConfidenceMap((10.0, 50.0, 90.0), (20.0, 20.0, 95.5))),
@@ -119,6 +120,7 @@ def test_damaged_fits_are_refused(weights: Path, change: dict[str, Any]) -> None
     path = write_fits(weights, FITS)
     content = json.loads(path.read_text())
     content["fits"]["dis-chain"] |= change
+    content["sha256"] = content_digest(content)
     path.write_text(json.dumps(content))
     with pytest.raises(CheckpointError, match="run vssn fit-schedule again"):
         read_fits(weights)
@@ -128,6 +130,13 @@ def test_damaged_fits_are_refused(weights: Path, change: dict[str, Any]) -> None
 def test_files_of_something_else_are_refused(weights: Path, text: str) -> None:
     fits_path(weights).write_text(text)
     with pytest.raises(CheckpointError, match=r"schedule fit '.*net_schedule\.json'"):
+        read_fits(weights)
+
+
+def test_fits_that_were_changed_are_refused(weights: Path) -> None:
+    path = write_fits(weights, FITS)
+    path.write_text(path.read_text().replace('"flicker": ', '"flicker": 1'))
+    with pytest.raises(CheckpointError, match="its checksum is wrong, so it was changed"):
         read_fits(weights)
 
 

@@ -130,6 +130,24 @@ def test_the_originals_graph_gives_its_weights_exactly(
         np.testing.assert_array_equal(given[key], values, err_msg=key)
 
 
+@pytest.mark.parametrize("lowest", [-1e-5, -0.5])
+def test_negative_variances_are_told_or_refused(
+    weights: Weights, tmp_path: Path, lowest: float, caplog: pytest.LogCaptureFixture
+) -> None:
+    name = "bn_conv1/moving_variance"
+    variance = weights[name].copy()
+    variance[0] = lowest
+    with tf.Graph().as_default() as graph:
+        _Keras2({**weights, name: variance}, _fused).build()
+    (tmp_path / "a.pb").write_bytes(graph.as_graph_def().SerializeToString())
+    if lowest > -1e-3:
+        read_frozen_weights(tmp_path / "a.pb")
+        assert f"{name} is negative (-1e-05)" in caplog.text
+    else:
+        with pytest.raises(CheckpointError, match=f"negative: {name}"):
+            read_frozen_weights(tmp_path / "a.pb")
+
+
 def _changed(graph_def: Any, change: Callable[[dict[str, Any]], None], path: Path) -> Path:
     change({node.name: node for node in graph_def.node})
     path.write_bytes(graph_def.SerializeToString())
@@ -181,6 +199,11 @@ def _not_finite(nodes: dict[str, Any]) -> None:
 
 def _impossible(nodes: dict[str, Any]) -> None:
     tensor = nodes["conv1/bias"].attr["value"].tensor
+    tensor.tensor_content = np.full(64, 1e6, np.float32).tobytes()
+
+
+def _astronomic(nodes: dict[str, Any]) -> None:
+    tensor = nodes["conv1/bias"].attr["value"].tensor
     tensor.tensor_content = np.full(64, 1e20, np.float32).tobytes()
 
 
@@ -197,6 +220,7 @@ def _short(nodes: dict[str, Any]) -> None:
         (_huge_input, "an input of"),
         (_not_finite, "non-finite"),
         (_impossible, "conv1/bias up to 1e"),
+        (_astronomic, "'conv1/bias' goes up to 1e.20"),
         (_short, "cannot reshape"),
     ],
 )

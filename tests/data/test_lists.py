@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 from pathlib import Path
 
@@ -9,7 +10,14 @@ import pytest
 
 from vssn.data import lists
 from vssn.data.dataset import existing
-from vssn.data.lists import MAX_BYTES, ListEntry, read_list, resolve, write_list
+from vssn.data.lists import (
+    MAX_BYTES,
+    ListEntry,
+    default_list,
+    read_list,
+    resolve,
+    write_list,
+)
 from vssn.errors import MediaError
 
 ENTRY = ListEntry("val/a.png", "val/b.png", "valannot/b.png")
@@ -170,3 +178,23 @@ def test_a_name_that_a_list_has_no_room_for_writes_nothing(tmp_path: Path, name:
 def test_write_list_refuses_a_directory(tmp_path: Path) -> None:
     with pytest.raises(MediaError, match="is a directory"):
         write_list(tmp_path, [ENTRY])
+
+
+def test_a_list_that_differs_from_its_digest_is_refused(tmp_path: Path) -> None:
+    text = "a.png a.png b.png\n"
+    (tmp_path / "l.txt").write_text(text)
+    digest = hashlib.sha256(text.encode()).hexdigest()
+    (tmp_path / "SHA256SUMS").write_text(f"{digest}  l.txt\n{'0' * 64}  other.txt\n")
+    assert len(read_list(tmp_path / "l.txt")) == 1
+    (tmp_path / "l.txt").write_bytes(text.replace("\n", "\r\n").encode())
+    assert len(read_list(tmp_path / "l.txt")) == 1
+    (tmp_path / "l.txt").write_text(text * 2)
+    with pytest.raises(MediaError, match=r"l\.txt' \(its checksum is wrong\)"):
+        read_list(tmp_path / "l.txt")
+
+
+@pytest.mark.parametrize("split", ["train", "val", "test"])
+def test_the_lists_that_are_shipped_are_as_shipped(split: str) -> None:
+    assert read_list(default_list(split))
+    names = default_list(split).with_name("SHA256SUMS").read_text().split()
+    assert default_list(split).name in names

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import itertools
 import random
+import signal
 import sys
 import tempfile
 import time
@@ -26,7 +28,9 @@ def main() -> int:
     fuzz = Fuzz(make_corpus(folder / "seeds"), folder / "cases")
     readers = itertools.cycle(args.readers) if args.readers else endless(random.Random(args.seed))
     until = time.monotonic() + 60 * args.minutes
-    fuzz.run(itertools.islice(readers, args.cases), args.seed, until)
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    with contextlib.suppress(KeyboardInterrupt):  # what was tried by then is shown
+        fuzz.run(itertools.islice(readers, args.cases), args.seed, until)
     for case in fuzz.bad:
         print(f"{case.kind}: {case.reader} {str(case.path)!r} ({case.damage})\n{case.text}")
     print(f"seed {args.seed}, {sum(fuzz.counts.values())} cases, bad ones in {folder / 'cases'}")

@@ -89,12 +89,13 @@ def serve(table: str, cases: IO[str], answers: IO[str]) -> None:
 
 def main() -> None:
     """Keep standard output for the answers: libraries write there too."""
-    answers = os.fdopen(os.dup(1), "w")
-    nowhere = os.open(os.devnull, os.O_WRONLY)
+    answers, cases = os.fdopen(os.dup(1), "w"), os.fdopen(os.dup(0))
+    nowhere = os.open(os.devnull, os.O_RDWR)
+    os.dup2(nowhere, 0)  # a reader of the standard input has that to itself
     os.dup2(nowhere, 1)
     os.dup2(nowhere, 2)
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    serve(sys.argv[1], sys.stdin, answers)
+    serve(sys.argv[1], cases, answers)
 
 
 if __name__ == "__main__":

@@ -6,8 +6,10 @@ since TensorFlow writes some of the files.
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
+import shutil
 import struct
 import sys
 from collections.abc import Callable, Mapping
@@ -28,6 +30,7 @@ from vssn.labels import NUM_OUTPUTS
 from vssn.models.layout import FEATURE_SHAPE
 from vssn.runtime.int8_ranges import write_ranges
 from vssn.scene.camera import Camera
+from vssn.training.feature_record import write_feature_record
 
 SIDE_PX = 32
 IMAGES = ("png", "jpg", "bmp", "tif", "webp", "ppm")
@@ -82,6 +85,9 @@ def _lists(folder: Path) -> None:
     (seed / "valannot" / "003.png").touch()
     for name in ("a b.png", "c d.png"):
         (seed / name).touch()
+    digest = hashlib.sha256((seed / "list.txt").read_bytes()).hexdigest()
+    shutil.copytree(seed, folder / "list" / "digested")
+    (folder / "list" / "digested" / "SHA256SUMS").write_text(f"{digest}  list.txt\n")
 
 
 def _features(folder: Path) -> None:
@@ -89,6 +95,9 @@ def _features(folder: Path) -> None:
     seed.mkdir(parents=True)
     np.save(seed / "X.npy", np.zeros((2, *FEATURE_SHAPE), np.float32))
     np.save(seed / "Y.npy", np.array([20, 90], np.float32))
+    recorded = folder / "features" / "recorded"
+    shutil.copytree(seed, recorded)
+    write_feature_record(recorded, {"preset": "vssn"}, 2)
 
 
 def _json(folder: Path) -> None:
@@ -207,6 +216,25 @@ def _cache(folder: Path) -> None:
     cached_network(seed)
 
 
+def _frames(folder: Path) -> None:
+    seed = folder / "frames" / "plain"
+    seed.mkdir(parents=True)
+    for number in range(3):
+        cv2.imwrite(str(seed / f"{number}.png"), _image())
+    (seed / "frames.txt").write_text("0.png\n1.png\n2.png\n")
+
+
+def _streams(folder: Path) -> None:
+    """What arrives in order, without a way back."""
+    frames = [made_frame(number) for number in range(6)]
+    for reader in ("pipe", "url"):
+        for suffix in ("ts", "mkv", "avi"):
+            seed = folder / reader / suffix
+            seed.mkdir(parents=True)
+            pixels = "yuvj420p" if suffix == "avi" else "yuv420p"
+            make_clip(seed / f"clip.{suffix}", frames, codec=CODECS[suffix], pixels=pixels)
+
+
 def _videos(folder: Path) -> None:
     frames = [made_frame(number) for number in range(6)]
     for suffix, codec in CODECS.items():
@@ -237,6 +265,8 @@ MAKERS: dict[str, Callable[[Path], None]] = {
     "tf1": _tf1,
     "cache": _cache,
     "video": _videos,
+    "frames": _frames,
+    "streams": _streams,
 }
 
 

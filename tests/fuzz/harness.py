@@ -28,6 +28,7 @@ JSON = ("config", "int8", "schedule", "camera", "palette", "rules")
 SHARES = {
     **dict.fromkeys(("image", "label", "list", "features", "video", "graph"), 10.0),
     **dict.fromkeys((*JSON, "state", "cache"), 5.0),
+    **dict.fromkeys(("frames", "pipe", "url"), 3.0),
     "hdf5": 2.0,
     "tf1": 0.2,
 }

@@ -6,7 +6,12 @@ and the memory limit start.
 
 from __future__ import annotations
 
+import contextlib
+import os
+import threading
 from collections.abc import Callable
+from fractions import Fraction
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +20,7 @@ import numpy as np
 Reader = Callable[[Path], object]
 
 MAX_FRAMES = 300
+MAX_STREAM_BYTES = 1 << 24
 
 
 def _image() -> Reader:
@@ -174,13 +180,81 @@ def _cache() -> Reader:
 
 
 def _video() -> Reader:
+    from vssn.media.video import VideoSource
+
+    return lambda path: _iterate(VideoSource(path))
+
+
+def _iterate(source: Any) -> None:
     from itertools import islice
 
+    with source:
+        for _ in islice(source, MAX_FRAMES):
+            pass
+
+
+def _frames() -> Reader:
+    """A list of images as a video."""
+    from vssn.media.video import VideoSource
+
+    return lambda path: _iterate(VideoSource(path.with_name("frames.txt")))
+
+
+def _pipe() -> Reader:
+    from vssn.files import read_regular
     from vssn.media.video import VideoSource
 
     def read(path: Path) -> None:
-        with VideoSource(path) as source:
-            for _ in islice(source, MAX_FRAMES):
+        data = read_regular(path, MAX_STREAM_BYTES)
+        out, into = os.pipe()
+        os.dup2(out, 0)
+        os.close(out)
+
+        def feed() -> None:
+            with contextlib.suppress(OSError), os.fdopen(into, "wb") as file:
+                file.write(data)
+
+        thread = threading.Thread(target=feed, daemon=True)
+        thread.start()
+        try:
+            _iterate(VideoSource("-"))
+        finally:
+            os.dup2(os.open(os.devnull, os.O_RDONLY), 0)  # the feeder meets a closed pipe
+            thread.join()
+
+    return read
+
+
+class _Served(BaseHTTPRequestHandler):
+    data = b""
+
+    def do_GET(self) -> None:
+        self.send_response(200)
+        self.send_header("Content-Length", str(len(self.data)))
+        self.end_headers()
+        with contextlib.suppress(OSError):
+            self.wfile.write(self.data)
+
+    def log_message(self, *_: object) -> None:
+        pass
+
+
+def _url() -> Reader:
+    """A video by HTTP, as a stream's first connection reads it."""
+    from vssn.files import read_regular
+    from vssn.media.containers import open_url
+    from vssn.media.readers import ContainerReader
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), _Served)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    url = f"http://127.0.0.1:{server.server_port}/clip"
+
+    def read(path: Path) -> None:
+        from itertools import islice
+
+        _Served.data = read_regular(path, MAX_STREAM_BYTES)
+        with contextlib.closing(ContainerReader(open_url(url), url)) as reader:
+            for _ in islice(reader.frames(Fraction(0)), MAX_FRAMES):
                 pass
 
     return read
@@ -203,4 +277,7 @@ READERS: dict[str, Callable[[], Reader]] = {
     "graph": _graph,
     "cache": _cache,
     "video": _video,
+    "frames": _frames,
+    "pipe": _pipe,
+    "url": _url,
 }

@@ -387,6 +387,9 @@ def test_replacing_a_video_of_another_source_is_said(
     assert "replaced" not in caplog.text
     copy(b, tmp_path / "v.avi")
     assert "made from 'a.mp4', is replaced" in caplog.text
+    (tmp_path / "elsewhere").mkdir()
+    copy(make_clip(tmp_path / "elsewhere/b.mp4", EIGHT), tmp_path / "v.avi")
+    assert "made from another 'b.mp4', is replaced" in caplog.text
 
 
 @pytest.mark.parametrize(
@@ -474,6 +477,7 @@ def test_the_part_of_a_run_that_goes_on_is_left_alone(tmp_path: Path) -> None:
         first.write(made_frame(7))
         (part,) = tmp_path.iterdir()
         os.utime(part, (time.time() - 60,) * 2)
-        write_video(tmp_path / "v.avi")
+        with pytest.raises(MediaError, match="another run is writing it"):
+            write_video(tmp_path / "v.avi")
         assert part.exists()
     assert frame_numbers(tmp_path / "v.avi") == [7]

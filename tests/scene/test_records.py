@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import csv
+import gc
 import json
+import os
+import subprocess
+import sys
 from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
 import pytest
+from made_clips import file_size_limit
 from rendered import Car, render, result
 
 from vssn.errors import BadInputError, MediaError
@@ -132,6 +137,83 @@ def test_a_run_that_fails_keeps_what_was_written(tmp_path: Path, results: list[o
     writer.close()
     assert len((tmp_path / "run.jsonl").read_text().splitlines()) == 1
     assert [path.name for path in tmp_path.iterdir()] == ["run.jsonl"]
+
+
+@pytest.mark.parametrize("suffix", [".jsonl", ".csv", ".parquet"])
+def test_an_interrupted_run_replaces_no_older_records(
+    tmp_path: Path, results: list[object], suffix: str
+) -> None:
+    pytest.importorskip("pyarrow")
+    write(tmp_path / f"run{suffix}", results)
+    older = (tmp_path / f"run{suffix}").read_bytes()
+    for _ in range(2):
+        writer = open_records(tmp_path / f"run{suffix}")
+        writer.write(TimedFrame(0, Fraction(0), np.zeros((1, 1, 3), np.uint8)), results[0])
+        writer.close(complete=False)
+    assert writer.path == tmp_path / f"run.partial-2{suffix}"
+    open_records(tmp_path / f"run{suffix}").close(complete=False)  # before the first frame
+    assert (tmp_path / f"run{suffix}").read_bytes() == older
+    assert len(list(tmp_path.iterdir())) == 3
+
+
+KILLED = """
+import os, signal, sys, time
+from fractions import Fraction
+from pathlib import Path
+import numpy as np
+from vssn.scene.records import open_records
+from vssn.types import FramePath, FrameResult, TimedFrame
+writer = open_records(Path(sys.argv[1]))
+for n in range(3):
+    time.sleep(0.6)
+    result = FrameResult(n, np.zeros((4, 4), np.uint8), FramePath.SEGMENT, None, 0, {})
+    writer.write(TimedFrame(n, Fraction(n), np.zeros((4, 4, 3), np.uint8)), result)
+os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+def test_a_kill_loses_less_than_a_second_of_records(
+    tmp_path: Path, repo_root: Path, results: list[object], caplog: pytest.LogCaptureFixture
+) -> None:
+    command = [sys.executable, "-c", KILLED, str(tmp_path / "run.jsonl")]
+    subprocess.run(command, cwd=repo_root, check=False)
+    (left,) = tmp_path.iterdir()
+    assert left.name.startswith("run.partial-")
+    assert [json.loads(line)["frame"] for line in left.read_text().splitlines()] == [0, 1, 2]
+    os.utime(left, (0, 0))
+    write(tmp_path / "run.jsonl", results)
+    assert "what an interrupted run left" in caplog.text
+    assert [path.name for path in tmp_path.iterdir()] == ["run.jsonl"]
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="needs file size limits")
+@pytest.mark.parametrize("suffix", [".jsonl", ".csv", ".parquet"])
+@pytest.mark.filterwarnings("error")
+def test_a_disk_that_fills_is_one_line_and_costs_no_older_record(
+    tmp_path: Path, results: list[object], suffix: str
+) -> None:
+    pytest.importorskip("pyarrow")
+
+    def write_too_much() -> None:
+        with file_size_limit(20_000), open_records(tmp_path / f"run{suffix}") as writer:
+            for number in range(2000):
+                frame = TimedFrame(number, Fraction(number), np.zeros((1, 1, 3), np.uint8))
+                writer.write(frame, results[number % 3])
+
+    kept = r"\)" if suffix == ".parquet" else r"; the first \d+ are in"
+    with pytest.raises(MediaError, match=rf"records '.*' \(File too large{kept}"):
+        write_too_much()
+    gc.collect()
+    (left,) = tmp_path.iterdir()
+    assert left.name.startswith("run.partial-")
+
+
+def test_records_that_another_run_is_writing_are_refused(tmp_path: Path) -> None:
+    with (
+        open_records(tmp_path / "run.jsonl"),
+        pytest.raises(MediaError, match="another run is writing it"),
+    ):
+        open_records(tmp_path / "run.jsonl")
 
 
 def test_other_suffixes_and_places_are_refused(tmp_path: Path) -> None:

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from conftest import FakeFlow, FakeSegmentation
 
 SHAPE = (4, 5, 384)
-SETTINGS = ["weights", "list"]
+SETTINGS = {"weights_sha256": "weights", "pairs_sha256": "list"}
 AGREEMENT = [92.5, 40.0, 77.25, 99.0, 60.0, 85.0]
 
 
@@ -50,7 +50,7 @@ PAIRS = [FramePair(Path(str(number)), Path("current")) for number in range(len(A
 
 
 def generate(
-    folder: Path, evaluator: FakeEvaluator, clip: float = 0.0, settings: list[str] = SETTINGS
+    folder: Path, evaluator: FakeEvaluator, clip: float = 0.0, settings: dict[str, str] = SETTINGS
 ) -> int:
     with FeatureWriter(folder, settings, clip) as writer:
         for _ in generate_features(PAIRS, evaluator.evaluate, writer):
@@ -93,7 +93,7 @@ def test_the_warped_key_frame_is_compared_with_the_segmented_current_frame(
 
 def test_features_and_agreement_are_written_together(tmp_path: Path) -> None:
     assert generate(tmp_path, FakeEvaluator()) == 6
-    assert set(content(tmp_path)) == {"X.npy", "Y.npy"}
+    assert set(content(tmp_path)) == {"X.npy", "Y.npy", "features.json"}
     features, agreement = np.load(tmp_path / "X.npy"), np.load(tmp_path / "Y.npy")
     assert features.shape == (6, *SHAPE)
     assert features.dtype == agreement.dtype == np.float32
@@ -151,14 +151,14 @@ def test_a_kill_while_the_partial_files_are_removed_does_no_harm(
         with pytest.raises(KeyboardInterrupt):
             generate(tmp_path, FakeEvaluator())
     assert generate(tmp_path, FakeEvaluator()) == 6
-    assert set(content(tmp_path)) == {"X.npy", "Y.npy"}
+    assert set(content(tmp_path)) == {"X.npy", "Y.npy", "features.json"}
 
 
 def test_partial_files_of_other_settings_are_discarded(tmp_path: Path) -> None:
     with pytest.raises(KeyboardInterrupt):
         generate(tmp_path, FakeEvaluator(interrupt_at=4))
     evaluator = FakeEvaluator()
-    generate(tmp_path, evaluator, settings=["other weights", "list"])
+    generate(tmp_path, evaluator, settings={**SETTINGS, "weights_sha256": "other"})
     assert evaluator.asked == [0, 1, 2, 3, 4, 5]
     with pytest.raises(KeyboardInterrupt):
         generate(tmp_path, FakeEvaluator(interrupt_at=2))
@@ -171,7 +171,7 @@ def test_an_older_result_stays_until_the_new_one_is_complete(tmp_path: Path) -> 
     generate(tmp_path, FakeEvaluator())
     before = content(tmp_path)
     with pytest.raises(KeyboardInterrupt):
-        generate(tmp_path, FakeEvaluator(interrupt_at=2), settings=["other"])
+        generate(tmp_path, FakeEvaluator(interrupt_at=2), settings={"weights_sha256": "other"})
     for name in before:
         assert (tmp_path / name).read_bytes() == before[name]
 
@@ -204,6 +204,39 @@ def test_a_full_disk_is_told_in_one_line(tmp_path: Path) -> None:
         with pytest.raises(MediaError, match="No space left") as caught:
             list(generate_features(PAIRS, FakeEvaluator().evaluate, writer))
     assert "\n" not in str(caught.value)
+
+
+def test_the_record_tells_the_settings_and_that_a_file_was_changed(tmp_path: Path) -> None:
+    generate(tmp_path, FakeEvaluator(), clip=0.25)
+    record = read_feature_set(tmp_path).record
+    assert record is not None
+    assert record.settings == {**SETTINGS, "clip": "0.25"}
+    assert record.pairs == 6
+    agreement = np.load(tmp_path / "Y.npy")
+    np.save(tmp_path / "Y.npy", agreement[::-1])
+    with pytest.raises(MediaError, match=r"Y\.npy' \(its checksum is wrong\)"):
+        read_feature_set(tmp_path)
+    np.save(tmp_path / "Y.npy", agreement)
+    text = (tmp_path / "features.json").read_text()
+    (tmp_path / "features.json").write_text(text.replace("0.25", "0.75"))
+    with pytest.raises(MediaError, match="its checksum is wrong, so it was changed"):
+        read_feature_set(tmp_path)
+    (tmp_path / "features.json").unlink()
+    assert read_feature_set(tmp_path).record is None
+
+
+@pytest.mark.parametrize("link", ["symbolic", "hard"])
+def test_links_at_the_partial_files_are_not_followed(tmp_path: Path, link: str) -> None:
+    (tmp_path / "kept").write_text("kept")
+    out = tmp_path / "out"
+    out.mkdir()
+    for name in (".X.partial", ".Y.partial", ".settings.partial"):
+        if link == "symbolic":
+            (out / name).symlink_to(tmp_path / "kept")
+        else:
+            (out / name).hardlink_to(tmp_path / "kept")
+    assert generate(out, FakeEvaluator()) == 6
+    assert (tmp_path / "kept").read_text() == "kept"
 
 
 def test_nothing_above_the_clip_is_refused(tmp_path: Path) -> None:

@@ -164,6 +164,7 @@ def test_a_resumed_training_knows_the_best_epoch(tmp_path: Path) -> None:
     first = train(task, config(tmp_path))
     next(first)
     next(first)
+    first.close()
     kept = (tmp_path / "best.npy").read_bytes()
     resumed = TinyTask()
     resumed.validations = [1.5, 1.2]

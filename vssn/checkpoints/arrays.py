@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections import deque
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -17,11 +16,10 @@ from vssn.checkpoints.tf1 import (
     VARIABLE_NAMES,
     read_network_variables,
 )
-from vssn.checkpoints.values import impossible, listed
-from vssn.errors import CheckpointError, printable
+from vssn.checkpoints.values import impossible, listed, warn_of_negative_variances
+from vssn.errors import CheckpointError
 from vssn.models.architectures import RESNET50_SEGNET, architecture_of
 from vssn.models.layout import (
-    BATCH_NORM_EPSILON,
     Shape,
     decision_shapes,
     flownets_shapes,
@@ -29,8 +27,6 @@ from vssn.models.layout import (
     segnet_shapes,
 )
 from vssn.types import Float32Array
-
-logger = logging.getLogger(__name__)
 
 Weights = dict[str, Float32Array]
 KERAS2_NAMES = {"depthwise_kernel": "kernel"}
@@ -83,22 +79,13 @@ def _check(
         *listed("mis-shaped", [key for key in common if weights[key].shape != shapes[key]]),
         *impossible({key: weights[key] for key in common}),
     ]
-    lowest = {
-        key: float(weights[key].min(initial=0))
-        for key in common
-        if key.endswith("/moving_variance")
-    }
-    # A root is taken of variance and epsilon together.
-    problems += listed("negative", [k for k, low in lowest.items() if low <= -BATCH_NORM_EPSILON])
     if problems:
         raise CheckpointError(
             f"weights '{path}' ({'; '.join(problems)})",
             f"the {len(shapes)} variables of a {title}",
             "check that the file belongs to this network",
         )
-    for key, low in lowest.items():
-        if low < 0:
-            logger.warning("weights '%s': %s is negative (%.3g)", printable(str(path)), key, low)
+    warn_of_negative_variances(path, weights)
 
 
 def read_segnet(path: Path) -> Weights:

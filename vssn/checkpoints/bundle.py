@@ -6,7 +6,7 @@ TensorFlow verifies. TensorFlow is imported inside functions: this module is loa
 
 from __future__ import annotations
 
-import tempfile
+import shutil
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -16,7 +16,7 @@ import numpy.typing as npt
 from vssn.checkpoints.isolated import DTYPES, Array, read_isolated
 from vssn.checkpoints.locate import data_path, index_path, weights_files
 from vssn.errors import CheckpointError
-from vssn.files import atomic_path, open_regular
+from vssn.files import atomic_path, open_regular, temporary_folder
 
 MAX_INDEX_BYTES = 1 << 24
 MAX_DATA_BYTES = 1 << 30
@@ -94,9 +94,9 @@ def write_bundle(prefix: Path, variables: Mapping[str, npt.NDArray[np.float32]])
     with (
         atomic_path(index_path(prefix), WHAT, CheckpointError) as index,
         atomic_path(data_path(prefix), WHAT, CheckpointError) as data,
-        tempfile.TemporaryDirectory(prefix=".checkpoint-", dir=prefix.parent) as folder,
+        temporary_folder(prefix) as folder,
     ):
-        written = Path(folder) / "model.ckpt"
+        written = folder / "model.ckpt"
         try:
             tf.raw_ops.SaveV2(
                 prefix=str(written),
@@ -106,5 +106,5 @@ def write_bundle(prefix: Path, variables: Mapping[str, npt.NDArray[np.float32]])
             )
         except tf.errors.OpError as error:
             raise OSError(error.message) from error
-        data_path(written).replace(data)
-        index_path(written).replace(index)
+        shutil.copyfile(data_path(written), data)  # not moved: those files are locked
+        shutil.copyfile(index_path(written), index)

@@ -108,7 +108,7 @@ def read_fits(weights: Path) -> dict[str, ConfidenceFit]:
         None where there is no file, or where it was fitted to other weights, which a warning says.
 
     Raises:
-        CheckpointError: the file is damaged.
+        CheckpointError: the file is damaged or was changed.
     """
     path = fits_path(weights)
     if not is_file(path):
@@ -119,6 +119,7 @@ def read_fits(weights: Path) -> dict[str, ConfidenceFit]:
         "schedule fit",
         CheckpointError,
         "run vssn fit-schedule again, or remove the file to do without",
+        checked=True,
     )
     if not _belongs(content, weights):
         logger.warning(
@@ -167,7 +168,7 @@ def write_fits(weights: Path, fits: Mapping[str, ConfidenceFit]) -> Path:
         "fits": rounded,
     }
     path = fits_path(weights)
-    write_json(path, content, "schedule fit", CheckpointError)
+    write_json(path, content, "schedule fit", CheckpointError, checked=True)
     return path
 
 

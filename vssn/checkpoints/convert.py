@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import importlib.util
 import os
-import shutil
-import tempfile
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,7 +15,7 @@ from vssn.checkpoints.exporters import EXPORTERS, SAVED_MODEL_FILE, Exporter, Fu
 from vssn.checkpoints.freeze import frozen_graph_def
 from vssn.checkpoints.segnet_weights import load_segnet
 from vssn.errors import BadInputError, CheckpointError
-from vssn.files import is_dir, is_file, make_directory, writing
+from vssn.files import file_lock, is_dir, is_file, make_directory, temporary_folder, writing
 from vssn.preprocess import segnet_input
 from vssn.types import UInt8Array
 
@@ -69,14 +67,14 @@ def convert(
     model = load_segnet(model_weights, config)
     make_directory(output.parent)
     with (
+        file_lock(output),
         writing(output, "output", CheckpointError),
-        tempfile.TemporaryDirectory(prefix=".convert-", dir=output.parent) as folder,
+        temporary_folder(output) as folder,
     ):
-        temporary = Path(folder) / output.name
+        temporary = folder / output.name
         exporter.write(frozen_graph_def(model), temporary)
         report = _compare(model, exporter.load(temporary), frames, output)
-        for written in sorted(Path(folder).iterdir(), key=lambda path: path == temporary):
-            _replace(written, output.parent / written.name)
+        _move_all(folder, output)
     return report
 
 
@@ -120,12 +118,17 @@ def _compare(
     return ConversionReport(output, len(differences), max(differences))
 
 
-def _replace(written: Path, final: Path) -> None:
-    """Move into place; a folder can't be replaced in one step, so the old one moves away first."""
-    if is_dir(final):
-        old = Path(tempfile.mkdtemp(prefix=".old-", dir=final.parent))
-        os.replace(final, old / final.name)
-        os.replace(written, final)
-        shutil.rmtree(old)
-    else:
-        os.replace(written, final)
+def _move_all(folder: Path, output: Path) -> None:
+    """Move what was written into place, the output itself last: it is there when all of it is."""
+    companions = [path for path in folder.iterdir() if path.name != output.name]
+    with temporary_folder(output) as old:
+        # Nothing can replace a folder in one step, nor a file together with its companions.
+        if is_dir(output) or (companions and is_file(output)):
+            os.replace(output, old / output.name)
+        try:
+            for written in (*companions, folder / output.name):
+                os.replace(written, output.parent / written.name)
+        except BaseException:
+            if not output.exists() and (old / output.name).exists():
+                os.replace(old / output.name, output)
+            raise

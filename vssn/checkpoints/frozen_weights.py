@@ -23,7 +23,7 @@ from vssn.checkpoints.graph_def import (
     text,
     whole_numbers,
 )
-from vssn.checkpoints.values import impossible
+from vssn.checkpoints.values import impossible, warn_of_negative_variances
 from vssn.errors import CheckpointError
 from vssn.models.layout import (
     BATCH_NORM_EPSILON,
@@ -283,4 +283,5 @@ def read_frozen_weights(path: Path) -> tuple[Weights, tuple[int, int]]:
         raise CheckpointError(
             f"graph '{path}' ({'; '.join(problems)})", "trained weights", "convert the .h5 again"
         )
+    warn_of_negative_variances(path, weights)
     return {key: weights[key] for key in shapes if key in weights}, input_hw

@@ -16,6 +16,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
+from vssn.checkpoints.values import MAX_STATISTIC
 from vssn.errors import CheckpointError
 from vssn.files import is_file, read_regular
 
@@ -261,6 +262,9 @@ def _check_constant(node: Node) -> int:
     values = constant(node)
     if values.dtype.kind == "f" and not np.isfinite(values).all():
         raise ValueError(f"'{node.name}' holds non-finite values")
+    largest = np.abs(values).max(initial=0) if values.dtype.kind == "f" else 0
+    if largest > MAX_STATISTIC:
+        raise ValueError(f"'{node.name}' goes up to {largest:.3g}, more than any training gives")
     if values.dtype.kind in "iu":
         sizes = np.abs(values.astype(np.float64))
         if values.size > 64 or sizes.max(initial=0) > MAX_WHOLE:

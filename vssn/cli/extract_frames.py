@@ -25,7 +25,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Write the frames."""
-    from vssn.files import child_path, make_directory
+    from vssn.files import child_path, file_lock, make_directory
     from vssn.media.images import write_image
     from vssn.media.video import VideoSource
 
@@ -33,8 +33,10 @@ def run(args: argparse.Namespace) -> int:
     count = 0
     child_path(args.save_dir, f"{prefix}_{count:06d}.png")  # told before the video is opened
     with VideoSource(args.video_file, max_frames=args.num_steps) as source:
-        make_directory(args.save_dir)
-        for count, frame in enumerate(progress(source, source.info.total_frames, args.quiet), 1):
-            write_image(child_path(args.save_dir, f"{prefix}_{count - 1:06d}.png"), frame)
+        pattern = child_path(make_directory(args.save_dir), f"{prefix}_%06d.png")
+        with file_lock(pattern):
+            frames = progress(source, source.info.total_frames, args.quiet)
+            for count, frame in enumerate(frames, 1):
+                write_image(pattern.with_name(f"{prefix}_{count - 1:06d}.png"), frame)
     print(f"{args.save_dir}: {count} frames")
     return EXIT_TRUNCATED if source.truncated else 0

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import argparse
+import hashlib
+import json
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -72,13 +75,13 @@ def run(args: argparse.Namespace) -> int:
     segnet = locate_segnet(args.restore_from_seg)
     flownets = locate_tf1(args.restore_from_flownet, FLOWNETS_FOLDER)
     digests = sha256_of([*weights_files(segnet), *weights_files(flownets)])
-    settings = [
-        args.preset,
-        args.runtime,
-        args.precision,
-        *digests.values(),
-        *(f"{pair.key} {pair.current}" for pair in pairs),
-    ]
+    settings = {
+        "preset": args.preset,
+        "runtime": args.runtime,
+        "precision": args.precision,
+        "weights_sha256": _digest(digests.values()),
+        "pairs_sha256": _digest(f"{pair.key} {pair.current}" for pair in pairs),
+    }
     options = runtime_options(args)
     segmentation = load_segmentation(segnet, preset.conventions, options)
     flow = load_flow(flownets, preset.conventions, options)
@@ -91,6 +94,10 @@ def run(args: argparse.Namespace) -> int:
             pass
         print(f"{args.save_dir}: X.npy and Y.npy with {writer.finish()} of {len(pairs)} pairs")
     return 0
+
+
+def _digest(texts: Iterable[str]) -> str:
+    return hashlib.sha256(json.dumps(list(texts)).encode()).hexdigest()
 
 
 def _pairs(args: argparse.Namespace) -> list[FramePair]:

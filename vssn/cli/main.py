@@ -61,7 +61,8 @@ ALIASES = {
 ENDING = ("SIGINT", "SIGTERM", "SIGHUP")
 RETRY_S = 0.05
 EXIT_BAD_INPUT = 2
-STDOUT = 1  # its file descriptor
+STREAMS = (0, 1, 2)  # the standard ones' descriptors
+STDOUT = STREAMS[1]
 EXIT_INTERRUPTED = 130
 EXIT_BROKEN_PIPE = 141
 
@@ -182,6 +183,20 @@ class _Output(io.TextIOBase):
             ) from error
 
 
+def _open_standard_streams() -> None:
+    """Let what was closed before the start lead nowhere.
+
+    The next file that is opened would take its number, and libraries would print into it.
+    """
+    for descriptor in STREAMS:
+        try:
+            os.fstat(descriptor)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)  # takes the lowest free number
+    if sys.stderr is None:
+        sys.stderr = open(os.devnull, "w")  # noqa: SIM115 - for as long as the process runs
+
+
 def _prepare_output() -> None:
     """Let text that the terminal's encoding lacks be shown escaped."""
     for text in (sys.stdout, sys.stderr):
@@ -196,6 +211,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         0; 2 for bad input or output that can't be written; 130 when interrupted, 141 when the
         reader of the output went away.
     """
+    _open_standard_streams()
+    os.environ.setdefault("OPENCV_LOG_LEVEL", "SILENT")  # what it would print is said in a line
     _prepare_output()
     _treat_as_ctrl_c()
     try:

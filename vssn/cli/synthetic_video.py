@@ -30,14 +30,15 @@ def run(args: argparse.Namespace) -> int:
     """Write frames and list."""
     from vssn.data.lists import write_list
     from vssn.data.stills import list_stills
-    from vssn.files import make_directory
+    from vssn.files import folder_lock, make_directory
     from vssn.training.synthetic_video import write_synthetic_video
 
     stills = list_stills(args.data_dir, args.split)
-    make_directory(args.save_dir)
     entries = []
-    for index, still in enumerate(progress(stills, len(stills), args.quiet, unit="still")):
-        entries += write_synthetic_video(still, args.save_dir, (args.seed, index))
-    path = args.save_dir / LIST_FILE
-    print(f"{path}: {write_list(path, entries)} pairs of frames of {len(stills)} stills")
+    path = make_directory(args.save_dir) / LIST_FILE
+    with folder_lock(args.save_dir):
+        for index, still in enumerate(progress(stills, len(stills), args.quiet, unit="still")):
+            entries += write_synthetic_video(still, args.save_dir, (args.seed, index))
+        count = write_list(path, entries)
+    print(f"{path}: {count} pairs of frames of {len(stills)} stills")
     return 0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import logging
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
     from vssn.training.decision import DecisionTask, FeatureSet
 
 TRAIN_ERROR_EVERY = 10
+
+logger = logging.getLogger(__name__)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -47,6 +50,7 @@ def run(args: argparse.Namespace) -> int:
     recipe = recipe_from_arguments(args, DecisionRecipe)
     val_set = read_feature_set(args.val_data_dir)
     pairs = read_feature_set(args.train_data_dir)
+    _warn_of_other_settings(pairs, val_set)
     train_set, held_out = hold_out(pairs, recipe.hold_out, recipe.seed)
     task = DecisionTask(train_set, val_set, recipe)
     fingerprint = recipe.fingerprint(pairs=len(train_set.agreement))
@@ -64,6 +68,16 @@ def run(args: argparse.Namespace) -> int:
     error = task.validate()["val_mean_absolute_error"]
     print(f"best model: mean absolute error {error:.2f} points, rank correlation {rank:.3f}")
     return 0
+
+
+def _warn_of_other_settings(train: FeatureSet, val: FeatureSet) -> None:
+    """Log where training and validation features were made in different ways."""
+    if train.record is None or val.record is None:
+        return
+    names = train.record.settings.keys() - {"pairs_sha256", "clip"}
+    differ = [n for n in sorted(names) if train.record.settings[n] != val.record.settings.get(n)]
+    if differ:
+        logger.warning("training and validation features differ in %s", ", ".join(differ))
 
 
 def _calibrate(task: DecisionTask, held_out: FeatureSet, directory: Path) -> None:

@@ -8,6 +8,8 @@ holds spaces stands in quotes, with each quote inside it doubled; or tabs part t
 
 from __future__ import annotations
 
+import hashlib
+import os
 import re
 import unicodedata
 from collections.abc import Iterable
@@ -15,10 +17,12 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from vssn.errors import MediaError, argument
-from vssn.files import is_dir, make_directory, read_regular, write_bytes
+from vssn.files import is_dir, is_file, make_directory, read_regular, write_bytes
 from vssn.shipped import find_shipped
 
 MAX_BYTES = 64 << 20
+DIGEST_FILE = "SHA256SUMS"
+MAX_DIGEST_BYTES = 1 << 16
 MAX_ENTRIES = 1_000_000
 _FIELDS = (
     "three paths with a space or tab between them: frame, labelled frame, label "
@@ -56,10 +60,13 @@ def read_list(path: Path) -> list[ListEntry]:
     """Read a list file; Windows line ends, a byte order mark and blank lines are fine.
 
     Raises:
-        MediaError: missing, empty, too large, no text, or a line without three paths.
+        MediaError: missing, empty, too large, no text, a line without three paths, or not what
+            ``SHA256SUMS`` beside it says.
     """
+    data = read_regular(path, MAX_BYTES, "list")
+    _check_digest(path, data)
     # Bytes that are no UTF-8 become unprintable characters, so their line can be named.
-    text = read_regular(path, MAX_BYTES, "list").decode("utf-8-sig", "surrogateescape")
+    text = data.decode("utf-8-sig", "surrogateescape")
     lines = [(number, line) for number, line in enumerate(text.split("\n"), 1) if line.strip()]
     if not lines:
         raise MediaError(f"list '{path}', which is empty", _FIELDS, "see vssn make-lists --help")
@@ -68,6 +75,23 @@ def read_list(path: Path) -> list[ListEntry]:
             f"list '{path}' of {len(lines)} lines", f"at most {MAX_ENTRIES}", "split the list"
         )
     return [_parse(path, number, line.strip()) for number, line in lines]
+
+
+def _check_digest(path: Path, data: bytes) -> None:
+    """Compare a list with the digest that a file beside it gives, as for the lists that we ship."""
+    beside = path.with_name(DIGEST_FILE)
+    if not is_file(beside):
+        return
+    for line in read_regular(beside, MAX_DIGEST_BYTES, "digests").split(b"\n"):
+        digest, _, name = line.partition(b"  ")
+        # Git may have changed the line ends.
+        found = hashlib.sha256(data.replace(b"\r\n", b"\n")).hexdigest().encode()
+        if name.strip() == os.fsencode(path.name) and digest != found:
+            raise MediaError(
+                f"list '{path}' (its checksum is wrong)",
+                f"the list that '{DIGEST_FILE}' beside it tells of",
+                "restore it, give a list of your own another name, or remove its line there",
+            )
 
 
 def _parse(path: Path, number: int, line: str) -> ListEntry:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import io
 import logging
-import stat
 import struct
 import warnings
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Literal
 
 import cv2
 import numpy as np
@@ -18,7 +18,7 @@ import numpy.typing as npt
 from PIL import Image
 
 from vssn.errors import MediaError
-from vssn.files import atomic_path, is_file
+from vssn.files import is_file, read_regular, write_bytes
 from vssn.labels import VOID
 from vssn.media.camvid_colours import indices_of_colours
 from vssn.types import UInt8Array
@@ -32,7 +32,9 @@ LOSSLESS = ("PNG", "BMP", "TIFF", "PPM")
 MAX_PIXELS = 1 << 27  # 134 million: larger than any camera, and 400 MB as BGR
 MAX_BYTES = 1 << 30
 HEAD_BYTES = 512  # in which an animated PNG or WebP says that it is one
-JPEG_END = b"\xff\xd9"
+# What a whole file holds near its end.
+ENDS = {"JPEG": b"\xff\xd9", "PNG": b"IEND\xaeB`\x82"}
+TIFF_ORDERS: dict[bytes, Literal["little", "big"]] = {b"II*\0": "little", b"MM\0*": "big"}
 VOID_ELSEWHERE = 255  # void in most other data sets
 UNREADABLE = (
     *(OSError, SyntaxError, ValueError, LookupError, EOFError, ArithmeticError, TypeError),
@@ -58,20 +60,6 @@ def is_still(path: Path) -> bool:
     return b"acTL" not in head and not (head[8:12] == b"WEBP" and b"ANIM" in head)
 
 
-def _read(path: Path, kind: str) -> bytes:
-    try:
-        status = path.stat()
-        if not stat.S_ISREG(status.st_mode):
-            raise OSError(0, "not a regular file")
-        if status.st_size > MAX_BYTES:
-            raise OSError(0, f"{status.st_size} bytes")
-        return path.read_bytes()
-    except (OSError, ValueError) as error:
-        reason = getattr(error, "strerror", None) or str(error)
-        given = f"{kind} '{path}' ({reason})"
-        raise MediaError(given, "a readable file", "check the path") from error
-
-
 def _no_image(path: Path, kind: str, what: str = "") -> MediaError:
     given = f"{kind} '{path}'" + (f" ({what})" if what else "")
     return MediaError(given, EXPECTED[kind], "replace the damaged file")
@@ -85,6 +73,8 @@ def _opened(path: Path, data: bytes, kind: str) -> Iterator[Image.Image]:
         MediaError: another format, too large, or damaged; also where the body of the ``with``
             statement finds the damage.
     """
+    if _ends_early(data):
+        raise _no_image(path, kind, "it ends early")
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of sizes and damage: both are checked here
@@ -97,6 +87,16 @@ def _opened(path: Path, data: bytes, kind: str) -> Iterator[Image.Image]:
     # What Pillow raises on damaged files depends on where the damage is.
     except UNREADABLE as error:
         raise _no_image(path, kind) from error
+
+
+def _ends_early(data: bytes) -> bool:
+    """Whether a file of some formats lacks its end; libraries print what they make of that."""
+    if order := TIFF_ORDERS.get(data[:4]):
+        directory = int.from_bytes(data[4:8], order)
+        entries = int.from_bytes(data[directory : directory + 2], order)
+        return directory + 2 + 12 * entries + 4 > len(data)
+    signs = {"JPEG": b"\xff\xd8\xff", "PNG": b"\x89PNG"}
+    return any(data.startswith(signs[name]) and data.rfind(end) < 0 for name, end in ENDS.items())
 
 
 def _too_large(path: Path, kind: str, size: str) -> MediaError:
@@ -112,13 +112,10 @@ def read_image_bgr(path: Path) -> UInt8Array:
     Raises:
         MediaError: missing, no image, too large, or cut short.
     """
-    data = _read(path, "image")
+    data = read_regular(path, MAX_BYTES, "image")
     with _opened(path, data, "image") as header:
-        cut = header.format == "JPEG" and data.rfind(JPEG_END) < 0
         if header.format == "PNG":
             header.verify()  # the checksums: OpenCV would print what it makes of wrong ones
-    if cut:
-        raise _no_image(path, "image", "it ends early")
     try:
         image = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR | cv2.IMREAD_ANYDEPTH)
     except cv2.error:  # its header states a size beyond OpenCV's limit
@@ -142,7 +139,7 @@ def _to_8_bits(path: Path, image: npt.NDArray[np.generic]) -> UInt8Array:
 
 def _decode_label(path: Path) -> npt.NDArray[np.generic]:
     """A label image's values; of one with a palette the indices, not the colours."""
-    data = _read(path, "label")
+    data = read_regular(path, MAX_BYTES, "label")
     with _opened(path, data, "label") as image:
         if image.format not in LOSSLESS:
             raise MediaError(
@@ -223,7 +220,7 @@ def write_image(path: Path, image: UInt8Array) -> None:
     """
     # Encoding apart from writing lets a full disk tell its own error.
     _, data = cv2.imencode(path.suffix, image)
-    _write(path, data.tobytes())
+    write_bytes(path, data.tobytes(), "image")
 
 
 def write_palette_image(path: Path, indices: UInt8Array, palette_rgb: UInt8Array) -> None:
@@ -241,16 +238,4 @@ def write_palette_image(path: Path, indices: UInt8Array, palette_rgb: UInt8Array
     image.putpalette(palette_rgb.tobytes())
     data = io.BytesIO()
     image.save(data, "PNG")
-    _write(path, data.getvalue())
-
-
-def _write(path: Path, data: bytes) -> None:
-    try:
-        with atomic_path(path) as temporary:
-            temporary.write_bytes(data)
-    except OSError as error:
-        raise MediaError(
-            f"image '{path}' ({error.strerror})",
-            "a writable file",
-            "check the disk's space and permissions",
-        ) from error
+    write_bytes(path, data.getvalue(), "image")

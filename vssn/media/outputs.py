@@ -5,12 +5,13 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterable
+from contextlib import ExitStack
 from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol, Self
 
 from vssn.errors import MediaError
-from vssn.files import make_directory, remove_abandoned
+from vssn.files import file_lock, make_directory
 from vssn.media.encoding import FORMATS
 from vssn.media.images import write_image
 from vssn.media.pipeline import ClosedOnExit
@@ -65,7 +66,8 @@ class ImageSequence(ClosedOnExit):
             pattern: such as ``frames/%06d.png``; numbers begin at 0.
 
         Raises:
-            MediaError: the folder can't be written to, or the pattern is none.
+            MediaError: the folder can't be written to, another run writes these images, or the
+                pattern is none.
         """
         if not SEQUENCE.search(pattern.name) or pattern.name.count("%") != 1:
             raise MediaError(
@@ -73,7 +75,8 @@ class ImageSequence(ClosedOnExit):
             )
         self.frames = 0
         self.path = make_directory(pattern.parent)
-        remove_abandoned(self.path)
+        self._open = ExitStack()
+        self._open.enter_context(file_lock(pattern, "output"))
         self._pattern = pattern
 
     def write(self, frame_bgr: UInt8Array, time_s: Fraction | float | None = None) -> None:
@@ -86,7 +89,8 @@ class ImageSequence(ClosedOnExit):
         self.frames += 1
 
     def close(self, complete: bool = True) -> None:
-        """Nothing is left to do: each image is complete as it is written."""
+        """Let other runs write them; each image is complete as it is written."""
+        self._open.close()
 
 
 def check_output(output: Path, files: Iterable[Path] = ()) -> None:

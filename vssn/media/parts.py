@@ -1,4 +1,4 @@
-"""The file that a video has while it is made, and what a killed run leaves of it.
+"""The file that an output has while it is made, and what a killed run leaves of it.
 
 A video is written as ``NAME.partial-XXXXXXXX.mp4`` beside its final name: fragmented MP4, which
 plays as it is at any moment. It is locked while its writer lives, so that a later run can tell
@@ -7,19 +7,17 @@ what a killed one left.
 
 from __future__ import annotations
 
+import errno
+import hashlib
 import logging
 import os
+import re
 import secrets
-import time
 from pathlib import Path
 
 from vssn.errors import MediaError
+from vssn.files import create_exclusively, is_abandoned, is_held, lock_file, undisturbed
 from vssn.media.containers import open_file
-
-try:
-    import fcntl
-except ImportError:  # Windows: a file that is open there can't be removed anyway
-    fcntl = None  # type: ignore[assignment]
 
 logger = logging.getLogger(__name__)
 
@@ -29,18 +27,8 @@ SUFFIX = ".mp4"
 TOKEN_BYTES = 4
 TRIES = 100
 COMMENT = "made with vssn from "  # in a video's metadata, before its source's name
-# A part just made is not locked for a moment.
-SETTLED_S = 2.0
-
-
-def create_exclusively(path: Path) -> int:
-    """Create a file that was not there, following no link; return its descriptor.
-
-    Raises:
-        OSError: it can't be created, or a file or link of that name is there.
-    """
-    flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | getattr(os, "O_NOFOLLOW", 0)
-    return os.open(path, flags | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0), 0o666)
+PLACE_DIGITS = 8
+PLACE = re.compile(rf" \([0-9a-f]{{{PLACE_DIGITS}}}\)$")
 
 
 def create_part(final: Path, suffix: str = SUFFIX) -> tuple[Path, int]:
@@ -50,47 +38,51 @@ def create_part(final: Path, suffix: str = SUFFIX) -> tuple[Path, int]:
         Its path and its descriptor, which holds the lock.
 
     Raises:
-        OSError: it can't be created.
+        OSError: it can't be created, or another run is writing this very file.
     """
-    for _ in range(TRIES):
-        path = final.with_name(f"{final.stem}{PART}{secrets.token_hex(TOKEN_BYTES)}{suffix}")
-        try:
-            descriptor = create_exclusively(path)
-        except FileExistsError:
-            continue
-        _lock(descriptor)
-        return path, descriptor
+    with undisturbed(final.parent):
+        for part in _parts(final, suffix):
+            if is_held(part) and not _is_of_another(part, final):
+                raise OSError(errno.EBUSY, "another run is writing it")
+        for _ in range(TRIES):
+            path = final.with_name(f"{final.stem}{PART}{secrets.token_hex(TOKEN_BYTES)}{suffix}")
+            try:
+                descriptor = create_exclusively(path)
+            except FileExistsError:
+                continue
+            lock_file(descriptor)
+            return path, descriptor
     raise FileExistsError(f"{TRIES} random names are taken")
 
 
-def _lock(descriptor: int) -> bool:
-    if fcntl is None:
-        return True
+def _parts(final: Path, suffix: str) -> list[Path]:
+    found = final.parent.glob(f"*{PART}*{suffix}")
+    return sorted(path for path in found if path.name.startswith(final.stem + PART))
+
+
+def _is_of_another(part: Path, final: Path) -> bool:
+    """Whether a part says that it becomes a file of the same stem in another container."""
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:  # another has it, or the file system knows no locks
+        with open_file(part) as container:
+            return container.metadata.get("title", final.name) != final.name
+    except MediaError:  # just begun
         return False
-    return True
 
 
-def abandoned_parts(final: Path) -> list[Path]:
+def comment_on(source: str) -> str:
+    """What a video's metadata say of its source: its name, and a digest of where it is.
+
+    Clips of different folders often have one name; the folders' own names stay private.
+    """
+    place = os.path.abspath(source) if os.path.exists(source) else source
+    digest = hashlib.sha256(os.fsencode(place)).hexdigest()[:PLACE_DIGITS]
+    return f"{COMMENT}{os.path.basename(source)} ({digest})"
+
+
+def abandoned_parts(final: Path, suffix: str = SUFFIX) -> list[Path]:
     """Parts of a video whose writer is gone."""
-    found = final.parent.glob("*" + PART + "*")
-    prefix = final.stem + PART
-    return [p for p in sorted(found) if p.name.startswith(prefix) and _is_abandoned(p)]
-
-
-def _is_abandoned(path: Path) -> bool:
-    try:
-        if path.is_symlink() or time.time() - path.stat().st_mtime < SETTLED_S:
-            return False
-        descriptor = os.open(path, os.O_RDWR | getattr(os, "O_NOFOLLOW", 0))
-    except OSError:
-        return False
-    try:
-        return _lock(descriptor)
-    finally:
-        os.close(descriptor)
+    with undisturbed(final.parent):
+        return [part for part in _parts(final, suffix) if is_abandoned(part)]
 
 
 def remove_parts(parts: list[Path], final: Path, comment: str) -> None:
@@ -121,11 +113,11 @@ def warn_of_another_source(path: Path, comment: str) -> None:
             made = {name.lower(): value for name, value in older.metadata.items()}
     except MediaError:
         return
-    source = made.get("comment", "")
-    if source.startswith(COMMENT) and source != comment:
-        logger.warning(
-            "'%s', which was made from '%s', is replaced", path, source.removeprefix(COMMENT)
-        )
+    before = made.get("comment", "")
+    if before.startswith(COMMENT) and before != comment:
+        name, now = (PLACE.sub("", each.removeprefix(COMMENT)) for each in (before, comment))
+        another = "another " if name == now else ""
+        logger.warning("'%s', which was made from %s'%s', is replaced", path, another, name)
 
 
 def take_name(finished: Path, final: Path, complete: bool) -> Path:

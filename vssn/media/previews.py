@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from collections.abc import Iterator
+from contextlib import suppress
 from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -19,12 +21,14 @@ from av.video.stream import VideoStream
 from vssn.errors import MediaError
 from vssn.files import make_directory
 from vssn.media.containers import reason
-from vssn.media.parts import create_part, take_name
+from vssn.media.parts import abandoned_parts, create_part, take_name
 from vssn.media.pipeline import ClosedOnExit
 from vssn.types import UInt8Array, VideoInfo
 
 if TYPE_CHECKING:
     from vssn.media.video import VideoSource
+
+logger = logging.getLogger(__name__)
 
 MAX_WIDTH_PX = 480
 MAX_FPS = 10
@@ -49,7 +53,7 @@ class PreviewSink(ClosedOnExit):
             audio_from: the source, for the times of its frames; a preview is silent.
 
         Raises:
-            MediaError: the file can't be written.
+            MediaError: the file can't be written, or another run is writing it.
         """
         self.frames = 0
         self.path = path
@@ -63,12 +67,18 @@ class PreviewSink(ClosedOnExit):
         width = round(info.width_px * info.pixel_aspect)
         scale = min(Fraction(1), Fraction(MAX_WIDTH_PX, max(1, width)))
         self._size_wh = (max(1, round(width * scale)), max(1, round(info.height_px * scale)))
+        self._start(path, path.suffix.lower())
+
+    def _start(self, path: Path, suffix: str) -> None:
         make_directory(path.parent)
+        self._abandoned = abandoned_parts(path, suffix)
+        for left in self._abandoned:
+            logger.warning("'%s' is what an interrupted run left", left)
         try:
-            self._part, self._descriptor = create_part(path, path.suffix.lower())
+            self._part, self._descriptor = create_part(path, suffix)
         except (OSError, ValueError) as error:
             raise self._error(reason(error)) from error
-        self._open(path.suffix.lower() == ".gif")
+        self._open(suffix == ".gif")
 
     def _open(self, gif: bool) -> None:
         name = f"file:{self._part.absolute()}"
@@ -151,12 +161,19 @@ class PreviewSink(ClosedOnExit):
             if self.frames and not self._failed:
                 os.fsync(self._descriptor)
                 self.path = take_name(self._part, self.path, complete)
+                self._remove_abandoned(complete)
         except (OSError, av.FFmpegError) as error:
             raise self._error(f"{reason(error)}; what was made is in '{self._part}'") from error
         finally:
             os.close(self._descriptor)
-            if not self.frames:
-                self._part.unlink(missing_ok=True)
+            with suppress(OSError):
+                if not self.frames:
+                    self._part.unlink(missing_ok=True)
+
+    def _remove_abandoned(self, complete: bool) -> None:
+        with suppress(OSError):
+            for left in self._abandoned if complete else ():
+                left.unlink(missing_ok=True)
 
     def _error(self, what: str) -> MediaError:
         return MediaError(

@@ -20,7 +20,7 @@ import av
 import numpy as np
 
 from vssn.errors import MediaError
-from vssn.files import make_directory
+from vssn.files import create_exclusively, make_directory
 from vssn.media.containers import open_file, reason
 from vssn.media.encoding import FORMATS, make_encoder
 from vssn.media.parts import (
@@ -28,7 +28,7 @@ from vssn.media.parts import (
     FINISHING,
     PART,
     abandoned_parts,
-    create_exclusively,
+    comment_on,
     create_part,
     remove_parts,
     take_name,
@@ -84,7 +84,8 @@ class VideoSink(ClosedOnExit):
             audio_from: the source, whose sound is added and whose name is kept in the metadata.
 
         Raises:
-            MediaError: suffix, size or rate can't be had, or the file can't be written.
+            MediaError: suffix, size or rate can't be had, the file can't be written, or another
+                run is writing it.
         """
         self._path = path = Path(path)
         self._info = info
@@ -95,12 +96,12 @@ class VideoSink(ClosedOnExit):
         self._kept: int | None = None
         self._failed = False
         self._closed = False
+        self._whole_bytes = 0
         make_directory(path.parent)
         try:
             self._part, self._descriptor = create_part(path)
         except (OSError, ValueError) as error:
-            raise self._error(reason(error), "a writable disk with room") from error
-        self._whole_bytes = 0
+            raise self._error(reason(error), "a name of its own, on a disk with room") from error
         try:
             self._open_encoder()
             self._abandoned = abandoned_parts(path)
@@ -139,7 +140,7 @@ class VideoSink(ClosedOnExit):
         self._encoder = make_encoder(self._container, self._info, self._timeline.unit, self._output)
 
     def _comment(self) -> str:
-        return COMMENT + (Path(self._source.name).name if self._source else "frames")
+        return comment_on(self._source.name) if self._source else f"{COMMENT}frames"
 
     @property
     def frames(self) -> int:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import ExitStack
 from pathlib import Path
 
-from vssn.files import make_directory, remove_abandoned
+from vssn.files import folder_lock, make_directory
 from vssn.labels import PALETTE_RGB, colour_mask_bgr
 from vssn.media.images import write_image, write_palette_image
 from vssn.types import FrameResult, TimedFrame, UInt8Array
@@ -25,13 +26,14 @@ class MaskFolder:
         directory: Path,
         paint: Callable[[UInt8Array], UInt8Array] | None = colour_mask_bgr,
     ) -> None:
-        """Create the directory.
+        """Create the directory, and keep other runs out of it until it is closed.
 
         Raises:
-            MediaError: it can't be created or written to.
+            MediaError: it can't be created or written to, or another run writes there.
         """
         self._directory = make_directory(directory)
-        remove_abandoned(directory)
+        self._open = ExitStack()
+        self._open.enter_context(folder_lock(directory))
         self._paint = paint
 
     def write(self, frame: TimedFrame, result: FrameResult) -> None:
@@ -47,4 +49,5 @@ class MaskFolder:
             write_image(path, self._paint(result.labels))
 
     def close(self, complete: bool = True) -> None:
-        """Nothing is left to do: each file is complete as it is written."""
+        """Release the directory; each file is complete as it is written."""
+        self._open.close()

@@ -61,7 +61,8 @@ def sources_digest() -> str:
     waiting, texts = list(BUILDERS), dict[str, bytes]()
     while waiting:
         name = waiting.pop()
-        path = (root / name.replace(".", "/")).with_suffix(".py")
+        place = root / name.replace(".", "/")
+        path = place / "__init__.py" if place.is_dir() else place.with_suffix(".py")
         if name in texts or not path.is_file():
             continue
         texts[name] = path.read_bytes()

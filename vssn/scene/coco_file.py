@@ -17,6 +17,8 @@ class CocoFile(RecordWriter):
     end. Annotations' ids count on over the frames, from 1.
     """
 
+    readable_before_end = False
+
     _images: list[Record]
     _annotations = 0
 

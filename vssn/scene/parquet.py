@@ -52,7 +52,12 @@ def _schema(arrow: Any) -> Any:
 
 
 class Parquet(RecordWriter):
-    """A row for each frame, its objects nested in it."""
+    """A row for each frame, its objects nested in it.
+
+    The file has its index at its end: of a killed run nothing can be read.
+    """
+
+    readable_before_end = False
 
     def __init__(self, path: Path, source: str = "") -> None:
         try:
@@ -80,6 +85,10 @@ class Parquet(RecordWriter):
             table = self._arrow.Table.from_pylist(self._rows, schema=self._schema)
             self._writer.write_table(table)
             self._rows = []
+
+    def _drop(self) -> None:
+        self._rows = []
+        self._writer.is_open = False  # its destructor would write, and complain
 
     def _end(self) -> None:
         self._flush()

@@ -9,8 +9,8 @@ from __future__ import annotations
 import csv
 import io
 import json
+import logging
 from abc import ABC, abstractmethod
-from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
@@ -19,10 +19,13 @@ from typing import Any, BinaryIO
 import numpy as np
 
 from vssn.errors import BadInputError, MediaError, argument
-from vssn.files import atomic_path, check_writable
+from vssn.files import check_writable, reason
 from vssn.labels import CLASS_NAMES, LABELS
+from vssn.media.part_file import PartFile
 from vssn.scene.objects import polygons
 from vssn.types import FrameResult, SceneObject, TimedFrame
+
+logger = logging.getLogger(__name__)
 
 SCHEMA_VERSION = 1
 SUFFIXES = (".jsonl", ".csv", ".parquet", ".json")
@@ -85,28 +88,36 @@ def frame_record(result: FrameResult, source: str = "") -> Record:
 
 
 class RecordWriter(ABC):
-    """Writes frames' records into a file that has its name once it is closed.
+    """Writes frames' records; see :class:`vssn.media.part_file.PartFile` for the names.
 
     Args:
         path: the file.
         source: what the frames are from.
 
+    Attributes:
+        readable_before_end: whether a file without its end, as a killed run leaves it, can be read.
+
     Raises:
-        MediaError: the file can't be written.
+        MediaError: the file can't be written, or another run is writing it.
     """
 
+    readable_before_end = True
+
     def __init__(self, path: Path, source: str = "") -> None:
-        self.path = path
+        self._path = path
         self._source = source
+        self._count = 0
         check_writable(path.parent)
-        self._stack = ExitStack()
         try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            temporary = self._stack.enter_context(atomic_path(path))
-            self._file: BinaryIO = self._stack.enter_context(temporary.open("wb"))
-        except OSError as error:
-            self._stack.close()
+            self._part = PartFile(path)
+        except (OSError, ValueError) as error:
             raise self._unwritable(error) from error
+        self._file: BinaryIO = self._part.file
+
+    @property
+    def path(self) -> Path:
+        """Where the records are: after `close`, the name that the file got."""
+        return self._part.path
 
     def write(self, frame: TimedFrame, result: FrameResult) -> None:
         """Write the next frame's record.
@@ -117,25 +128,35 @@ class RecordWriter(ABC):
         time_s = frame.time_s if result.time_s is None else result.time_s
         try:
             self._add(self._describe(result, time_s))
+            self._part.written()
         except OSError as error:
+            self._give_up()
             raise self._unwritable(error) from error
+        self._count += 1
 
     def close(self, complete: bool = True) -> None:
         """Finish the file; called again, it does nothing.
 
         Args:
-            complete: whether all frames were written; the records so far are kept in any case.
+            complete: whether all frames were written; otherwise an older file keeps its name, and
+                the records so far go to ``NAME.partial.SUFFIX``.
 
         Raises:
-            MediaError: the file can't be written.
+            MediaError: the file can't be written; it names the one that holds the records so far.
         """
-        stack = self._stack.pop_all()
+        if self._file.closed:
+            return
+        if not complete and not self._count:
+            self._give_up(keep=False)
+            return
         try:
-            with stack:
-                if not self._file.closed:
-                    self._end()
+            self._end()
+            self._part.close(complete)
         except OSError as error:
+            self._give_up()
             raise self._unwritable(error) from error
+        if not complete:
+            logger.warning("the first %d records are in '%s'", self._count, self.path)
 
     def __enter__(self) -> RecordWriter:
         return self
@@ -160,9 +181,18 @@ class RecordWriter(ABC):
     def _end(self) -> None:
         """Write what follows the last record."""
 
-    def _unwritable(self, error: OSError) -> MediaError:
+    def _give_up(self, keep: bool = True) -> None:
+        self._drop()
+        self._part.abandon(keep)
+
+    def _drop(self) -> None:  # noqa: B027 - few hold anything
+        """Forget what is not written yet."""
+
+    def _unwritable(self, error: OSError | ValueError) -> MediaError:
+        plays = self._count and self.readable_before_end
+        kept = f"; the first {self._count} are in '{self.path}'" if plays else ""
         return MediaError(
-            f"records '{self.path}' ({error.strerror or error})",
+            f"records '{self._path}' ({reason(error)}{kept})",
             "a writable file",
             "check the disk's space and permissions",
         )

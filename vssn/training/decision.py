@@ -18,6 +18,13 @@ from vssn.errors import MediaError
 from vssn.files import open_regular
 from vssn.models.decision import build_decision
 from vssn.models.layout import FEATURE_SHAPE
+from vssn.training.feature_record import (
+    AGREEMENT_FILE,
+    FEATURES_FILE,
+    MAX_ARRAY_BYTES,
+    FeatureRecord,
+    check_feature_record,
+)
 from vssn.training.progress import Metrics
 from vssn.training.recipes import DecisionRecipe
 from vssn.types import Float32Array
@@ -25,7 +32,6 @@ from vssn.types import Float32Array
 PREDICT_BATCH = 512
 HELD_OUT_RUN = 20  # consecutive pairs
 MIN_DEVIATION = 0.1  # of a channel, as a share of all features'
-MAX_ARRAY_BYTES = 1 << 34
 
 
 @dataclass(frozen=True)
@@ -35,10 +41,12 @@ class FeatureSet:
     Attributes:
         features: (N, 4, 5, 384) float32.
         agreement: (N,) float32, 0-100, measured.
+        record: what they were made with, where that is known.
     """
 
     features: Float32Array
     agreement: Float32Array
+    record: FeatureRecord | None = None
 
 
 def _read_array(path: Path) -> npt.NDArray[Any]:
@@ -58,7 +66,7 @@ def _read_array(path: Path) -> npt.NDArray[Any]:
             TokenError,
         ) as error:
             raise MediaError(
-                f"'{path}' ({error})", "a NumPy array file", "run generate_resnet_features.py"
+                f"features '{path}' ({error})", "a NumPy array file", "run vssn features again"
             ) from error
     if array.dtype.kind not in "fiu":
         raise MediaError(
@@ -68,13 +76,15 @@ def _read_array(path: Path) -> npt.NDArray[Any]:
 
 
 def read_feature_set(directory: Path) -> FeatureSet:
-    """Read ``X.npy`` and ``Y.npy``.
+    """Read ``X.npy`` and ``Y.npy``, and compare them with ``features.json`` where that is there.
 
     Raises:
-        MediaError: missing, damaged, of other shapes, types or lengths, empty, non-finite, or
-            agreement outside 0-100.
+        MediaError: missing, changed, damaged, of other shapes, types or lengths, empty,
+            non-finite, or agreement outside 0-100.
     """
-    features, agreement = _read_array(directory / "X.npy"), _read_array(directory / "Y.npy")
+    record = check_feature_record(directory)
+    features = _read_array(directory / FEATURES_FILE)
+    agreement = _read_array(directory / AGREEMENT_FILE)
     agreement = (
         agreement.reshape(-1) if agreement.ndim == 2 and agreement.shape[1] == 1 else agreement
     )
@@ -91,7 +101,7 @@ def read_feature_set(directory: Path) -> FeatureSet:
             "values from 0 to 100",
             "generate them again",
         )
-    return FeatureSet(features, agreement)
+    return FeatureSet(features, agreement, record)
 
 
 def hold_out(pairs: FeatureSet, share: float, seed: int) -> tuple[FeatureSet, FeatureSet]:

@@ -6,8 +6,9 @@ import hashlib
 import json
 import os
 import shutil
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+import stat
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -23,13 +24,13 @@ from vssn.files import (
     is_file,
     make_directory,
     read_regular,
-    remove_abandoned,
 )
 from vssn.media.images import read_image_bgr
 from vssn.models.layout import FEATURE_SHAPE
 from vssn.networks import FeatureFlowNetwork, SegmentationNetwork
 from vssn.streaming.agreement import pixel_agreement
 from vssn.streaming.segmenter import VSSN_RULES, StreamRules
+from vssn.training.feature_record import AGREEMENT_FILE, FEATURES_FILE, write_feature_record
 from vssn.types import Float32Array
 
 FEATURE_BYTES = int(np.prod(FEATURE_SHAPE)) * 4
@@ -95,7 +96,7 @@ class PairEvaluator:
 
 
 class FeatureWriter:
-    """Writes ``X.npy`` and ``Y.npy``; an interrupted run can be continued.
+    """Writes ``X.npy``, ``Y.npy`` and ``features.json``; an interrupted run can be continued.
 
     A context manager, which keeps other processes out of the folder. Pairs are appended to partial
     files; a later run with the same settings continues after the last complete pair. The final
@@ -103,7 +104,8 @@ class FeatureWriter:
 
     Args:
         directory: where the files go.
-        settings: what the data depends on; partial files of other settings are discarded.
+        settings: what the data depends on, by name; partial files of other settings are
+            discarded.
         clip: drop pairs whose agreement, 0-1, is not above this.
 
     Attributes:
@@ -114,7 +116,7 @@ class FeatureWriter:
         MediaError: the folder can't be written to, or another process writes there.
     """
 
-    def __init__(self, directory: Path, settings: Sequence[str], clip: float) -> None:
+    def __init__(self, directory: Path, settings: Mapping[str, str], clip: float) -> None:
         if not 0 <= clip < 1:
             raise BadInputError(f"--clip {clip}", "0 or more and below 1", "pass --clip 0")
         self._directory = make_directory(directory)
@@ -122,7 +124,9 @@ class FeatureWriter:
         self._features = directory / ".X.partial"
         self._agreement = directory / ".Y.partial"
         self._header = directory / ".settings.partial"
-        self._fingerprint = hashlib.sha256(json.dumps([*settings, clip]).encode()).hexdigest()
+        self._settings = {**settings, "clip": repr(float(clip))}
+        everything = json.dumps(self._settings, sort_keys=True)
+        self._fingerprint = hashlib.sha256(everything.encode()).hexdigest()
         self._open = ExitStack()
         self.done = self._kept = 0
 
@@ -130,7 +134,6 @@ class FeatureWriter:
         """Lock the folder and find out where to continue."""
         with ExitStack() as stack, self._disk_errors():
             stack.enter_context(folder_lock(self._directory))
-            remove_abandoned(self._directory, 0)
             self._start(self._fingerprint)
             self._open = stack.pop_all()
         return self
@@ -151,6 +154,8 @@ class FeatureWriter:
             ) from error
 
     def _start(self, fingerprint: str) -> None:
+        for partial in (self._header, self._features, self._agreement):
+            _remove_link(partial)
         if not is_file(self._header) or self._kept_fingerprint() != fingerprint.encode():
             self._features.write_bytes(b"")
             self._agreement.write_bytes(b"")
@@ -206,10 +211,11 @@ class FeatureWriter:
             raise MediaError(
                 "the list's pairs", "some with an agreement above --clip", "lower --clip"
             )
-        with atomic_path(self._directory / "X.npy", "features") as temporary:
+        with atomic_path(self._directory / FEATURES_FILE, "features") as temporary:
             self._write_features(temporary, kept.size)
-        with atomic_path(self._directory / "Y.npy", "agreement") as temporary:
+        with atomic_path(self._directory / AGREEMENT_FILE, "agreement") as temporary:
             np.save(temporary, kept)
+        write_feature_record(self._directory, self._settings, int(kept.size))
         # Without the header a later run starts from the beginning, so it goes first.
         for partial in (self._header, self._features, self._agreement):
             partial.unlink()
@@ -222,6 +228,14 @@ class FeatureWriter:
         with path.open("wb") as file, self._features.open("rb") as partial:
             write_header(file, header)
             shutil.copyfileobj(partial, file)
+
+
+def _remove_link(path: Path) -> None:
+    """Remove what would lead writing elsewhere."""
+    with suppress(FileNotFoundError):
+        status = path.stat(follow_symlinks=False)
+        if not stat.S_ISREG(status.st_mode) or status.st_nlink > 1:
+            path.unlink()
 
 
 def generate_features(

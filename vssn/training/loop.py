@@ -6,7 +6,7 @@ import json
 import math
 import time
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from tokenize import TokenError
@@ -16,7 +16,7 @@ from zipfile import BadZipFile
 import numpy as np
 
 from vssn.errors import BadInputError, CheckpointError
-from vssn.files import atomic_path, make_directory, open_regular
+from vssn.files import atomic_path, folder_lock, make_directory, open_regular
 from vssn.json_files import parse, write_json
 from vssn.training.progress import LOG_FILE, Metrics, Progress
 
@@ -196,8 +196,10 @@ def _check_finite(metrics: Metrics) -> None:
 
 def train(
     task: Task, config: LoopConfig, report: Callable[[Progress], None] = lambda progress: None
-) -> Iterator[Metrics]:
+) -> Generator[Metrics, None, None]:
     """Train ``task``; yield each epoch's metrics once its state is on disk.
+
+    Other trainings are kept out of the folder until this generator ends or is closed.
 
     A training that was interrupted and resumed gives the same weights as an uninterrupted one:
     every variable is restored, and an epoch's batches depend on its number alone.
@@ -205,9 +207,15 @@ def train(
     Raises:
         CheckpointError: ``resume`` without a matching state.
         BadInputError: a loss or a validation metric is not finite.
-        MediaError: a file can't be written.
+        MediaError: a file can't be written, or another run writes to the folder.
     """
-    make_directory(config.directory)
+    with folder_lock(make_directory(config.directory)):
+        yield from _epochs(task, config, report)
+
+
+def _epochs(
+    task: Task, config: LoopConfig, report: Callable[[Progress], None]
+) -> Iterator[Metrics]:
     history = _load_state(config, task) if config.resume else []
     best: Metrics = {}
     for row in history:

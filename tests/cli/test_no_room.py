@@ -1,0 +1,111 @@
+"""A full disk, closed streams and names that can't be: one line, and nothing half there."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from kills.commands import COMMANDS, made
+
+from vssn.cli.main import main
+
+pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="mounts are Linux's")
+OUTPUTS = {
+    "video": ("--output", "v.mp4"),
+    "avi": ("--output", "v.avi"),
+    "gif": ("--output", "v.gif"),
+    "webp": ("--output", "v.webp"),
+    "images": ("--output", "%03d.png"),
+    "summary": ("--save_dir", "none", "--summary", "s.json"),
+    "jsonl": ("--save_dir", "none", "--records", "r.jsonl"),
+    "csv": ("--save_dir", "none", "--records", "r.csv"),
+    "parquet": ("--save_dir", "none", "--records", "r.parquet"),
+    "report": ("--save_dir", "none", "--report", "rep"),
+}
+FEW_BYTES = "16k"
+
+
+@pytest.fixture(scope="module")
+def given(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return made(tmp_path_factory.mktemp("room") / "given")
+
+
+@pytest.fixture
+def small(tmp_path: Path) -> Iterator[Path]:
+    """A disk with room for a few kilobytes, all of it taken."""
+    place = tmp_path / "small"
+    place.mkdir()
+    command = ["mount", "-t", "tmpfs", "-o", f"size={FEW_BYTES}", "tmpfs", str(place)]
+    if os.geteuid() != 0 or subprocess.run(command, check=False, capture_output=True).returncode:
+        pytest.skip("NO SMALL DISK: mounting one needs root")
+    try:
+        (place / "filling").write_bytes(bytes(16 << 10))
+        yield place
+    finally:
+        subprocess.run(["umount", str(place)], check=True)
+
+
+def _arguments(given: Path, out: Path, name: str) -> list[str]:
+    if name in COMMANDS:
+        return COMMANDS[name].argv(given, out)
+    flags = [
+        part if part.startswith("--") or part == "none" else str(out / part)
+        for part in OUTPUTS[name]
+    ]
+    return ["video", str(given / "street.avi"), "--quiet", *flags]
+
+
+@pytest.mark.usefixtures("fake_networks")
+@pytest.mark.parametrize(
+    "name", [*OUTPUTS, "infer", "features", "extract-frames", "synthetic-video"]
+)
+def test_a_full_disk_is_told_in_one_line(
+    given: Path, small: Path, name: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    pytest.importorskip("pyarrow")
+    weights = ["--segnet_chkpt", str(given / "weights/segnet.h5")] if name in OUTPUTS else []
+    assert main([*_arguments(given, small, name), *weights]) == 2
+    said = capsys.readouterr().err
+    assert said.count("error: ") == 1, said
+    assert "No space left on device" in said
+    assert "Traceback" not in said
+    left = [path for path in small.rglob("*") if path.is_file() and path.name != "filling"]
+    assert not [path for path in left if path.stat().st_size and path.suffix == ".json"]
+
+
+@pytest.mark.usefixtures("fake_networks")
+@pytest.mark.parametrize("name", ["infer", "features", "extract-frames", "synthetic-video"])
+@pytest.mark.parametrize("place", ["x" * 300, "file", "file/below", "a\0b"])
+def test_a_folder_that_can_not_be_is_told_in_one_line(
+    given: Path, tmp_path: Path, refuses: Callable[..., str], name: str, place: str
+) -> None:
+    (tmp_path / "file").touch()
+    refuses(COMMANDS[name].argv(given, tmp_path / place), "directory")
+
+
+@pytest.mark.usefixtures("fake_networks")
+@pytest.mark.parametrize("name", ["video", "infer", "features", "extract-frames"])
+def test_a_closed_standard_error_is_no_error(
+    given: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    monkeypatch.setattr(sys, "stderr", None)
+    arguments = [each for each in COMMANDS[name].argv(given, tmp_path / "out") if each != "--quiet"]
+    assert main(arguments) == 0
+
+
+@pytest.mark.parametrize("descriptor", [0, 1, 2])
+def test_no_output_takes_the_number_of_a_closed_stream(
+    given: Path, tmp_path: Path, repo_root: Path, descriptor: int
+) -> None:
+    output = tmp_path / "list.txt"
+    command = [
+        *(sys.executable, "-m", "vssn", "make-lists", "stills", "--data_dir", str(given)),
+        *("--split", "val", "--output", str(output)),
+    ]
+    closed = f"exec {descriptor}>&-; exec " + " ".join(f"'{part}'" for part in command)
+    assert subprocess.run(["sh", "-c", closed], cwd=repo_root, check=False).returncode == 0
+    assert len(output.read_text().splitlines()) == 30

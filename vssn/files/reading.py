@@ -1,0 +1,91 @@
+"""Reading plain files only: no folder, pipe, device, loop of links or giant."""
+
+from __future__ import annotations
+
+import errno
+import os
+import stat
+from pathlib import Path
+from typing import BinaryIO
+
+from vssn.errors import BadInputError, MediaError
+
+KINDS = (
+    (stat.S_ISDIR, "a folder"),
+    (stat.S_ISFIFO, "a pipe"),
+    (stat.S_ISSOCK, "a socket"),
+    (stat.S_ISCHR, "a device"),
+    (stat.S_ISBLK, "a device"),
+)
+
+
+def is_file(path: str | Path) -> bool:
+    """Whether there is a plain file; False, unlike pathlib's, for names that can't exist."""
+    return os.path.isfile(path)
+
+
+def is_dir(path: str | Path) -> bool:
+    """Whether there is a folder; False, unlike pathlib's, for names that can't exist."""
+    return os.path.isdir(path)
+
+
+def reason(error: OSError | ValueError) -> str:
+    """Why the operating system refused, in its words; a name with a NUL raises a ValueError."""
+    return (error.strerror if isinstance(error, OSError) else None) or str(error) or "unreadable"
+
+
+def _checked_mode(mode: int) -> None:
+    for is_kind, name in KINDS:
+        if is_kind(mode):
+            raise OSError(errno.EINVAL, f"{name}, not a file")
+
+
+def _open_regular(path: Path, max_bytes: int) -> BinaryIO:
+    _checked_mode(path.stat().st_mode)  # before opening, which waits at a pipe
+    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | getattr(os, "O_NONBLOCK", 0))
+    try:
+        status = os.fstat(descriptor)
+        _checked_mode(status.st_mode)
+        if status.st_size > max_bytes:
+            raise OSError(errno.EFBIG, f"{status.st_size} bytes, more than {max_bytes}")
+        return os.fdopen(descriptor, "rb")
+    except BaseException:
+        os.close(descriptor)
+        raise
+
+
+def open_regular(
+    path: Path, max_bytes: int, what: str = "file", error: type[BadInputError] = MediaError
+) -> BinaryIO:
+    """Open a plain file for reading: no folder, pipe, device, loop of links or giant.
+
+    Args:
+        path: the file, or a link to it.
+        max_bytes: a larger file is refused; a sparse one counts as large as it reads.
+        what: it is, for the error.
+        error: to raise.
+
+    Raises:
+        BadInputError: of the kind ``error``; the file is missing or can't be used.
+    """
+    try:
+        return _open_regular(path, max_bytes)
+    except (OSError, ValueError) as problem:
+        raise error(
+            f"{what} '{path}' ({reason(problem)})",
+            f"a readable file of at most {max_bytes} bytes",
+            "check the path",
+        ) from problem
+
+
+def read_regular(
+    path: Path, max_bytes: int, what: str = "file", error: type[BadInputError] = MediaError
+) -> bytes:
+    """The content of a plain file; see :func:`open_regular`."""
+    with open_regular(path, max_bytes, what, error) as file:
+        try:
+            return file.read(max_bytes)
+        except OSError as problem:
+            raise error(
+                f"{what} '{path}' ({reason(problem)})", "a readable file", "check the disk"
+            ) from problem
