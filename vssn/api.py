@@ -14,13 +14,14 @@ from vssn.assembly import Assembly, assemble, locate_weights
 from vssn.config import SegmenterConfig
 from vssn.data.dataset import DatasetFrame, iter_frames
 from vssn.data.lists import default_list, read_list
+from vssn.errors import BadInputError, argument
 from vssn.evaluation.dataset_evaluation import DatasetEvaluation
 from vssn.evaluation.runs import DatasetRun, VideoRun
 from vssn.media import outputs
 from vssn.media.images import read_image_bgr
 from vssn.media.pipeline import Sink, WriteBehind, read_ahead
 from vssn.media.sinks import MaskFolder
-from vssn.media.video import VideoSource
+from vssn.media.video import VideoSource, check_chunk_s
 from vssn.original.preset import PRESETS, VIDEO_PRESETS
 from vssn.runtime import load
 from vssn.scene.annotators import DrawingSink, SceneSink
@@ -97,7 +98,7 @@ def process(
     """Segment frames in order: the one loop. Reading runs ahead in a thread of its own.
 
     Args:
-        frames: in order.
+        frames: in order; at each that starts a chunk the segmenter is reset.
         segmenter: segments them.
         sinks: take each frame with its result.
 
@@ -106,7 +107,10 @@ def process(
     """
     with closing(read_ahead(frames)) as ahead:
         for frame in ahead:
-            result = replace(segmenter.step(frame.frame_bgr), time_s=frame.time_s)
+            if frame.starts_chunk:
+                segmenter.reset()
+            stepped = segmenter.step(frame.frame_bgr)
+            result = replace(stepped, index=frame.index, time_s=frame.time_s)
             for sink in sinks:
                 sink.write(frame, result)
             yield frame, result
@@ -257,11 +261,27 @@ def dataset_frames(
     return PRESETS[preset].frames(Path(data_dir), entries[:num_steps])
 
 
+def check_chunked(config: SegmenterConfig, chunk_s: float) -> None:
+    """Find out whether a data set can be segmented in chunks.
+
+    Raises:
+        BadInputError: a preset that treats a stream's first frame in its own way, or no time.
+    """
+    if config.preset != "vssn":
+        raise BadInputError(
+            f"{argument('chunk_s', chunk_s)} with {argument('preset', config.preset)}",
+            "one stream, as that preset's scripts had",
+            "leave one out",
+        )
+    check_chunk_s(chunk_s)
+
+
 def segment_dataset(
     frames: Sequence[DatasetFrame],
     masks_dir: str | Path | None = None,
     config: SegmenterConfig | None = None,
     *,
+    chunk_s: float | None = None,
     sinks: Sequence[FrameSink] = (),
     on_result: OnResult = lambda result: None,
     **changes: Any,
@@ -273,6 +293,8 @@ def segment_dataset(
         masks_dir: where masks go, ``mask<step>.png`` in the palette's colours; None saves none.
         config: see :func:`load_segmenter`.
         changes: likewise.
+        chunk_s: begin anew, with a key frame, after so many seconds; a frame counts as one. None
+            for one stream.
         sinks: take each frame with its result, and are closed at the end.
         on_result: called after each frame.
 
@@ -283,7 +305,10 @@ def segment_dataset(
         >>> frames = vssn.dataset_frames("CamVid", "val_list.txt")
         >>> print(vssn.segment_dataset(frames, target=80).evaluation.total.mean_iou())
     """
-    assembly = assemble(_config(config, changes), PRESETS, frames[0])
+    wanted = _config(config, changes)
+    if chunk_s is not None:
+        check_chunked(wanted, chunk_s)
+    assembly = assemble(wanted, PRESETS, frames[0])
     evaluation = DatasetEvaluation(assembly.preset.make_matrix)
     with ExitStack() as stack:
         taking = [*sinks]
@@ -291,7 +316,7 @@ def segment_dataset(
             masks = MaskFolder(Path(masks_dir), assembly.preset.paint)
             taking.append(stack.enter_context(WriteBehind(masks)))
         statistics = assembly.preset.make_statistics()
-        results = process(iter_frames(frames), assembly.segmenter, taking)
+        results = process(iter_frames(frames, chunk_s), assembly.segmenter, taking)
         for frame, result in stack.enter_context(closing(results)):
             statistics.add(result)
             if frame.truth is not None:

@@ -92,6 +92,13 @@ def test_frames_are_read_one_by_one(data_dir: Path) -> None:
         next(frames)
 
 
+def test_a_chunk_begins_after_so_many_frames(data_dir: Path) -> None:
+    entries = [ListEntry(f"val/{number}.png", "", "") for number in range(5)]
+    frames = dataset_frames(data_dir, entries)
+    starts = [frame.starts_chunk for frame in iter_frames(frames, chunk_s=2)]
+    assert starts == [False, False, True, False, True]
+
+
 def test_a_stream_is_scored_by_distance_from_the_key_frame(
     data_dir: Path, fake_segmentation: FakeSegmentation, fake_flow: FakeFlow
 ) -> None:
