@@ -14,7 +14,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from conftest import FakeDecision, FakeFlow, FakeSegmentation
+from fake_networks import FakeDecision, FakeFlow, FakeSegmentation
 
 from vssn.cli import features, infer, video  # noqa: F401 - loaded before the runs
 from vssn.cli.main import main

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Generator, Iterable, Sequence
+from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
 from contextlib import ExitStack, closing
 from dataclasses import replace
 from fractions import Fraction
@@ -14,15 +14,14 @@ from vssn.assembly import Assembly, assemble, locate_weights
 from vssn.config import SegmenterConfig
 from vssn.data.dataset import DatasetFrame, iter_frames
 from vssn.data.lists import default_list, read_list
-from vssn.errors import BadInputError, argument
 from vssn.evaluation.dataset_evaluation import DatasetEvaluation
 from vssn.evaluation.runs import DatasetRun, VideoRun
 from vssn.media import outputs
 from vssn.media.images import read_image_bgr
 from vssn.media.pipeline import Sink, WriteBehind, read_ahead
 from vssn.media.sinks import MaskFolder
-from vssn.media.video import VideoSource, check_chunk_s
-from vssn.original.preset import PRESETS, VIDEO_PRESETS
+from vssn.media.video import VideoSource
+from vssn.original.preset import PRESETS, VIDEO_PRESETS, Preset
 from vssn.runtime import load
 from vssn.scene.annotators import DrawingSink, SceneSink
 from vssn.scene.camera import Camera
@@ -224,15 +223,20 @@ def annotate_video(
     )
 
 
-def _assembly(segmenter: Segmenter | Assembly | None, config: SegmenterConfig) -> Assembly:
+def _assembly(
+    segmenter: Segmenter | Assembly | None,
+    config: SegmenterConfig,
+    presets: Mapping[str, Preset] = VIDEO_PRESETS,
+    first: DatasetFrame | None = None,
+) -> Assembly:
     """Of a segmenter that was passed in, reset, or else of the configuration."""
     if segmenter is None:
-        return assemble(config, VIDEO_PRESETS)
+        return assemble(config, presets, first)
     if isinstance(segmenter, Assembly):
         segmenter.segmenter.reset()
         return segmenter
     segmenter.reset()
-    return Assembly(segmenter, VIDEO_PRESETS[config.preset], config, "", None)
+    return Assembly(segmenter, presets[config.preset], config, "", None)
 
 
 def dataset_frames(
@@ -261,26 +265,12 @@ def dataset_frames(
     return PRESETS[preset].frames(Path(data_dir), entries[:num_steps])
 
 
-def check_chunked(config: SegmenterConfig, chunk_s: float) -> None:
-    """Find out whether a data set can be segmented in chunks.
-
-    Raises:
-        BadInputError: a preset that treats a stream's first frame in its own way, or no time.
-    """
-    if config.preset != "vssn":
-        raise BadInputError(
-            f"{argument('chunk_s', chunk_s)} with {argument('preset', config.preset)}",
-            "one stream, as that preset's scripts had",
-            "leave one out",
-        )
-    check_chunk_s(chunk_s)
-
-
 def segment_dataset(
     frames: Sequence[DatasetFrame],
     masks_dir: str | Path | None = None,
     config: SegmenterConfig | None = None,
     *,
+    segmenter: Segmenter | Assembly | None = None,
     chunk_s: float | None = None,
     sinks: Sequence[FrameSink] = (),
     on_result: OnResult = lambda result: None,
@@ -293,6 +283,7 @@ def segment_dataset(
         masks_dir: where masks go, ``mask<step>.png`` in the palette's colours; None saves none.
         config: see :func:`load_segmenter`.
         changes: likewise.
+        segmenter: use this one, reset, instead of loading one.
         chunk_s: begin anew, with a key frame, after so many seconds; a frame counts as one. None
             for one stream.
         sinks: take each frame with its result, and are closed at the end.
@@ -307,8 +298,8 @@ def segment_dataset(
     """
     wanted = _config(config, changes)
     if chunk_s is not None:
-        check_chunked(wanted, chunk_s)
-    assembly = assemble(wanted, PRESETS, frames[0])
+        wanted.check_chunked(chunk_s)
+    assembly = _assembly(segmenter, wanted, PRESETS, frames[0])
     evaluation = DatasetEvaluation(assembly.preset.make_matrix)
     with ExitStack() as stack:
         taking = [*sinks]
@@ -323,4 +314,5 @@ def segment_dataset(
                 evaluation.add(result, frame.truth)
             on_result(result)
     statistics.stop()
-    return DatasetRun(statistics, evaluation, assembly.provenance(), assembly.budget_target)
+    provenance = assembly.provenance() if assembly.weights else {}
+    return DatasetRun(statistics, evaluation, provenance, assembly.budget_target)

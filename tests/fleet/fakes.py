@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from conftest import FakeFlow, FakeSegmentation, painted
+from fake_networks import FakeFlow, FakeSegmentation, painted
 
 import vssn
 from vssn.assembly import Assembly, assemble

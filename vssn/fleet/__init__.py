@@ -6,8 +6,8 @@ Example:
     >>> print(run.place, run.frames, [failure.error for failure in run.failures])
 """
 
-
+from vssn.fleet.datasets import segment_dataset
 from vssn.fleet.job import Failure, FleetRun
 from vssn.fleet.videos import annotate_videos
 
-__all__ = ["Failure", "FleetRun", "annotate_videos"]
+__all__ = ["Failure", "FleetRun", "annotate_videos", "segment_dataset"]

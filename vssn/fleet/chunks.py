@@ -7,6 +7,9 @@ from dataclasses import asdict, dataclass, field
 from fractions import Fraction
 from typing import Any, Protocol
 
+from vssn.config import SegmenterConfig
+from vssn.fleet.places import Place
+
 FOLDER = "chunks"
 
 
@@ -92,7 +95,25 @@ class ChunkResult:
 
 
 class Work(Protocol):
-    """What a worker does; it is sent to each and holds no network before :meth:`load`."""
+    """What a worker does; it is sent to each and holds no network before :meth:`load`.
+
+    Attributes:
+        place: where results go.
+        job: tells apart what other settings made.
+        config: of the segmenter.
+        chunk_s: length of a chunk in s.
+    """
+
+    place: Place
+    job: str
+    config: SegmenterConfig
+    chunk_s: Fraction
+
+    def has_result(self, given: Input, there: set[str]) -> bool:
+        """Whether an input's result is among the names in the place."""
+
+    def forget(self, given: Input) -> None:
+        """Remove what is left of an input's chunks."""
 
     def load(self) -> str:
         """Get ready; tell what computes, which must be the same everywhere."""

@@ -15,7 +15,9 @@ from vssn.errors import BadInputError, argument
 
 OBJECT_STORE_BYTES = 256 << 20  # weights, and little else
 MAX_FOLDER = 40  # characters; Ray's sockets below it may have 107 in all
-REMEDY = "check that the cluster runs and that its Ray and Python versions are those of this machine"
+REMEDY = (
+    "check that the cluster runs and that its Ray and Python versions are those of this machine"
+)
 
 
 def import_ray() -> Any:
@@ -25,9 +27,8 @@ def import_ray() -> Any:
         BadInputError: it is not installed.
     """
     os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
-    # A worker gives its process to Ray's own runtime environments for nothing; warnings of other
-    # accelerators would be printed.
-    os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
+    os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")  # else a warning is printed
+    os.environ.setdefault("RAY_worker_niceness", "0")  # of a cluster that is started here; else 15
     try:
         import ray
     except ImportError as error:
@@ -78,7 +79,9 @@ def connected(address: str | None = None) -> Iterator[Any]:
         except Exception as error:
             text = " ".join(str(error).split()) or type(error).__name__
             given = argument("address", address) if address else argument("engine", "ray")
-            raise BadInputError(f"{given} ({text})", "a Ray cluster that answers", REMEDY) from error
+            raise BadInputError(
+                f"{given} ({text})", "a Ray cluster that answers", REMEDY
+            ) from error
         yield ray
     finally:
         ray.shutdown()

@@ -6,7 +6,7 @@ import logging
 import time
 from collections import Counter, deque
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -209,9 +209,7 @@ class Job:
         key = (task.method, task.input if task.row is None else task.row)
         if task.row is not None:
             self._manifest.rows["attempt"][task.row] += 1
-        counts, most = (
-            (self._deaths, MAX_DEATHS) if answer.lost else (self._attempts, MAX_ATTEMPTS)
-        )
+        counts, most = (self._deaths, MAX_DEATHS) if answer.lost else (self._attempts, MAX_ATTEMPTS)
         counts[key] += 1
         return counts[key] < most
 
@@ -246,7 +244,7 @@ class Job:
             if not result.reused:
                 self._manifest.rows["attempt"][task.row] += 1
                 self.worked += 1
-            self._manifest.finish(task.row, result)
+            self._manifest.finish(task.row, replace(result, node=answer.node))
             self._left[task.input] -= 1
             if self._left[task.input] == 0:
                 self._joins.append(task.input)
@@ -276,7 +274,9 @@ class Job:
             int(over["frames"].sum()),
             int(over["segmented"].sum()),
             seconds,
-            tuple(Failure(names[number], chunk, text) for number, chunk, text in manifest.failures()),
+            tuple(
+                Failure(names[number], chunk, text) for number, chunk, text in manifest.failures()
+            ),
             tuple(names[number] for number in cut),
             evaluation,
         )

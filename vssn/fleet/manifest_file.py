@@ -62,9 +62,9 @@ def _table(manifest: Manifest) -> Any:
         "error": arrow.array(errors, arrow.string()),
         "output": named(rows["input"], [given.name for given in inputs]),
         "hash": text("hash"),
-        "finished": arrow.array((rows["finished"] * 1000).astype("i8")).cast(
-            arrow.timestamp("ms", tz="UTC")
-        ),
+        "finished": arrow.array(
+            (rows["finished"] * 1000).astype("i8"), mask=rows["finished"] == 0
+        ).cast(arrow.timestamp("ms", tz="UTC")),
         "node": text("node"),
     }
     about = {"job": manifest.job, "chunk_s": str(manifest.chunk_s)}
@@ -119,7 +119,7 @@ def _take(manifest: Manifest, table: Any) -> None:
         old[name] = table[name].to_numpy()
     old["start_s"] = table["start_s"].to_numpy()
     old["end_s"] = table["end_s"].fill_null(NO_END).to_numpy()
-    old["finished"] = table["finished"].cast(arrow.int64()).to_numpy() / 1000
+    old["finished"] = table["finished"].cast(arrow.int64()).fill_null(0).to_numpy() / 1000
     old["chunk"] = table["chunk"].to_numpy()
     statuses = table["status"].to_pylist()
     old["status"] = [STATUSES.index(each) if each in ("done", "joined") else 0 for each in statuses]

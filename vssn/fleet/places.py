@@ -58,12 +58,13 @@ def _fsspec(url: str) -> tuple[Any, str]:
         options: dict[str, Any] = {}
         if scheme.startswith("s3"):
             options["config_kwargs"] = {"connect_timeout": CONNECT_S, "read_timeout": READ_S}
-        return fsspec.core.url_to_fs(url, **options)
+        fs, path = fsspec.core.url_to_fs(url, **options)
     except ImportError as error:
         package = "gcsfs" if scheme.startswith("g") else "vssn[ray]"
         raise MediaError(
             f"'{shown(url)}'", f"the package that reads {scheme}://", f"pip install {package}"
         ) from error
+    return fs, str(path)
 
 
 @contextmanager
@@ -77,13 +78,13 @@ def told(what: str, url: str) -> Iterator[None]:
         yield
     except MediaError:
         raise
-    except Exception as error:  # noqa: BLE001 - each file system has errors of its own
+    except Exception as error:  # each file system has errors of its own
         problem = reason(error) if isinstance(error, OSError) else str(error)
         problem = without_secrets(problem or type(error).__name__)
         remedy = "check the address, the permissions, and the credentials in the environment"
-        raise MediaError(f"{what} '{shown(url)}' ({problem})", "a place that answers", remedy) from (
-            error
-        )
+        raise MediaError(
+            f"{what} '{shown(url)}' ({problem})", "a place that answers", remedy
+        ) from (error)
 
 
 class Place:

@@ -217,7 +217,7 @@ class RayPool:
         if heard or self._busy:
             self._told = now
         elif now - self._told > PATIENCE_S:
-            logger.warning("no worker yet: the cluster has no %d free CPUs", self._threads)
+            logger.warning("no worker is ready yet: each needs %d free CPUs", self._threads)
             self._told = now
         if nobody:
             time.sleep(0.2)
@@ -228,7 +228,11 @@ class RayPool:
 
     def close(self) -> None:
         """End all workers."""
-        actors = [*self._idle, *self._loading.values(), *(actor for actor, _ in self._busy.values())]
+        actors = [
+            *self._idle,
+            *self._loading.values(),
+            *(actor for actor, _ in self._busy.values()),
+        ]
         for actor in actors:
             self._kill(actor)
         self._idle, self._loading, self._busy = [], {}, {}

@@ -27,9 +27,7 @@ def import_arrow() -> tuple[Any, Any]:
     return pyarrow, parquet
 
 
-def join_records(
-    chunks: Sequence[Path], place: Place, name: str, frames: Sequence[int]
-) -> None:
+def join_records(chunks: Sequence[Path], place: Place, name: str, frames: Sequence[int]) -> None:
     """Write the records of a video's chunks behind each other.
 
     Frames are numbered through; the column ``chunk`` tells where a chunk begins, as tracks are

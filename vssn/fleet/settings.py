@@ -23,8 +23,12 @@ JOB_LETTERS = 16
 CameraOptions = Camera | dict[str, Any] | None
 
 
-def portable(config: SegmenterConfig) -> SegmenterConfig:
+def portable(config: SegmenterConfig, chunk_s: float) -> SegmenterConfig:
     """The configuration with the threads of a worker, one unless others are asked for.
+
+    Args:
+        config: of the segmenter.
+        chunk_s: length of a chunk.
 
     Raises:
         BadInputError: it would give other results on another machine, or in another chunk.
@@ -38,12 +42,7 @@ def portable(config: SegmenterConfig) -> SegmenterConfig:
                 "a target, as results must not depend on a machine's speed",
                 f"pass {argument('target', 80)} instead",
             )
-    if config.preset != "vssn":
-        raise BadInputError(
-            f"{argument('preset', config.preset)} with {ray}",
-            "one stream, as that preset's scripts had",
-            "leave one out",
-        )
+    config.check_chunked(chunk_s)
     if config.schedule is not None and not isinstance(config.schedule, str):
         raise BadInputError(
             f"a schedule object with {ray}",
@@ -80,7 +79,9 @@ class AttachedFiles:
 
     def __init__(self, paths: dict[str, str | Path | None]) -> None:
         named = {
-            name: Path(path) for name, path in paths.items() if str(path).lower().endswith(".json")
+            name: Path(path)
+            for name, path in paths.items()
+            if path is not None and Path(path).suffix.lower() == ".json"
         }
         self.contents = {
             name: read_regular(path, MAX_FILE_BYTES, name, BadInputError)

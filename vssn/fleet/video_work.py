@@ -140,8 +140,8 @@ class VideoWork:
         except MediaError as error:
             if local == given.source:
                 raise
-            told = (part.replace(local, shown(given.source)) for part in (error.given,))
-            raise MediaError(*told, error.expected, error.remedy) from error
+            what = error.given.replace(local, shown(given.source))
+            raise MediaError(what, error.expected, error.remedy) from error
         source.name = shown(given.source)
         return source
 
@@ -271,9 +271,7 @@ class VideoWork:
         sound = Path(self._cache.fetch(given.source)) if results[0].more["sound"] else None
         suffix = Path(given.name).suffix
         name = Path(shown(given.source)).name
-        how = JoinPlan(
-            suffix, _info_from_json(told), plan.origin, sound, plan.end is None, name
-        )
+        how = JoinPlan(suffix, _info_from_json(told), plan.origin, sound, plan.end is None, name)
         with self.place.written(given.name) as target:
             return join_chunks(shown_chunks, target, how)
 
@@ -286,5 +284,3 @@ def _info_json(info: VideoInfo) -> dict[str, Any]:
 def _info_from_json(told: dict[str, Any]) -> VideoInfo:
     base = Fraction(told["time_base"]) if told["time_base"] else None
     return VideoInfo(**{**told, "pixel_aspect": Fraction(told["pixel_aspect"]), "time_base": base})
-
-

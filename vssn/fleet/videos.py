@@ -9,7 +9,7 @@ from typing import Any
 
 from vssn.config import SegmenterConfig
 from vssn.errors import BadInputError, argument
-from vssn.fleet.chunks import FOLDER, Input
+from vssn.fleet.chunks import FOLDER, Input, Work
 from vssn.fleet.cluster import connected, import_ray
 from vssn.fleet.job import FleetRun, Job, OnChunk
 from vssn.fleet.manifest import JOINED, Manifest
@@ -23,7 +23,7 @@ from vssn.fleet.settings import AttachedFiles, CameraOptions, job_id, portable
 from vssn.fleet.video_work import Assemble, VideoWork, assemble_video
 from vssn.fleet.weights import pack_weights
 from vssn.media.containers import printable_url
-from vssn.media.video import CAMERA, check_chunk_s, exact_seconds
+from vssn.media.video import CAMERA, exact_seconds
 from vssn.scene.camera import camera_for
 from vssn.scene.palettes import load_palette
 from vssn.scene.style import Style
@@ -100,25 +100,22 @@ def plan_work(
     """
     import_ray()
     import_arrow()
-    check_chunk_s(chunk_s)
     for name in set(selected) - set(SELECTIONS):
         raise BadInputError(f"argument {name!r}", f"one of {', '.join(SELECTIONS)}", "correct it")
     load_palette((style or Style()).palette)
     if isinstance(camera, dict):
         camera_for(ANY_VIDEO, **{**camera, "camera": None})
-    config = portable(config)
+    config = portable(config, chunk_s)
     place.check_writable()
     weights = pack_weights(config)
     named = camera.get("camera") if isinstance(camera, dict) else None
-    attached = AttachedFiles({"palette": style and style.palette, "camera": named})
+    attached = AttachedFiles({"palette": style.palette if style else None, "camera": named})
     job = job_id(
         *(config, weights),
         chunk_s=chunk_s, selected=selected, style=style, camera=camera, files=attached.digest,
     )  # fmt: skip
     chunk = exact_seconds(chunk_s)
-    return VideoWork(
-        place, job, config, weights, chunk, selected, style, camera, attached, make
-    )
+    return VideoWork(place, job, config, weights, chunk, selected, style, camera, attached, make)
 
 
 def inputs_of(sources: Sequence[str | Path]) -> list[Input]:
@@ -143,7 +140,7 @@ def inputs_of(sources: Sequence[str | Path]) -> list[Input]:
     return [Input(name, source) for name, source in zip(result_names(found), found, strict=True)]
 
 
-def open_manifest(work: VideoWork, inputs: Sequence[Input], resume: bool) -> Manifest:
+def open_manifest(work: Work, inputs: Sequence[Input], resume: bool) -> Manifest:
     """The manifest, with what earlier runs did if that counts; else what they left is removed.
 
     Raises:
@@ -164,7 +161,7 @@ def open_manifest(work: VideoWork, inputs: Sequence[Input], resume: bool) -> Man
     return manifest
 
 
-def run_job(work: VideoWork, manifest: Manifest, ray: Any, on_chunk: OnChunk) -> FleetRun:
+def run_job(work: Work, manifest: Manifest, ray: Any, on_chunk: OnChunk) -> FleetRun:
     """Do a job on a cluster and write its report."""
     begun = time.perf_counter()
     job = Job(manifest, work.place, on_chunk)

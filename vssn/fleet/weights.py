@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 from vssn.assembly import locate_weights
@@ -39,10 +39,8 @@ class PackedWeights:
         Where the same files lie under the same path, as on the machine that packed them or on a
         shared disk, those are used.
         """
-        if all(
-            _same(Path(self.paths[name]).parent, files) for name, files in self.files.items()
-        ):
-            return replace(config, **self.paths)
+        if all(_same(Path(self.paths[name]).parent, files) for name, files in self.files.items()):
+            return config.changed(dict(self.paths))
         with once_per_node(f"weights-{self.digest[:16]}") as folder:
             if not (folder / DONE).exists():
                 for name, files in self.files.items():
@@ -52,7 +50,7 @@ class PackedWeights:
                         flush_to_disk(folder / name / file)
                 (folder / DONE).touch()
         paths = {name: folder / name / Path(path).name for name, path in self.paths.items()}
-        return replace(config, **{name: str(path) for name, path in paths.items()})
+        return config.changed({name: str(path) for name, path in paths.items()})
 
 
 def _same(folder: Path, files: dict[str, bytes]) -> bool:
