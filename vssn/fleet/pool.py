@@ -135,6 +135,14 @@ class RayPool:
         """How many workers are loaded."""
         return len(self._busy) + len(self._idle)
 
+    def wait_for(self, count: int) -> None:
+        """Start workers and wait until so many are loaded."""
+        while self.size < count:
+            self._look()
+            ready, _ = self._ray.wait([*self._loading], timeout=LOOK_S)
+            for reference in ready:
+                self._loaded(reference)
+
     def answers(self, tasks: Tasks) -> Generator[tuple[Task, Answer], None, None]:
         """See :class:`Runner`.
 

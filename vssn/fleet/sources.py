@@ -18,6 +18,10 @@ except ImportError:  # Windows: each process then keeps a copy of its own
     fcntl = None  # type: ignore[assignment]
 
 
+LOCK = ".lock"  # held while a copy is made or removed
+USERS = ".users"  # held together by all who read it
+
+
 def node_folder() -> Path:
     """A folder of this user's on this machine, shared by all workers on it."""
     user = os.getuid() if hasattr(os, "getuid") else "user"
@@ -59,40 +63,41 @@ class SourceCache:
         digest = hashlib.sha256(source.encode()).hexdigest()[:16]
         copy = self._folder / digest / name
         copy.parent.mkdir(parents=True, exist_ok=True)
-        with _locked(copy.parent / ".lock") as descriptor:
+        with _locked(copy.parent / LOCK):
             if not copy.exists():
                 partial = copy.with_name(f".{name}.part")
                 Place(source).download("", partial)
                 partial.replace(copy)
+            users = _opened(copy.parent / USERS)
             if fcntl is not None:
-                fcntl.flock(descriptor, fcntl.LOCK_SH)
-            self._held = (os.dup(descriptor), copy)
-        self._url = source
+                fcntl.flock(users, fcntl.LOCK_SH)
+        self._held, self._url = (users, copy), source
         return str(copy)
 
     def release(self) -> None:
         """Let the copy go; the last user removes it."""
         if self._held is None:
             return
-        (descriptor, copy), self._held, self._url = self._held, None, ""
-        try:
+        (users, copy), self._held, self._url = self._held, None, ""
+        with _locked(copy.parent / LOCK), contextlib.suppress(OSError):  # somebody else reads it
             if fcntl is not None:
-                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                fcntl.flock(users, fcntl.LOCK_EX | fcntl.LOCK_NB)
             copy.unlink(missing_ok=True)
-        except OSError:  # somebody else reads it
-            pass
-        finally:
-            os.close(descriptor)
+        os.close(users)
+
+
+def _opened(path: Path) -> int:
+    return os.open(path, os.O_RDWR | os.O_CREAT | getattr(os, "O_CLOEXEC", 0), 0o600)
 
 
 @contextmanager
-def _locked(path: Path) -> Iterator[int]:
-    """Hold a lock on a file, waiting for it; its descriptor."""
-    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | getattr(os, "O_CLOEXEC", 0), 0o600)
+def _locked(path: Path) -> Iterator[None]:
+    """Hold a lock on a file, waiting for it."""
+    descriptor = _opened(path)
     try:
         if fcntl is not None:
             fcntl.flock(descriptor, fcntl.LOCK_EX)
-        yield descriptor
+        yield
     finally:
         with contextlib.suppress(OSError):
             os.close(descriptor)
@@ -107,5 +112,5 @@ def once_per_node(name: str) -> Iterator[Path]:
     """
     folder = node_folder() / name
     folder.mkdir(parents=True, exist_ok=True)
-    with _locked(folder / ".lock"):
+    with _locked(folder / LOCK):
         yield folder
