@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
@@ -259,3 +260,21 @@ def test_a_length_that_nothing_states_makes_one_chunk(tmp_path: Path) -> None:
     made = tmp_path / "out/records/video=raw/part-0.parquet"
     assert records(made) == records(tmp_path / "single.parquet")
     assert CHUNK_S < 2  # so that one process begins anew within it, and so does the chunk
+
+
+def test_the_example_of_the_page_runs(
+    tmp_path: Path,
+    clips: list[Path],
+    repo_root: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    pytest.importorskip("pandas")
+    run(fake_work(tmp_path / "annotated"), [*clips])
+    text = (repo_root / "docs/fleet.md").read_text(encoding="utf-8")
+    (block,) = re.findall(r"```python\n(.*?)```", text, re.DOTALL)
+    monkeypatch.chdir(tmp_path)
+    exec(compile(block, "docs/fleet.md", "exec"), {})
+    said = capsys.readouterr().out
+    assert "0.00 hours driven, pedestrians within 10 m in 0 frames" in said
+    assert "drive2    0.32" in said

@@ -79,9 +79,7 @@ def _filesystem() -> object:
     return s3fs.S3FileSystem()
 
 
-def test_what_s3_refuses_is_said_in_one_line_without_secrets(
-    bucket: str, tmp_path: Path
-) -> None:
+def test_what_s3_refuses_is_said_in_one_line_without_secrets(bucket: str, tmp_path: Path) -> None:
     clip = make_video(tmp_path / "drive.mp4", 5)
     work = fake_work(tmp_path / "out")
     done, _ = run(work, [f"{bucket}/none.mp4", clip])
@@ -111,9 +109,7 @@ def test_a_copy_stays_as_long_as_somebody_needs_it(bucket: str, tmp_path: Path) 
 def test_a_source_behind_http(tmp_path: Path) -> None:
     pytest.importorskip("aiohttp")
     clip = make_video(tmp_path / "web/drive.mp4", 15)
-    handler = functools.partial(
-        http.server.SimpleHTTPRequestHandler, directory=str(clip.parent)
-    )
+    handler = functools.partial(http.server.SimpleHTTPRequestHandler, directory=str(clip.parent))
     server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler)
     threading.Thread(target=server.serve_forever, daemon=True).start()
     try:
@@ -150,7 +146,7 @@ def test_what_is_not_there_is_told_apart_from_what_fails(tmp_path: Path) -> None
     place.remove("b")
     place.remove("b")
     assert place.names() == set()
-    with pytest.raises(MediaError, match="no such file"):
+    with pytest.raises(MediaError, match="No such file"):
         place.read("b/a")
 
 

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -24,6 +26,7 @@ IN_TEXT = re.compile(r"[a-z][a-z0-9+.-]*://[^\s'\"]+", re.IGNORECASE)
 SECRET_NAMES = ("SECRET", "TOKEN", "PASSWORD", "ACCESS_KEY", "API_KEY", "CREDENTIAL")
 MIN_SECRET = 6  # a shorter value would blank out ordinary text
 CONNECT_S, READ_S = 10, 60
+REMOTE_REMEDY = "check the address, the permissions, and the credentials in the environment"
 
 
 def is_url(text: str) -> bool:
@@ -81,10 +84,10 @@ def told(what: str, url: str) -> Iterator[None]:
     except Exception as error:  # each file system has errors of its own
         problem = reason(error) if isinstance(error, OSError) else str(error)
         problem = without_secrets(problem or type(error).__name__)
-        remedy = "check the address, the permissions, and the credentials in the environment"
-        raise MediaError(
-            f"{what} '{shown(url)}' ({problem})", "a place that answers", remedy
-        ) from (error)
+        expected, remedy = "a place that answers", REMOTE_REMEDY
+        if not is_url(url):
+            expected, remedy = "a path that can be used", WRITE_REMEDY
+        raise MediaError(f"{what} '{shown(url)}' ({problem})", expected, remedy) from error
 
 
 class Place:
@@ -114,7 +117,7 @@ class Place:
 
     def name_of(self, name: str) -> str:
         """A file's whole name, for messages."""
-        return f"{self}/{name}"
+        return f"{self}/{name}" if name else str(self)
 
     def check_writable(self) -> None:
         """Write and remove a small file.
@@ -180,8 +183,6 @@ class Place:
         Raises:
             MediaError: it can't be written.
         """
-        import tempfile
-
         if self._folder is not None:
             path = self._folder / name
             make_directory(path.parent)
@@ -201,8 +202,6 @@ class Place:
         Raises:
             MediaError: it can't be read.
         """
-        import tempfile
-
         if self._folder is not None:
             yield self._folder / name
             return
@@ -218,6 +217,9 @@ class Place:
             MediaError: it can't be read, or not be written there.
         """
         with told("file", self.name_of(name)):
+            if self._folder is not None:
+                shutil.copyfile(self._folder / name, path)
+                return
             self._fs.get_file(f"{self._root}/{name}" if name else self._root, str(path))
 
     def remove(self, name: str) -> None:
@@ -226,8 +228,6 @@ class Place:
         Raises:
             MediaError: that is refused.
         """
-        import shutil
-
         with told("output", self.name_of(name)):
             try:
                 if self._folder is None:
@@ -251,5 +251,5 @@ def matches(pattern: str) -> list[str]:
     with told("pattern", pattern):
         found = sorted(fs.unstrip_protocol(name) for name in fs.glob(path))
     if not found:
-        raise MediaError(f"pattern '{shown(pattern)}'", "files that it names", WRITE_REMEDY)
+        raise MediaError(f"pattern '{shown(pattern)}'", "files that it names", "correct it")
     return found

@@ -66,7 +66,8 @@ def render_static(title: str, body: str) -> str:
     head = (
         f'<meta charset="utf-8"><meta http-equiv="Content-Security-Policy" content="{policy}">'
         '<meta name="viewport" content="width=device-width, initial-scale=1">'
-        '<meta name="color-scheme" content="light dark"><meta name="referrer" content="no-referrer">'
+        '<meta name="color-scheme" content="light dark">'
+        '<meta name="referrer" content="no-referrer">'
         f'<title>{html.escape(title)}</title><link rel="icon" href="data:,">'
         f"<style>{style}</style>"
     )
