@@ -163,7 +163,7 @@ def ray_data_seconds(ray: Any, chunks: int, work_s: float, workers: int) -> floa
     begun = time.perf_counter()
     data = ray.data.range(chunks, override_num_blocks=chunks)
     done = data.map_batches(
-        Chunk, batch_size=1, compute=ray.data.ActorPoolStrategy(size=workers), num_cpus=1
+        Chunk, batch_size=1, compute=ray.data.ActorPoolStrategy(size=workers), num_cpus=0.5
     )
     count = sum(len(batch["id"]) for batch in done.iter_batches(batch_size=1))
     assert count == chunks

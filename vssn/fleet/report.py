@@ -140,7 +140,7 @@ def _failures(run: FleetRun) -> str:
 
 
 def _ms_per_frame(rows: Rows) -> npt.NDArray[np.float64]:
-    return 1000 * rows["seconds"] / np.maximum(rows["frames"], 1)
+    return np.asarray(1000 * rows["seconds"] / np.maximum(rows["frames"], 1), np.float64)
 
 
 def _stragglers(over: Rows, manifest: Manifest) -> str:
