@@ -170,6 +170,16 @@ def test_more_sources_may_join_a_job(tmp_path: Path, clips: list[Path]) -> None:
     assert (done.joined, done.worked) == (3, 6)
 
 
+def test_a_call_with_fewer_sources_forgets_nothing(tmp_path: Path, clips: list[Path]) -> None:
+    work = fake_work(tmp_path / "out")
+    run(work, [*clips])
+    fewer, _ = run(work, [clips[1]], resume=True)
+    assert (fewer.inputs, fewer.joined, fewer.chunks, fewer.worked) == (1, 1, 3, 0)
+    assert len(manifest_rows(tmp_path / "out")) == 9
+    all_again, runner = run(work, [*clips], resume=True)
+    assert (all_again.joined, all_again.worked, runner.done) == (3, 0, [])
+
+
 def test_other_settings_are_another_job(tmp_path: Path, clips: list[Path]) -> None:
     run(fake_work(tmp_path / "out"), [clips[0]])
     with pytest.raises(MediaError, match="of a job with other settings"):

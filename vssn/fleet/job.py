@@ -130,7 +130,7 @@ class Job:
         self._attempts: Counter[tuple[str, int]] = Counter()
         self._deaths: Counter[tuple[str, int]] = Counter()
         self._written, self._writing_s = time.monotonic(), 0.0
-        for number in range(len(manifest.inputs)):
+        for number in range(manifest.asked):
             if number in manifest.plans:
                 self._add_chunks(number)
             else:
@@ -184,7 +184,8 @@ class Job:
                 self._write_now_and_then()
         finally:
             write_manifest(self._manifest, self._place)
-        if (self._manifest.rows["status"] == JOINED).all() and not self._manifest.unplanned:
+        statuses = self._manifest.asked_rows["status"]
+        if (statuses == JOINED).all() and not self._manifest.unplanned:
             self._place.remove(f"{FOLDER}/{self._manifest.job}")
 
     def _write_now_and_then(self) -> None:
@@ -261,10 +262,10 @@ class Job:
 
     def result(self, seconds: float, evaluation: DatasetEvaluation | None = None) -> FleetRun:
         """The figures."""
-        manifest, rows = self._manifest, self._manifest.rows
+        manifest, rows = self._manifest, self._manifest.asked_rows
         over = rows[np.isin(rows["status"], (DONE, JOINED))]
         cut = sorted(set(over["input"][over["truncated"]].tolist()))
-        names = [shown(given.source) for given in manifest.inputs]
+        names = [shown(given.source) for given in manifest.inputs[: manifest.asked]]
         return FleetRun(
             str(self._place),
             len(names),

@@ -40,6 +40,8 @@ class Manifest:
         chunk_s: length of a chunk.
 
     Attributes:
+        inputs: those of the job, and behind them others that an earlier run did.
+        asked: how many are of the job.
         plans: by the input's number, those that are known.
         unplanned: error and attempts of each input that could not be opened.
         errors: by row, of those that failed.
@@ -47,6 +49,7 @@ class Manifest:
 
     def __init__(self, inputs: Sequence[Input], job: str, chunk_s: Fraction) -> None:
         self.inputs = list(inputs)
+        self.asked = len(self.inputs)
         self.job = job
         self.chunk_s = chunk_s
         self.plans: dict[int, InputPlan] = {}
@@ -63,6 +66,11 @@ class Manifest:
     def rows(self) -> npt.NDArray[Any]:
         """The rows, of :data:`ROW`; to read and to change."""
         return self._rows[: self._count]
+
+    @property
+    def asked_rows(self) -> npt.NDArray[Any]:
+        """A copy of the rows of the job's own inputs."""
+        return self.rows[self.rows["input"] < self.asked]
 
     def add_plan(self, number: int, plan: InputPlan) -> range:
         """Add an input's chunks, waiting; their rows."""
@@ -122,5 +130,6 @@ class Manifest:
         """Input, chunk and error of whatever failed; no chunk where an input can't be opened."""
         for number, (error, _) in sorted(self.unplanned.items()):
             yield number, None, error
-        for row in np.flatnonzero(self.rows["status"] == FAILED).tolist():
+        asked = self.rows["input"] < self.asked
+        for row in np.flatnonzero((self.rows["status"] == FAILED) & asked).tolist():
             yield int(self.rows["input"][row]), int(self.rows["chunk"][row]), self.errors[row]

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from vssn.errors import MediaError
-from vssn.fleet.chunks import InputPlan
+from vssn.fleet.chunks import Input, InputPlan
 from vssn.fleet.manifest import DONE, JOINED, NO_END, ROW, STATUSES, Manifest
 from vssn.fleet.places import Place, shown
 from vssn.fleet.record_files import import_arrow
@@ -110,8 +110,13 @@ def resume_manifest(manifest: Manifest, place: Place) -> bool:
 def _take(manifest: Manifest, table: Any) -> None:
     arrow, _ = import_arrow()
     known = {(each.stem, shown(each.source)): n for n, each in enumerate(manifest.inputs)}
-    keys = zip(table["video"].to_pylist(), table["input"].to_pylist(), strict=True)
-    numbers = np.array([known.get(key, -1) for key in keys], int)
+    names = (table[name].to_pylist() for name in ("video", "input", "output"))
+    numbers = np.zeros(len(table), int)
+    for row, (video, source, output) in enumerate(zip(*names, strict=True)):
+        if (video, source) not in known:  # not asked for now; what is done of it stays noted
+            known[video, source] = len(manifest.inputs)
+            manifest.inputs.append(Input(output, source))
+        numbers[row] = known[video, source]
     old = np.zeros(len(table), ROW)
     for name in NUMBERS:
         old[name] = table[name].to_numpy()
@@ -124,8 +129,8 @@ def _take(manifest: Manifest, table: Any) -> None:
     statuses = table["status"].to_pylist()
     old["status"] = [STATUSES.index(each) if each in ("done", "joined") else 0 for each in statuses]
     order = np.lexsort([old["chunk"], numbers])
-    for number in np.unique(numbers[numbers >= 0]).tolist():
-        rows = old[order[numbers[order] == number]]
+    found, first = np.unique(numbers[order], return_index=True)
+    for number, rows in zip(found.tolist(), np.split(old[order], first[1:]), strict=True):
         end = float(rows["end_s"][-1])
         plan = InputPlan(len(rows), _exact(rows["start_s"][0]), None if end < 0 else _exact(end))
         taken = manifest.add_plan(number, plan)

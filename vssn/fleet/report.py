@@ -42,7 +42,7 @@ def report_page(run: FleetRun, manifest: Manifest, now: float) -> str:
         manifest: of the job.
         now: when the call ended, in s since 1970.
     """
-    rows = manifest.rows
+    rows = manifest.asked_rows
     over = rows[np.isin(rows["status"], (DONE, JOINED))]
     recent = over[over["finished"] >= now - run.seconds]
     parts = [

@@ -152,10 +152,10 @@ def open_manifest(work: Work, inputs: Sequence[Input], resume: bool) -> Manifest
         return manifest
     resume_manifest(manifest, work.place)
     there = work.place.names()
-    for number in list(manifest.plans):
+    for number in range(manifest.asked):
         rows = manifest.rows_of(number)
         joined = (manifest.rows["status"][rows.start : rows.stop] == JOINED).all()
-        if joined and not work.has_result(manifest.inputs[number], there):
+        if rows and joined and not work.has_result(manifest.inputs[number], there):
             work.forget(manifest.inputs[number])
             manifest.wait_again(number)
     return manifest
