@@ -1,11 +1,11 @@
 """All speed figures of the README, measured in one run.
 
-    python benchmarks/run.py --data_dir CamVid --save_dir out
+    python benchmarks/run.py --clips CamVid/val CITYSCAPES_CLIPS/seq* --save_dir out
 
 Candidates take turns on each frame, so that other load affects all equally. Figures are medians,
 and ratios to the plain Keras float32 model of the same run. Prints the tables; writes the figures
-to ``benchmark.json`` and mean IoU over frames per second to ``speed.png``. Run nothing else
-meanwhile.
+to ``benchmark.json``, mean IoU over frames per second to ``speed.png``, and what ``vssn bench``
+knows of the accuracy to ``measured_front.json``. Run nothing else meanwhile.
 """
 
 from __future__ import annotations
@@ -17,19 +17,18 @@ import platform
 from itertools import islice
 from pathlib import Path
 
+import front
 import growth
 import stages
 import startup
-import targets
 import video
 
 from vssn.data.clips import iter_clip
 from vssn.data.demo import demo_clip
-from vssn.data.stills import list_stills
 
 PARTS = {
     "stages": stages,
-    "targets": targets,
+    "front": front,
     "video": video,
     "startup": startup,
     "growth": growth,
@@ -47,15 +46,19 @@ def machine() -> str:
 
 def arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--data_dir", type=Path, help="CamVid stills, for the part 'targets'")
-    parser.add_argument("--split", default="val", help="(default: %(default)s)")
+    parser.add_argument(
+        "--clips",
+        type=Path,
+        nargs="+",
+        help="for the part 'front': folders of frames with labels beside them",
+    )
     parser.add_argument("--frames", type=Path, help="clip for 'stages' (default: the demo clip)")
     parser.add_argument("--rounds", type=int, default=15, help="frames of it")
     parser.add_argument("--parts", nargs="+", choices=PARTS, default=list(PARTS))
     parser.add_argument("--save_dir", type=Path, default=Path("benchmark-output"))
     args = parser.parse_args()
-    if "targets" in args.parts and args.data_dir is None:
-        parser.error("the part 'targets' needs --data_dir")
+    if "front" in args.parts and args.clips is None:
+        parser.error("the part 'front' needs --clips")
     return args
 
 
@@ -68,9 +71,7 @@ def main() -> None:
     clip = list(islice(iter_clip(args.frames or demo_clip()), max(rounds, CLIP_FRAMES)))
     measures = {
         "stages": lambda: stages.measure(clip[:rounds]),
-        "targets": lambda: targets.measure(
-            [still.load_bgr() for still in list_stills(args.data_dir, args.split)]
-        ),
+        "front": lambda: front.measure(front.labelled_clips(args.clips)),
         "video": video.measure,
         "startup": lambda: startup.measure(clip[0]),
         "growth": lambda: growth.measure(clip),
@@ -79,8 +80,9 @@ def main() -> None:
         measured = found[part] = measures[part]()
         print(f"\n{part}\n\n" + "\n".join(PARTS[part].table(measured)), flush=True)
         (args.save_dir / "benchmark.json").write_text(json.dumps(found, indent=1) + "\n")
-    if "targets" in found:
-        targets.plot(found["targets"], machine(), args.save_dir / "speed.png")
+    if "front" in found:
+        front.plot(found["front"], machine(), args.save_dir / "speed.png")
+        front.write_reference(found["front"], args.save_dir / "measured_front.json")
 
 
 if __name__ == "__main__":

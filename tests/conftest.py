@@ -185,6 +185,14 @@ def small_segnet() -> keras.Model:
 
 
 @pytest.fixture(scope="session")
+def small_light() -> keras.Model:
+    """The light segmenter for 64x96 px; not to be changed."""
+    from vssn.models.light import build_light
+
+    return randomised(lambda: build_light((64, 96)), 4)
+
+
+@pytest.fixture(scope="session")
 def flownets() -> keras.Model:
     """FlowNetS at its default size; not to be changed."""
     from vssn.models.flownets import build_flownets

@@ -6,8 +6,8 @@ import json
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
-import numpy as np
 import pytest
 
 from vssn.checkpoints.locate import locate_segnet
@@ -18,16 +18,6 @@ from vssn.errors import CheckpointError
 def benchmarks(repo_root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.syspath_prepend(str(repo_root / "benchmarks"))
     monkeypatch.chdir(repo_root)
-
-
-def test_the_light_network_labels_frames_in_eight_bits_too() -> None:
-    from light import LightNetwork
-
-    frame_bgr = np.random.default_rng(0).integers(0, 256, (90, 120, 3), np.uint8)
-    for precision in ("f32", "int8"):
-        labels = LightNetwork(precision).labels(frame_bgr)
-        assert labels.shape == (90, 120)
-        assert labels.max() < 11
 
 
 def test_growth_with_classes_and_objects_is_measured(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -48,22 +38,42 @@ def test_growth_with_classes_and_objects_is_measured(monkeypatch: pytest.MonkeyP
 
 
 def test_ratios_are_to_plain_keras_in_the_same_run() -> None:
+    import front
     import stages
-    import targets
 
     plain = dict.fromkeys(stages.STAGES, 100.0)
     other = {"segmented": 20.0, "FlowNetS": 50.0, "DIS": 10.0, "decision": 25.0}
     lines = stages.table({stages.BASELINE: plain, "other": other})
     assert lines[-1] == "| other | 20.0 | 5.0 | 50.0 | 2.0 | 10.0 | 10.0 | 25.0 | 4.0 |"
-    keys = ("candidate", "target", "segmented", "mean_iou", "fps")
+    lines = front.table(rows_of_the_front())
+    assert lines[-2] == "| camvid | vssn | light int8 | 95 | 20 % | 0.690 | 80.0 | 40.0 |"
+
+
+def rows_of_the_front() -> list[dict[str, Any]]:
+    import front
+
+    keys = ("source", "kind", "network", "precision", "target", "segmented", "mean_iou", "fps")
     rows = [
-        (targets.BASELINE, 100.0, 9, 0.7, 2.0),
-        ("OpenVINO int8", 100.0, 9, 0.7, 10.0),
-        ("light network, f32", None, 9, 0.6, 30.0),
+        ("camvid", front.SINGLE, front.BASELINE, "f32", 100.0, 10, 0.7, 2.0),
+        ("camvid", front.SINGLE, "light", "int8", 100.0, 10, 0.71, 50.0),
+        ("camvid", front.OURS, "light", "int8", 95.0, 2, 0.69, 80.0),
+        ("camvid", front.ORIGINAL, "resnet50_segnet", "auto", 80.0, 2, 0.6, 30.0),
     ]
-    lines = targets.table([dict(zip(keys, row, strict=True)) for row in rows])
-    assert lines[-2] == "| OpenVINO int8 | 100 | 9 | 0.700 | 10.0 | 5.0 |"
-    assert lines[-1] == "| light network, f32 | every frame | 9 | 0.600 | 30.0 | 15.0 |"
+    return [dict(zip(keys, row, strict=True)) | {"frames": 10} for row in rows]
+
+
+def test_the_front_is_drawn_and_kept_for_the_bench_command(tmp_path: Path) -> None:
+    import front
+
+    front.plot(rows_of_the_front(), "a machine", tmp_path / "speed.png")
+    assert (tmp_path / "speed.png").stat().st_size > 1000
+    front.write_reference(rows_of_the_front(), tmp_path / "front.json")
+    kept = json.loads((tmp_path / "front.json").read_text())
+    light = {"segmenter": "light", "precision": "int8"}
+    assert kept == [
+        light | {"target": 100.0, "camvid_mean_iou": 0.71},
+        light | {"target": 95.0, "camvid_mean_iou": 0.69},
+    ]
 
 
 @pytest.mark.real

@@ -94,7 +94,8 @@ def test_errors_name_arguments_and_those_of_commands_flags(
 
 
 def test_an_unknown_argument_is_refused() -> None:
-    with pytest.raises(BadInputError, match="argument 'tagret': expected one of target, segnet"):
+    expected = "argument 'tagret': expected one of profile, target"
+    with pytest.raises(BadInputError, match=expected):
         vssn.load_segmenter(tagret=80)
 
 

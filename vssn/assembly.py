@@ -99,7 +99,7 @@ def locate_weights(config: SegmenterConfig) -> load.WeightPaths:
         CheckpointError: one is missing.
     """
     return load.WeightPaths.locate(
-        config.segnet, config.flownets, config.decision, config.propagation
+        config.weights, config.flownets, config.decision, config.propagation
     )
 
 

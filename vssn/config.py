@@ -9,7 +9,8 @@ from typing import Any, Literal, TypeVar
 
 from vssn.errors import BadInputError, argument
 from vssn.media.video import check_chunk_s
-from vssn.networks import Precision, Runtime, RuntimeOptions
+from vssn.models.architectures import ENSEMBLE, LIGHT_SEGMENTER, RESNET50_SEGNET
+from vssn.networks import Device, Precision, Runtime, RuntimeOptions
 from vssn.streaming.budget import budget_ms
 from vssn.streaming.regions import DEFAULT_OVERLAP_PX, RegionGrid
 from vssn.streaming.schedule import Schedule
@@ -17,7 +18,21 @@ from vssn.streaming.schedule_names import parse_schedule
 from vssn.types import DVSNET_PROPAGATION, FlowMethod, Propagate, Propagation
 
 DEFAULT_TARGET = 95.0
+DEFAULT_SEGMENTER = RESNET50_SEGNET.option
 PRESET_NAMES = ("vssn", "original")
+# Points of the measured front, docs/benchmarks.md: settings by the profile's name.
+PROFILES: dict[str, dict[str, Any]] = {
+    "accurate": {"segmenter": ENSEMBLE, "target": 100.0},
+    "balanced": {"segmenter": LIGHT_SEGMENTER.option, "target": 95.0},
+    "fast": {"segmenter": LIGHT_SEGMENTER.option, "target": 80.0},
+    "original": {
+        "segmenter": RESNET50_SEGNET.option,
+        "flow": "flownets",
+        "propagate": "key",
+        "schedule": "decision",
+        "target": 80.0,
+    },
+}
 
 Choice = TypeVar("Choice", FlowMethod, Propagate)
 
@@ -29,7 +44,9 @@ class SegmenterConfig:
     Attributes:
         target: predicted confidence, 0-100, below which a frame is segmented: near 100 is slow, 50
             fast. 100 segments every frame, 0 only the first.
-        segnet: ResNet50-SegNet's weights, .h5, .keras or .pb, or their folder.
+        segmenter: the segmentation network: "resnet50_segnet", "light" or "ensemble", the mean of
+            both; or weights, .h5, .keras or .pb, or their folder. None is
+            :data:`DEFAULT_SEGMENTER`, or ResNet50-SegNet with the preset ``original``.
         flownets: FlowNetS' TF1 checkpoint, its prefix or folder.
         decision: the decision network's TF1 checkpoint, likewise. Weights that are None and needed
             are looked for in their default folder.
@@ -47,7 +64,7 @@ class SegmenterConfig:
         regions: rows x columns, such as ``"2x2"``, that are segmented or warped each on its own.
         overlap: px that a region reaches beyond its part of the frame, a multiple of 8.
         preset: ``original`` repeats the original scripts, faults included.
-        runtime, precision, threads, graph_input, graph_output: see
+        runtime, device, precision, threads, graph_input, graph_output: see
             :class:`vssn.networks.RuntimeOptions`.
 
     Raises:
@@ -55,7 +72,7 @@ class SegmenterConfig:
     """
 
     target: float = DEFAULT_TARGET
-    segnet: str | Path | None = None
+    segmenter: str | Path | None = None
     flownets: str | Path | None = None
     decision: str | Path | None = None
     flow: Literal["dis", "flownets"] | None = None
@@ -68,6 +85,7 @@ class SegmenterConfig:
     overlap: int = DEFAULT_OVERLAP_PX
     preset: str = "vssn"
     runtime: Runtime = "auto"
+    device: Device = "auto"
     precision: Precision = "auto"
     threads: int | None = None
     graph_input: str | None = None
@@ -117,16 +135,28 @@ class SegmenterConfig:
         """This configuration with other values.
 
         Args:
-            changes: by name.
+            changes: by name; ``profile`` stands for those of :data:`PROFILES`, which the others
+                change in turn.
 
         Raises:
             BadInputError: there is no such name or value.
         """
+        given = dict(changes)
+        profile = given.pop("profile", None)
+        if profile is not None and profile not in PROFILES:
+            raise BadInputError(
+                argument("profile", profile),
+                " or ".join(PROFILES),
+                f"pass {argument('profile', 'balanced')}",
+            )
+        changes = PROFILES.get(profile, {}) | given
         names = [field.name for field in fields(self)]
         unknown = [name for name in changes if name not in names]
         if unknown:
             raise BadInputError(
-                f"argument {unknown[0]!r}", f"one of {', '.join(names)}", "correct the name"
+                f"argument {unknown[0]!r}",
+                f"one of profile, {', '.join(names)}",
+                "correct the name",
             )
         return replace(self, **changes)
 
@@ -148,8 +178,20 @@ class SegmenterConfig:
     def runtime_options(self) -> RuntimeOptions:
         """What runs the networks."""
         return RuntimeOptions(
-            self.runtime, self.precision, self.threads, self.graph_input, self.graph_output
+            self.runtime,
+            self.precision,
+            self.threads,
+            self.graph_input,
+            self.graph_output,
+            self.device,
         )
+
+    @property
+    def weights(self) -> str | Path:
+        """The segmentation network or its weights, with what is None filled in."""
+        original = self.preset == "original"
+        default = RESNET50_SEGNET.option if original else DEFAULT_SEGMENTER
+        return default if self.segmenter is None else self.segmenter
 
     @property
     def frame_budget_ms(self) -> float | None:

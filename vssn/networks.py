@@ -12,6 +12,7 @@ from vssn.types import Float32Array, FlowEstimate, UInt8Array
 
 Runtime = Literal["auto", "tensorflow", "openvino"]
 Precision = Literal["auto", "f32", "bf16", "int8"]
+Device = Literal["auto", "cpu", "gpu"]
 MAX_THREADS = 1024
 
 # What a flow method sees of a frame; its size and kind are the method's own.
@@ -76,6 +77,7 @@ class RuntimeOptions:
             in f32 only.
         threads: how many the networks compute with; None for one per core.
         graph_input, graph_output: names in a frozen graph, where they can't be told from it.
+        device: "auto" takes a GPU where the runtime finds one, "gpu" requires it.
 
     Raises:
         BadInputError: ``threads`` is not from 1 to :data:`MAX_THREADS`.
@@ -86,6 +88,7 @@ class RuntimeOptions:
     threads: int | None = None
     graph_input: str | None = None
     graph_output: str | None = None
+    device: Device = "auto"
 
     def __post_init__(self) -> None:
         if self.threads is not None and not 1 <= self.threads <= MAX_THREADS:

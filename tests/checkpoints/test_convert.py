@@ -16,8 +16,9 @@ from made_weights import SEGNET_HW
 from vssn.checkpoints import convert as convert_module
 from vssn.checkpoints.convert import convert
 from vssn.checkpoints.exporters import EXPORTERS, Exporter
-from vssn.checkpoints.segnet_weights import CONFIG_FILE, save_segnet_weights, write_segnet_config
+from vssn.checkpoints.segnet_weights import save_segnet_weights, write_segnet_config
 from vssn.errors import BadInputError, CheckpointError, VssnError
+from vssn.models.architectures import RESNET50_SEGNET
 
 FRAMES = np.random.default_rng(31).integers(0, 256, (2, 48, 80, 3), np.uint8)
 
@@ -86,7 +87,7 @@ def test_a_difference_leaves_nothing_and_keeps_the_old_file(
 
 def test_the_input_size_is_that_of_the_config(weights: Path, tmp_path: Path) -> None:
     config = tmp_path / "other.json"
-    text = weights.with_name(CONFIG_FILE).read_text()
+    text = weights.with_name(RESNET50_SEGNET.config_file).read_text()
     config.write_text(text.replace("96", "128").replace("48", "64"))
     convert(weights, config, tmp_path / "out.pb", "pb", FRAMES[:1])
     assert EXPORTERS["pb"].load(tmp_path / "out.pb")(

@@ -17,7 +17,6 @@ from made_weights import SEGNET_HW, clear, fill
 from vssn.checkpoints.arrays import read_segnet, write_segnet
 from vssn.checkpoints.hdf5 import LayerWeights, read_layer_weights, write_layer_weights
 from vssn.checkpoints.segnet_weights import (
-    CONFIG_FILE,
     SegnetConfig,
     load_encoder_weights,
     load_segnet_weights,
@@ -28,6 +27,7 @@ from vssn.checkpoints.segnet_weights import (
 )
 from vssn.cli.main import main
 from vssn.errors import CheckpointError
+from vssn.models.architectures import RESNET50_SEGNET
 
 
 def _block(k: Any, x: Any, filters: tuple[int, int, int], place: str, strides: int | None) -> Any:
@@ -290,7 +290,7 @@ def test_an_incomplete_encoder_is_refused(empty_segnet: keras.Model, tmp_path: P
 
 def test_config_round_trip(segnet: keras.Model, tmp_path: Path) -> None:
     write_segnet_config(segnet.input_shape[1:3], tmp_path)
-    assert json.loads((tmp_path / CONFIG_FILE).read_text()) == {
+    assert json.loads((tmp_path / RESNET50_SEGNET.config_file).read_text()) == {
         "model_class": "resnet50_segnet",
         "n_classes": 12,
         "input_height": 64,
@@ -298,7 +298,7 @@ def test_config_round_trip(segnet: keras.Model, tmp_path: Path) -> None:
         "output_height": 32,
         "output_width": 48,
     }
-    assert read_segnet_config(tmp_path / CONFIG_FILE) == SegnetConfig((64, 96), 12)
+    assert read_segnet_config(tmp_path / RESNET50_SEGNET.config_file) == SegnetConfig((64, 96), 12)
 
 
 GOOD = {
@@ -330,7 +330,7 @@ GOOD = {
     ],
 )
 def test_wrong_configs_are_refused(tmp_path: Path, text: str | None, message: str) -> None:
-    path = tmp_path / CONFIG_FILE
+    path = tmp_path / RESNET50_SEGNET.config_file
     if text is not None:
         path.write_text(text, encoding="latin-1")
     with pytest.raises(CheckpointError, match=message):

@@ -46,7 +46,7 @@ def street(car_left: int) -> np.ndarray:
 def config(weights_dir: Path) -> vssn.SegmenterConfig:
     return vssn.SegmenterConfig(
         target=75,
-        segnet=weights_dir / "segnet.h5",
+        segmenter=weights_dir / "segnet.h5",
         flownets=weights_dir / "flow",
         decision=weights_dir / "decision",
     )

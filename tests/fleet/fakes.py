@@ -30,7 +30,7 @@ FPS = 10.0
 CHUNK_S = 1.0
 
 
-def assemble_fakes(config: SegmenterConfig) -> Assembly:
+def assemble_fakes(config: SegmenterConfig, weights: object = None) -> Assembly:
     """A segmenter that reads labels off the frames' blue."""
     segmentation = FakeSegmentation()
     segmentation.before_each = lambda: time.sleep(float(os.environ.get(SLOW, "0")))

@@ -27,7 +27,7 @@ COUNT = 11
 CONFIG = vssn.SegmenterConfig(schedule="fixed:3", threads=1)
 
 
-def fake_assembly(config: vssn.SegmenterConfig) -> Assembly:
+def fake_assembly(config: vssn.SegmenterConfig, weights: object = None) -> Assembly:
     networks = Networks(FakeSegmentation(), FakeFlow(), None, "fake")
     return assemble(replace(config, flow="dis"), networks=networks)
 

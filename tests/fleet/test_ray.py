@@ -146,7 +146,7 @@ def test_forty_clips_survive_a_killed_worker_a_lost_node_and_a_stop(
         assert ours.read_bytes() == theirs.read_bytes()
 
 
-def dying(config: vssn.SegmenterConfig) -> Any:
+def dying(config: vssn.SegmenterConfig, weights: object) -> Any:
     """An assembly whose segmenter ends its process at the first frame."""
     assembly = assemble_fakes(config)
     assembly.segmenter.step = lambda frame_bgr: os._exit(1)  # type: ignore[method-assign]
@@ -163,7 +163,7 @@ def test_a_chunk_that_kills_its_workers_fails_alone(
     assert columns(tmp_path / "out", "status", "attempt") == [("failed", 2)]
 
 
-def refusing(config: vssn.SegmenterConfig) -> Any:
+def refusing(config: vssn.SegmenterConfig, weights: object) -> Any:
     """Networks that can't be loaded."""
     raise vssn.CheckpointError("weights 'w.h5'", "other ones", "get some")
 

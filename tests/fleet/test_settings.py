@@ -13,6 +13,7 @@ import vssn
 from vssn.fleet import sources
 from vssn.fleet.settings import AttachedFiles, job_id, look_with, portable
 from vssn.fleet.weights import pack_weights
+from vssn.runtime.load import WeightPaths
 from vssn.scene.style import Style
 
 MINUTE = 60.0
@@ -32,15 +33,15 @@ def config(weights_dir: Path) -> vssn.SegmenterConfig:
     (weights_dir / "segnet_int8.json").write_text("{}")
     (weights_dir / "other.json").write_text("{}")
     return vssn.SegmenterConfig(
-        segnet=weights_dir / "segnet.h5",
+        segmenter=weights_dir / "segnet.h5",
         flownets=weights_dir / "flow",
         decision=weights_dir / "decision",
     )
 
 
 def test_weights_that_are_here_are_used_where_they_are(config: vssn.SegmenterConfig) -> None:
-    used = pack_weights(config).unpacked(config)
-    assert [str(used.segnet), str(used.flownets)] == [str(config.segnet), str(config.flownets)]
+    used = pack_weights(config).unpacked()
+    assert (used.segnet, used.flownets) == (config.segmenter, config.flownets)
 
 
 def test_weights_that_are_not_are_written_once(
@@ -48,15 +49,28 @@ def test_weights_that_are_not_are_written_once(
 ) -> None:
     packed = pack_weights(config)
     shutil.rmtree(weights_dir)
-    used = packed.unpacked(config)
-    assert Path(str(used.segnet)).read_bytes() == b"segnet"
-    assert Path(str(used.segnet)).is_relative_to(node)
+    used = packed.unpacked()
+    assert used.segnet.read_bytes() == b"segnet"
+    assert used.segnet.is_relative_to(node)
     assert Path(f"{used.flownets}.index").read_bytes() == b"flow"
-    names = {path.name for path in Path(str(used.segnet)).parent.iterdir()}
+    names = {path.name for path in used.segnet.parent.iterdir()}
     assert names == {"segnet.h5", "segnet_int8.json"}
-    Path(str(used.segnet)).write_bytes(b"kept")
-    assert packed.unpacked(config) == used
-    assert Path(str(used.segnet)).read_bytes() == b"kept"
+    used.segnet.write_bytes(b"kept")
+    assert packed.unpacked() == used
+    assert used.segnet.read_bytes() == b"kept"
+
+
+def test_several_segmentation_networks_travel(
+    config: vssn.SegmenterConfig, weights_dir: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (weights_dir / "light.h5").write_bytes(b"light")
+    both = WeightPaths(weights_dir / "segnet.h5", others=(weights_dir / "light.h5",))
+    monkeypatch.setattr("vssn.fleet.weights.locate_weights", lambda config: both)
+    packed = pack_weights(config)
+    assert packed.unpacked() == both
+    shutil.rmtree(weights_dir)
+    used = packed.unpacked()
+    assert [path.read_bytes() for path in (used.segnet, *used.others)] == [b"segnet", b"light"]
 
 
 def test_a_job_is_told_by_its_settings_and_weights(
@@ -67,7 +81,7 @@ def test_a_job_is_told_by_its_settings_and_weights(
     copied = Path(shutil.copytree(weights_dir, tmp_path / "copy"))
     moved = replace(
         config,
-        segnet=copied / "segnet.h5",
+        segmenter=copied / "segnet.h5",
         flownets=copied / "flow",
         decision=copied / "decision",
     )

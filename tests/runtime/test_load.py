@@ -166,14 +166,14 @@ def test_a_segmenter_loads_in_one_call(
     monkeypatch.setattr(load, "load_networks", lambda *_, **__: fake_networks)
     segmenter = vssn.load_segmenter(
         target=100,
-        segnet=weights_dir / "segnet.h5",
+        segmenter=weights_dir / "segnet.h5",
         flownets=weights_dir / "flow",
         decision=weights_dir / "decision",
     )
     results = list(segmenter.stream([np.zeros((48, 64, 3), np.uint8)] * 2))
     assert [result.path for result in results] == [vssn.FramePath.SEGMENT] * 2
     with pytest.raises(CheckpointError):
-        vssn.load_segmenter(segnet=weights_dir / "missing.h5")
+        vssn.load_segmenter(segmenter=weights_dir / "missing.h5")
 
 
 @pytest.fixture(scope="module")

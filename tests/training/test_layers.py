@@ -22,14 +22,14 @@ def make_model(name: str = "norm") -> Any:
 @pytest.fixture(scope="module")
 def models() -> tuple[Any, Any]:
     """Keras' own and the fused one, with the same weights."""
-    from vssn.training.layers import with_fused_batch_norm
+    from vssn.training.layers import for_training
 
     plain = make_model()
     rng = np.random.default_rng(0)
     weights = [
         rng.uniform(0.5, 1.5, np.shape(value)).astype(np.float32) for value in plain.get_weights()
     ]
-    fused = with_fused_batch_norm(plain)
+    fused = for_training(plain, lambda layer: False)
     for model in (plain, fused):
         model.set_weights(weights)
     return plain, fused

@@ -19,6 +19,7 @@ from vssn.checkpoints.tf1 import (
 )
 from vssn.checkpoints.values import impossible, listed
 from vssn.errors import CheckpointError, printable
+from vssn.models.architectures import RESNET50_SEGNET, architecture_of
 from vssn.models.layout import (
     BATCH_NORM_EPSILON,
     Shape,
@@ -32,6 +33,7 @@ from vssn.types import Float32Array
 logger = logging.getLogger(__name__)
 
 Weights = dict[str, Float32Array]
+KERAS2_NAMES = {"depthwise_kernel": "kernel"}
 
 
 def _kind(variables: Iterable[str]) -> str:
@@ -70,7 +72,9 @@ def _matched(shapes: Mapping[str, Shape], given: list[LayerWeights]) -> Weights:
     return weights
 
 
-def _check(path: Path, shapes: Mapping[str, Shape], weights: Weights) -> None:
+def _check(
+    path: Path, shapes: Mapping[str, Shape], weights: Weights, title: str = RESNET50_SEGNET.title
+) -> None:
     """Refuse weights that are missing, unexpected, mis-shaped or not possible; warn of odd ones."""
     common = [key for key in shapes if key in weights]
     problems = [
@@ -89,7 +93,7 @@ def _check(path: Path, shapes: Mapping[str, Shape], weights: Weights) -> None:
     if problems:
         raise CheckpointError(
             f"weights '{path}' ({'; '.join(problems)})",
-            f"the {len(shapes)} variables of a ResNet50-SegNet",
+            f"the {len(shapes)} variables of a {title}",
             "check that the file belongs to this network",
         )
     for key, low in lowest.items():
@@ -98,25 +102,39 @@ def _check(path: Path, shapes: Mapping[str, Shape], weights: Weights) -> None:
 
 
 def read_segnet(path: Path) -> Weights:
-    """Read ResNet50-SegNet's weights from a Keras file.
+    """Read a segmentation network's weights from a Keras file; its layers' names tell which.
 
     Args:
         path: see :func:`vssn.checkpoints.hdf5.read_layer_weights`.
 
     Returns:
-        Float32 arrays by ``layer/variable``, such as ``conv1/kernel`` (7, 7, 3, 64).
+        Float32 arrays by ``layer/variable``, such as ``conv1/kernel`` (7, 7, 3, 64), of one of
+        :data:`vssn.models.architectures.ARCHITECTURES`.
 
     Raises:
-        CheckpointError: the file can't be read, or is not for this network.
+        CheckpointError: the file can't be read, or is for neither network.
     """
-    shapes = segnet_shapes()
-    weights = _matched(shapes, read_layer_weights(path))
-    _check(path, shapes, weights)
-    return weights
+    given = read_layer_weights(path)
+    architecture = architecture_of(layer.name for layer in given)
+    shapes = architecture.shapes()
+    weights = _matched(shapes, given) if architecture is RESNET50_SEGNET else _named(given)
+    _check(path, shapes, weights, architecture.title)
+    return {key: weights[key] for key in shapes}
+
+
+def _named(given: Iterable[LayerWeights]) -> Weights:
+    """By ``layer/variable``; Keras 2 calls a depthwise convolution's kernel otherwise."""
+    return {
+        f"{layer.name}/{KERAS2_NAMES.get(variable, variable)}": np.asarray(values, np.float32)
+        for layer in given
+        for variable, values in layer.variables.items()
+    }
 
 
 def write_segnet(path: Path, weights: Weights, exact: bool = False) -> None:
-    """Write ResNet50-SegNet's weights; see :func:`vssn.checkpoints.hdf5.write_layer_weights`.
+    """Write a segmentation network's weights as a Keras 2 file.
+
+    See :func:`vssn.checkpoints.hdf5.write_layer_weights`.
 
     Args:
         path: the .h5 file.
@@ -147,11 +165,7 @@ def read_encoder(path: Path) -> Weights:
         CheckpointError: the file can't be read, or lacks a layer.
     """
     shapes = {key: shape for key, shape in segnet_shapes().items() if is_encoder(key)}
-    given = {
-        f"{layer.name}/{variable}": np.asarray(values, np.float32)
-        for layer in read_layer_weights(path)
-        for variable, values in layer.variables.items()
-    }
+    given = _named(read_layer_weights(path))
     weights = {key: values for key, values in given.items() if key in shapes}
     _check(path, shapes, weights)
     return weights

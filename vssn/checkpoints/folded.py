@@ -1,4 +1,4 @@
-"""ResNet50-SegNet's convolutions with their batch norms multiplied in, and their digest."""
+"""A segmentation network's convolutions with their batch norms multiplied in, and their digest."""
 
 from __future__ import annotations
 
@@ -7,17 +7,9 @@ from collections.abc import Iterable, Mapping
 
 import numpy as np
 
-from vssn.models.layout import BATCH_NORM_EPSILON, segnet_shapes
+from vssn.models.architectures import architecture_of
+from vssn.models.layout import BATCH_NORM_EPSILON
 from vssn.types import Float32Array
-
-
-def batch_norm_of(convolution: str) -> str:
-    """The name of the batch norm behind a convolution; the last one has none."""
-    if convolution == "conv1":
-        return "bn_conv1"
-    if convolution.startswith("conv2d"):
-        return convolution.replace("conv2d", "batch_normalization")
-    return "bn" + convolution.removeprefix("res")
 
 
 def convolutions(keys: Iterable[str]) -> list[str]:
@@ -38,8 +30,11 @@ def fold(
     Returns:
         Float32 arrays, computed in float64.
     """
-    kernel, bias = weights[f"{convolution}/kernel"], weights[f"{convolution}/bias"]
-    batch_norm = batch_norm_of(convolution)
+    kernel = weights[f"{convolution}/kernel"]
+    depthwise = kernel.shape[3] == 1 and f"{convolution}/bias" not in weights
+    outputs = kernel.shape[2 if depthwise else 3]
+    bias = weights.get(f"{convolution}/bias", np.zeros(outputs, np.float32))
+    batch_norm = architecture_of(weights).batch_norm_of(convolution)
     if f"{batch_norm}/gamma" not in weights:
         return kernel, bias
     gamma, beta, mean, variance = (
@@ -47,7 +42,8 @@ def fold(
         for name in ("gamma", "beta", "moving_mean", "moving_variance")
     )
     gain = gamma / np.sqrt(variance + BATCH_NORM_EPSILON)
-    return (kernel * gain).astype(np.float32), ((bias - mean) * gain + beta).astype(np.float32)
+    gains = gain[:, np.newaxis] if depthwise else gain
+    return (kernel * gains).astype(np.float32), ((bias - mean) * gain + beta).astype(np.float32)
 
 
 def weights_digest(weights: Mapping[str, Float32Array]) -> str:
@@ -60,7 +56,7 @@ def weights_digest(weights: Mapping[str, Float32Array]) -> str:
         In hexadecimal, of names and little-endian float32 values in the network's order.
     """
     digest = hashlib.sha256()
-    for name in convolutions(segnet_shapes()):
+    for name in convolutions(architecture_of(weights).shapes()):
         digest.update(name.encode())
         for values in fold(weights, name):
             digest.update(np.ascontiguousarray(values, "<f4").data)

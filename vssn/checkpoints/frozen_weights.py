@@ -12,7 +12,6 @@ from pathlib import Path
 import numpy as np
 
 from vssn.checkpoints.arrays import Weights
-from vssn.checkpoints.folded import batch_norm_of
 from vssn.checkpoints.graph_def import (
     Graph,
     Node,
@@ -31,6 +30,7 @@ from vssn.models.layout import (
     DECODER_FILTERS,
     SIZE_MULTIPLE,
     STAGES,
+    segnet_batch_norm,
     segnet_shapes,
 )
 from vssn.types import Float32Array
@@ -164,7 +164,7 @@ class _Matcher:
 
     def convolution(self, name: str, layer: str, strides: int = 1, padding: str = "VALID") -> str:
         """Collect a convolution with bias and batch norm; return what it reads."""
-        node = self._node(self._batch_norm(name, batch_norm_of(layer)))
+        node = self._node(self._batch_norm(name, segnet_batch_norm(layer)))
         self.expect(node.op in ADDITIONS, node, f"the bias of {layer}")
         bias = self._constant(node.inputs[1])
         node = self.take(node.inputs[0], "Conv2D")

@@ -9,13 +9,12 @@ from pathlib import Path
 
 from vssn.errors import CheckpointError
 from vssn.files import is_dir, is_file, open_regular, read_regular
+from vssn.models.architectures import ARCHITECTURES, RESNET50_SEGNET, architecture_named
 from vssn.shipped import find_shipped
 
-SEGNET_FOLDER = "resnet50_segnet_model"
 FLOWNETS_FOLDER = "dvs_net_flownets_checkpoints"
 DECISION_FOLDER = "decision_network_checkpoints"
 FINETUNE_FOLDER = "finetune"
-SEGNET_NAME = "resnet50_segnet"
 KERAS_SUFFIXES = (".h5", ".keras", ".weights.h5")
 SEGNET_SUFFIXES = (".pb", *KERAS_SUFFIXES)
 STATE_FILE = "checkpoint"
@@ -66,26 +65,31 @@ def locate_segnet(path: str | Path | None, suffixes: tuple[str, ...] = SEGNET_SU
 
     Args:
         path: a .pb, .h5, .keras or .weights.h5 file, a .h5 under another name, or a folder that
-            holds (at some depth of a nested download) ``resnet50_segnet`` with one of these
-            suffixes, which are tried in this order; None for ``resnet50_segnet_model`` here or
-            beside the package.
+            holds (at some depth of a nested download) ``resnet50_segnet`` or ``light_segmenter``
+            with one of these suffixes, which are tried in this order; or a network's name,
+            "resnet50_segnet" or "light", for its default folder here or beside the package; None
+            for the former.
         suffixes: which of them to take; :data:`KERAS_SUFFIXES` where a graph is no use.
 
     Raises:
         CheckpointError: there is none, or the file is of another kind.
     """
-    start = _start(path, SEGNET_FOLDER)
+    named = architecture_named(str(path)) if path is not None else RESNET50_SEGNET
+    start = find_shipped(named.folder) if named else Path(str(path)).expanduser()
     if is_file(start):
         if not start.name.endswith(suffixes) and not is_hdf5(start):
             raise _missing("weights", start, f"a {', '.join(suffixes)} file")
         return start
-    if is_dir(start):
-        for folder in _nested(start, SEGNET_FOLDER):
+    expected = "an existing file or folder, or " + " or ".join(a.option for a in ARCHITECTURES)
+    if not is_dir(start):
+        raise _missing("weights", start, expected)
+    for architecture in (named,) if named else ARCHITECTURES:
+        for folder in _nested(start, architecture.folder):
             for suffix in suffixes:
-                if is_file(folder / f"{SEGNET_NAME}{suffix}"):
-                    return folder / f"{SEGNET_NAME}{suffix}"
-        raise _missing("weights folder", start, f"{SEGNET_NAME}{', '.join(suffixes)} in it")
-    raise _missing("weights", start, "an existing file or folder")
+                if is_file(folder / f"{architecture.name}{suffix}"):
+                    return folder / f"{architecture.name}{suffix}"
+    names = " or ".join(a.name for a in ((named,) if named else ARCHITECTURES))
+    raise _missing("weights folder", start, f"{names}{', '.join(suffixes)} in it")
 
 
 def _unescaped(text: str) -> str:

@@ -1,4 +1,4 @@
-"""Weights of ResNet50-SegNet to and from a Keras model."""
+"""Weights of the segmentation networks to and from a Keras model."""
 
 from __future__ import annotations
 
@@ -15,6 +15,13 @@ from vssn.errors import CheckpointError
 from vssn.files import is_file, make_directory
 from vssn.json_files import read_json, write_json
 from vssn.labels import NUM_OUTPUTS
+from vssn.models.architectures import (
+    ARCHITECTURES,
+    LIGHT_SEGMENTER,
+    RESNET50_SEGNET,
+    Architecture,
+    architecture_of,
+)
 from vssn.models.layout import OUTPUT_STRIDE, SIZE_MULTIPLE
 from vssn.preprocess import SEGNET_INPUT_HW
 from vssn.types import Float32Array
@@ -22,14 +29,12 @@ from vssn.types import Float32Array
 if TYPE_CHECKING:
     import keras
 
-MODEL_CLASS = "resnet50_segnet"
 MAX_SIDE_PX = 1 << 14
-CONFIG_FILE = "resnet50_segnet_config.json"
 
 
 @dataclass(frozen=True)
 class SegnetConfig:
-    """What ``resnet50_segnet_config.json`` says.
+    """What a network's config JSON says.
 
     Attributes:
         input_hw: height and width of the network's input in px.
@@ -52,8 +57,9 @@ class _ConfigFile:
     output_width: int
 
     def __post_init__(self) -> None:
-        if self.model_class != MODEL_CLASS:
-            raise ValueError(f"model_class {self.model_class!r}, not {MODEL_CLASS!r}")
+        names = [each.name for each in ARCHITECTURES]
+        if self.model_class not in names:
+            raise ValueError(f"model_class {self.model_class!r}, not {' or '.join(names)}")
         if self.n_classes != NUM_OUTPUTS:
             raise ValueError(f"n_classes {self.n_classes}, not {NUM_OUTPUTS}")
         for side in ("height", "width"):
@@ -74,7 +80,8 @@ def _variables(model: keras.Model) -> dict[str, keras.Variable]:
     }
 
 
-def _assign(model: keras.Model, weights: Weights) -> None:
+def assign_weights(model: keras.Model, weights: Weights) -> None:
+    """Set those of a model's variables that ``weights`` has, by ``layer/variable``."""
     for key, variable in _variables(model).items():
         if key in weights:
             variable.assign(weights[key])
@@ -84,31 +91,60 @@ def load_segnet_weights(model: keras.Model, path: Path) -> None:
     """Load a Keras weight file into ``model``, which is unchanged where that fails.
 
     Args:
-        model: from :func:`vssn.models.segnet.build_segnet`.
+        model: from :func:`vssn.models.segnet.build_segnet` or
+            :func:`vssn.models.light.build_light`.
         path: see :func:`vssn.checkpoints.hdf5.read_layer_weights`.
 
     Raises:
         CheckpointError: the file can't be read, or is not for this network.
     """
-    _assign(model, read_segnet(path))
+    weights = read_segnet(path)
+    if not set(weights) <= set(_variables(model)):
+        raise CheckpointError(
+            f"weights '{path}' of a {architecture_of(weights).title}",
+            f"those of a {architecture_of(_variables(model)).title}",
+            "name the weights of this network",
+        )
+    assign_weights(model, weights)
 
 
 def load_segnet(path: Path, config: Path | None = None) -> keras.Model:
-    """Build ResNet50-SegNet with the weights of a file, at its config's input size.
+    """Build a segmentation network with the weights of a file, at its config's input size.
 
     Args:
         path: see :func:`vssn.checkpoints.hdf5.read_layer_weights`.
-        config: ``resnet50_segnet_config.json``; None for the one beside the weights, or else an
+        config: the network's config JSON; None for the one beside the weights, or else an
             input of 416x608.
 
     Raises:
         CheckpointError: weights or config can't be read, or are not for this network.
     """
+    weights = read_segnet(path)
+    architecture = architecture_of(weights)
+    model = build_network(architecture, segnet_input_hw(path, config, architecture))
+    assign_weights(model, weights)
+    return model
+
+
+def build_network(
+    architecture: Architecture, input_hw: tuple[int, int] = SEGNET_INPUT_HW
+) -> keras.Model:
+    """Build a segmentation network with random weights.
+
+    Args:
+        architecture: which one.
+        input_hw: height and width of the input in px, multiples of 32.
+
+    Raises:
+        BadInputError: a side is not a multiple of 32.
+    """
+    if architecture is LIGHT_SEGMENTER:
+        from vssn.models.light import build_light
+
+        return build_light(input_hw)
     from vssn.models.segnet import build_segnet
 
-    model = build_segnet(segnet_input_hw(path, config))
-    load_segnet_weights(model, path)
-    return model
+    return build_segnet(input_hw)
 
 
 def read_any_segnet(path: Path) -> tuple[Weights, tuple[int, int]]:
@@ -127,14 +163,17 @@ def read_any_segnet(path: Path) -> tuple[Weights, tuple[int, int]]:
     """
     if path.suffix == ".pb":
         return read_frozen_weights(path)
-    return read_segnet(path), segnet_input_hw(path)
+    weights = read_segnet(path)
+    return weights, segnet_input_hw(path, architecture=architecture_of(weights))
 
 
-def segnet_input_hw(path: Path, config: Path | None = None) -> tuple[int, int]:
+def segnet_input_hw(
+    path: Path, config: Path | None = None, architecture: Architecture = RESNET50_SEGNET
+) -> tuple[int, int]:
     """Height and width of the input of the network that weights are for; see `load_segnet`."""
-    beside = path.with_name(CONFIG_FILE)
+    beside = path.with_name(architecture.config_file)
     config = config or (beside if is_file(beside) else None)
-    return read_segnet_config(config).input_hw if config else SEGNET_INPUT_HW
+    return read_segnet_config(config, architecture).input_hw if config else SEGNET_INPUT_HW
 
 
 def save_segnet_weights(model: keras.Model, path: Path, exact: bool = False) -> None:
@@ -169,7 +208,7 @@ def load_encoder_weights(model: keras.Model, path: Path) -> None:
         CheckpointError: the file can't be read, or lacks a layer.
     """
     weights = read_encoder(path)
-    _assign(model, weights | {"conv1/kernel": rgb_kernel(weights["conv1/kernel"])})
+    assign_weights(model, weights | {"conv1/kernel": rgb_kernel(weights["conv1/kernel"])})
 
 
 def rgb_kernel(kernel: Float32Array) -> Float32Array:
@@ -191,42 +230,53 @@ def average_segnet_weights(paths: Sequence[Path], output: Path) -> None:
         CheckpointError: a file can't be read or is for another input size, or the average can't
             be written.
     """
-    input_hw = segnet_input_hw(paths[0])
+    total, input_hw = read_any_segnet(paths[0])
+    architecture = architecture_of(total)
     for path in paths[1:]:
-        if segnet_input_hw(path) != input_hw:
+        weights, other_hw = read_any_segnet(path)
+        other = architecture_of(weights)
+        if (other, other_hw) != (architecture, input_hw):
             raise CheckpointError(
-                f"weights '{path}' for an input of {segnet_input_hw(path)} px",
-                f"{input_hw} px, as for '{paths[0]}'",
-                "average weights of trainings at one input size",
+                f"weights '{path}' of a {other.title} for an input of {other_hw} px",
+                f"a {architecture.title} for {input_hw} px, as '{paths[0]}'",
+                "average weights of trainings of one network at one input size",
             )
-    total = read_segnet(paths[0])
-    for path in paths[1:]:
-        weights = read_segnet(path)
         total = {key: values + weights[key] for key, values in total.items()}
     make_directory(output.parent)
-    write_segnet_config(input_hw, output.parent)
+    write_segnet_config(input_hw, output.parent, architecture)
     write_segnet(output, {key: values / np.float32(len(paths)) for key, values in total.items()})
 
 
-def write_segnet_config(input_hw: tuple[int, int], directory: Path) -> None:
-    """Write ``resnet50_segnet_config.json`` with the original's keys.
+def write_segnet_config(
+    input_hw: tuple[int, int], directory: Path, architecture: Architecture = RESNET50_SEGNET
+) -> None:
+    """Write a network's config JSON, with the original's keys.
 
     Raises:
         CheckpointError: it can't be written.
     """
     height, width = input_hw
     config = _ConfigFile(
-        MODEL_CLASS, NUM_OUTPUTS, height, width, height // OUTPUT_STRIDE, width // OUTPUT_STRIDE
+        architecture.name,
+        NUM_OUTPUTS,
+        height,
+        width,
+        height // OUTPUT_STRIDE,
+        width // OUTPUT_STRIDE,
     )
-    write_json(directory / CONFIG_FILE, asdict(config), "config", CheckpointError)
+    write_json(directory / architecture.config_file, asdict(config), "config", CheckpointError)
 
 
-def read_segnet_config(path: Path) -> SegnetConfig:
-    """Read and check ``resnet50_segnet_config.json``.
+def read_segnet_config(path: Path, architecture: Architecture = RESNET50_SEGNET) -> SegnetConfig:
+    """Read and check a network's config JSON, such as ``resnet50_segnet_config.json``.
 
     Raises:
-        CheckpointError: missing, no JSON, or of a network that this isn't.
+        CheckpointError: missing, no JSON, or of another network.
     """
-    remedy = f"use the {CONFIG_FILE} that belongs to the weights"
+    remedy = f"use the {architecture.config_file} that belongs to the weights"
     config = read_json(path, _ConfigFile, "config", CheckpointError, remedy)
+    if config.model_class != architecture.name:
+        raise CheckpointError(
+            f"config '{path}' with model_class {config.model_class!r}", architecture.name, remedy
+        )
     return SegnetConfig((config.input_height, config.input_width), config.n_classes)

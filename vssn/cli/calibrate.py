@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from vssn.cli.options import add_quiet_argument, positive
+from vssn.cli.options import add_quiet_argument, add_segmenter_argument, positive
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -18,11 +18,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="data sets in the stills layout, of each kind of camera that the network is for; only "
         "their train/ is looked at",
     )
-    parser.add_argument(
-        "--segnet_chkpt",
-        metavar="PATH",
-        help="Keras weights, beside which the ranges go, or their folder (default: those that "
-        "vssn video finds)",
+    add_segmenter_argument(
+        parser, "the segmentation network, beside whose Keras weights the ranges go"
     )
     parser.add_argument(
         "--images",
@@ -39,7 +36,7 @@ def run(args: argparse.Namespace) -> int:
     from vssn.data.stills import list_stills
     from vssn.runtime.int8_ranges import calibrate_weights
 
-    weights = locate_segnet(args.segnet_chkpt, KERAS_SUFFIXES)
+    weights = locate_segnet(args.segmenter, KERAS_SUFFIXES)
     stills = []
     for folder in args.data_dir:
         every = list_stills(folder, "train")

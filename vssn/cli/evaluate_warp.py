@@ -10,6 +10,7 @@ from vssn.cli.options import (
     add_labelled_video_arguments,
     add_output_arguments,
     add_runtime_arguments,
+    add_segmenter_argument,
     check_summary,
     positive,
     runtime_options,
@@ -57,7 +58,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         default="labels",
         help="the true labels of key frames, or their predicted scores (default: %(default)s)",
     )
-    parser.add_argument("--segnet_chkpt", metavar="PATH", help="for --warp predictions")
+    add_segmenter_argument(parser, "for --warp predictions")
     parser.add_argument("--dvs_flownet_chkpt", metavar="PATH", help="flow network checkpoint")
     add_runtime_arguments(parser)
     add_output_arguments(parser)
@@ -134,7 +135,7 @@ def _probabilities(
     from vssn.checkpoints.locate import locate_segnet
     from vssn.runtime.load import load_segmentation
 
-    network = load_segmentation(locate_segnet(args.segnet_chkpt), options=runtime_options(args))
+    network = load_segmentation(locate_segnet(args.segmenter), options=runtime_options(args))
     return [network.probabilities(frame) for frame in frames]
 
 

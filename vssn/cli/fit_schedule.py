@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from vssn.cli.options import (
     add_quiet_argument,
     add_runtime_arguments,
+    add_segmenter_argument,
     positive,
     progress,
     runtime_options,
@@ -44,9 +45,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="N",
         help="to take of each clip at most (default: %(default)s)",
     )
-    parser.add_argument(
-        "--segnet_chkpt", metavar="PATH", help="segmentation network; the fit is put beside it"
-    )
+    add_segmenter_argument(parser, "the segmentation network, beside whose weights the fit goes")
     parser.add_argument("--dvs_flownet_chkpt", metavar="PATH", help="flow network")
     add_runtime_arguments(parser)
     add_quiet_argument(parser)
@@ -62,7 +61,7 @@ def run(args: argparse.Namespace) -> int:
     from vssn.runtime.load import load_flow, load_segmentation
     from vssn.training.confidence_fit import ConfidenceFitter
 
-    segnet = locate_segnet(args.segnet_chkpt)
+    segnet = locate_segnet(args.segmenter)
     flownets = locate_tf1(args.dvs_flownet_chkpt, FLOWNETS_FOLDER)
     check_writable(segnet.parent)
     options = runtime_options(args)

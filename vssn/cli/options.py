@@ -14,9 +14,16 @@ from typing import Any
 import cv2
 from tqdm import tqdm
 
-from vssn.config import DEFAULT_TARGET, PRESET_NAMES, SegmenterConfig
+from vssn.config import (
+    DEFAULT_SEGMENTER,
+    DEFAULT_TARGET,
+    PRESET_NAMES,
+    PROFILES,
+    SegmenterConfig,
+)
 from vssn.errors import MediaError
 from vssn.files import check_writable, is_dir, is_special, make_directory, write_text
+from vssn.models.architectures import SEGMENTER_NAMES
 from vssn.networks import MAX_THREADS, RuntimeOptions
 from vssn.streaming.regions import DEFAULT_OVERLAP_PX
 from vssn.training.progress import LOG_FILE, NOT_CURVES, Metrics, Progress
@@ -98,11 +105,16 @@ def share(text: str) -> float:
 def add_network_arguments(parser: argparse.ArgumentParser) -> None:
     """The checkpoints, the target, and how frames are split, warped and decided upon."""
     parser.add_argument(
+        "--profile",
+        choices=list(PROFILES),
+        help="network, flow, schedule and target together, which the other flags change: accurate, "
+        "balanced, fast, or the original's scheme",
+    )
+    parser.add_argument(
         "--target",
         type=percent,
-        default=DEFAULT_TARGET,
         help="predicted confidence, 0-100, below which a frame is segmented: near 100 slow, "
-        "80 balanced, 50 fast (default: %(default)s)",
+        f"80 fast (default: {DEFAULT_TARGET:g}, or the profile's)",
     )
     parser.add_argument(
         "--fps",
@@ -126,11 +138,8 @@ def add_network_arguments(parser: argparse.ArgumentParser) -> None:
 
 def add_checkpoint_arguments(parser: argparse.ArgumentParser) -> None:
     """The networks' weights."""
-    parser.add_argument(
-        "--segnet_chkpt",
-        metavar="PATH",
-        help=".pb, .h5 or .keras of the segmentation network, or its folder "
-        "(default: resnet50_segnet_model)",
+    add_segmenter_argument(
+        parser, f"the segmentation network (default: {DEFAULT_SEGMENTER}, or the profile's)"
     )
     parser.add_argument(
         "--dvs_flownet_chkpt",
@@ -142,6 +151,18 @@ def add_checkpoint_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="PATH",
         help="decision network checkpoint, for --flow flownets with --propagate key (default: "
         "decision_network_checkpoints)",
+    )
+
+
+def add_segmenter_argument(parser: argparse.ArgumentParser, what: str) -> None:
+    """The segmentation network, by its name or by its weights."""
+    parser.add_argument(
+        "--segmenter",
+        "--segnet_chkpt",
+        dest="segmenter",
+        metavar="NAME|PATH",
+        help=f"{what}: {', '.join(SEGMENTER_NAMES)} (the mean of both), or weights, .h5, .keras or "
+        ".pb, or their folder",
     )
 
 
@@ -181,6 +202,12 @@ def add_runtime_arguments(parser: argparse.ArgumentParser) -> None:
         help="auto takes openvino, and tensorflow for --preset original (default: %(default)s)",
     )
     parser.add_argument(
+        "--device",
+        choices=["auto", "cpu", "gpu"],
+        default="auto",
+        help="auto takes a GPU where the runtime finds one (default: %(default)s)",
+    )
+    parser.add_argument(
         "--precision",
         choices=["auto", "f32", "bf16", "int8"],
         default="auto",
@@ -204,7 +231,8 @@ def add_runtime_arguments(parser: argparse.ArgumentParser) -> None:
 def runtime_options(args: argparse.Namespace) -> RuntimeOptions:
     """What :func:`add_runtime_arguments` asked for."""
     return RuntimeOptions(
-        args.runtime, args.precision, args.threads, args.graph_input, args.graph_output
+        *(args.runtime, args.precision, args.threads, args.graph_input, args.graph_output),
+        args.device,
     )
 
 
@@ -246,15 +274,14 @@ def add_segmenter_arguments(parser: argparse.ArgumentParser) -> None:
 
 # By the attribute of SegmenterConfig; each command declares some of them.
 SETTINGS = {
-    "segnet": "segnet_chkpt",
     "flownets": "dvs_flownet_chkpt",
     "decision": "decision_chkpt",
     **{
         name: name
         for name in (
-            *("target", "fps", "budget_ms", "schedule", "flow", "propagate"),
+            *("segmenter", "target", "fps", "budget_ms", "schedule", "flow", "propagate"),
             *("dynamic", "regions", "overlap", "preset"),
-            *("runtime", "precision", "threads", "graph_input", "graph_output"),
+            *("runtime", "device", "precision", "threads", "graph_input", "graph_output"),
         )
     },
 }
@@ -270,10 +297,9 @@ def segmenter_config(args: argparse.Namespace) -> SegmenterConfig:
     """
     if args.threads is not None:
         cv2.setNumThreads(args.threads)  # of DIS, warping and labels; for this process alone
-    given = vars(args)
-    return SegmenterConfig(
-        **{name: given[flag] for name, flag in SETTINGS.items() if flag in given}
-    )
+    given = {name: value for name, value in vars(args).items() if value is not None}
+    changes = {name: given[flag] for name, flag in SETTINGS.items() if flag in given}
+    return SegmenterConfig().changed({"profile": given.get("profile"), **changes})
 
 
 def add_output_arguments(parser: argparse.ArgumentParser) -> None:
@@ -287,13 +313,15 @@ def add_quiet_argument(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--quiet", action="store_true", help="print only the result and warnings")
 
 
-def add_training_output_arguments(parser: argparse.ArgumentParser, save_dir: Path) -> None:
+def add_training_output_arguments(
+    parser: argparse.ArgumentParser, save_dir: Path | None, default: str = "%(default)s"
+) -> None:
     """Where a training keeps what it makes, whether it goes on from there, and quietness."""
     parser.add_argument(
         "--save_dir",
         type=Path,
         default=save_dir,
-        help="where models, log and plots go (default: %(default)s)",
+        help=f"where models, log and plots go (default: {default})",
     )
     parser.add_argument(
         "--resume", action="store_true", help="go on with the interrupted training in --save_dir"

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from vssn.cli.options import (
+    add_segmenter_argument,
     add_training_output_arguments,
     positive,
     print_epochs,
@@ -60,11 +61,8 @@ def _add_task_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="PATH",
         help="flow network checkpoint to start from (default: random)",
     )
-    parser.add_argument(
-        "--segnet_chkpt",
-        metavar="PATH",
-        help="with --task, the segmentation network whose probabilities are propagated "
-        "(default: resnet50_segnet_model)",
+    add_segmenter_argument(
+        parser, "with --task, the segmentation network whose probabilities are propagated"
     )
     parser.add_argument(
         "--scores_dir",
@@ -92,7 +90,7 @@ def _check_arguments(args: argparse.Namespace) -> None:
     from vssn.errors import BadInputError
 
     flow, task = ({entry.name for entry in fields(r)} for r in (FlowRecipe, PropagationRecipe))
-    unused = flow - task if args.task else (task - flow) | {"segnet_chkpt", "scores_dir"}
+    unused = flow - task if args.task else (task - flow) | {"segmenter", "scores_dir"}
     for name in sorted(unused):
         if getattr(args, name) is not None:
             what, remedy = ("with", "leave one out") if args.task else ("without", "add --task")
@@ -169,7 +167,7 @@ def _probabilities(args: argparse.Namespace) -> tuple[CachedProbabilities, str]:
     from vssn.runtime.load import load_segmentation
     from vssn.training.probability_cache import CachedProbabilities
 
-    path = locate_segnet(args.segnet_chkpt)
+    path = locate_segnet(args.segmenter)
     (sha256,) = sha256_of([path]).values()
     network = load_segmentation(path, options=RuntimeOptions(precision="f32"))
     return CachedProbabilities(network, sha256, args.scores_dir), sha256

@@ -1,4 +1,4 @@
-"""``vssn train-segnet``: train ResNet50-SegNet on labelled stills."""
+"""``vssn train-segnet``: train a segmentation network on labelled stills."""
 
 from __future__ import annotations
 
@@ -14,7 +14,14 @@ from vssn.cli.options import (
     training_reporter,
 )
 from vssn.cli.recipe_flags import add_recipe_arguments, recipe_from_arguments
+from vssn.errors import BadInputError
 from vssn.files import is_dir
+from vssn.models.architectures import (
+    ARCHITECTURES,
+    RESNET50_SEGNET,
+    Architecture,
+    architecture_of,
+)
 from vssn.training.segnet_recipe import SegnetRecipe
 
 if TYPE_CHECKING:
@@ -31,10 +38,17 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare data, start, length and output."""
     _add_data_arguments(parser)
     parser.add_argument(
+        "--model",
+        choices=[architecture.option for architecture in ARCHITECTURES],
+        default=RESNET50_SEGNET.option,
+        help="which network (default: %(default)s)",
+    )
+    parser.add_argument(
         "--encoder_weights",
         default="imagenet",
         metavar="imagenet|none|FILE",
-        help="start of the encoder: Keras' own download, random, or a .h5 (default: %(default)s)",
+        help="start of the encoder: Keras' own download (of the light network, the package of "
+        "vssn[light-training]), random, or a file (default: %(default)s)",
     )
     parser.add_argument(
         "--start_weights",
@@ -53,7 +67,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--validate_every", type=positive, default=4, help="epochs (default: %(default)s)"
     )
-    add_training_output_arguments(parser, Path("resnet50_segnet_model"))
+    add_training_output_arguments(parser, None, "the network's default folder")
 
 
 def _add_data_arguments(parser: argparse.ArgumentParser) -> None:
@@ -99,6 +113,7 @@ def run(args: argparse.Namespace) -> int:
     """Train, keeping the best model by validation mean IoU."""
     from vssn.training.loop import LoopConfig, train
 
+    args.save_dir = args.save_dir or Path(_architecture(args).folder)
     task, fingerprint = _task(args)
     config = LoopConfig(args.epochs, args.save_dir, args.validate_every, args.resume, fingerprint)
     print_epochs(train(task, config, training_reporter(args.quiet)), config.directory, args.epochs)
@@ -141,14 +156,29 @@ def _sources(args: argparse.Namespace) -> list[Source]:
     return sources
 
 
+def _architecture(args: argparse.Namespace) -> Architecture:
+    return next(each for each in ARCHITECTURES if each.option == args.model)
+
+
 def _initial(args: argparse.Namespace) -> keras.Model:
-    from vssn.checkpoints.segnet_weights import load_segnet
-    from vssn.models.segnet import build_segnet
+    from vssn.checkpoints.segnet_weights import build_network, load_segnet
     from vssn.training.encoder import start_encoder
 
     if args.start_weights and not args.resume:
-        return load_segnet(args.start_weights)
-    model = build_segnet()
+        return _checked(load_segnet(args.start_weights), args)
+    model = build_network(_architecture(args))
     if not args.resume:
         start_encoder(model, args.encoder_weights)
+    return model
+
+
+def _checked(model: keras.Model, args: argparse.Namespace) -> keras.Model:
+    """The model, unless it is not the one that is to be trained."""
+    given = architecture_of(layer.name for layer in model.layers)
+    if given is not _architecture(args):
+        raise BadInputError(
+            f"--start_weights '{args.start_weights}' of a {given.title}",
+            f"those of --model {args.model}",
+            f"pass --model {given.option}",
+        )
     return model

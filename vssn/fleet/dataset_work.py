@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import tempfile
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from fractions import Fraction
@@ -16,14 +16,13 @@ from typing import Any
 import numpy as np
 
 from vssn.api import segment_dataset
-from vssn.assembly import Assembly, assemble
 from vssn.config import SegmenterConfig
 from vssn.data.dataset import dataset_frames
 from vssn.data.lists import ListEntry, resolve
 from vssn.evaluation.dataset_evaluation import DatasetEvaluation
 from vssn.fleet.chunks import FOLDER, ChunkResult, Input, InputPlan, count_chunks
 from vssn.fleet.places import Place, is_url
-from vssn.fleet.video_work import LabelHash, start_networks
+from vssn.fleet.video_work import Assemble, LabelHash, assemble_video, start_networks
 from vssn.fleet.weights import PackedWeights
 
 EVALUATION = "evaluation.json"
@@ -52,7 +51,7 @@ class DatasetWork:
     chunk_s: Fraction
     data_dir: str
     entries: list[ListEntry]
-    make: Callable[[SegmenterConfig], Assembly] = assemble
+    make: Assemble = assemble_video
 
     def load(self) -> str:
         """Load the networks."""

@@ -12,13 +12,14 @@ from vssn.config import SegmenterConfig
 from vssn.errors import BadInputError, argument
 from vssn.files import read_regular
 from vssn.fleet.sources import once_per_node
-from vssn.fleet.weights import NAMES, PackedWeights
+from vssn.fleet.weights import PackedWeights
 from vssn.scene.camera import Camera
 from vssn.scene.style import Style
 from vssn.version import __version__
 
 MAX_FILE_BYTES = 1 << 20
 JOB_LETTERS = 16
+PLACES = ("segmenter", "flownets", "decision")  # settings that say where weights lie
 
 CameraOptions = Camera | dict[str, Any] | None
 
@@ -60,7 +61,7 @@ def job_id(config: SegmenterConfig, weights: PackedWeights | None, **more: Any) 
         weights: their contents do.
         more: other settings.
     """
-    settings = {name: value for name, value in asdict(config).items() if name not in NAMES}
+    settings = {name: value for name, value in asdict(config).items() if name not in PLACES}
     digest = weights.digest if weights else ""
     told = {"version": __version__, "config": settings, "weights": digest, **more}
     text = json.dumps(told, sort_keys=True, default=str)

@@ -33,13 +33,14 @@ from vssn.fleet.weights import PackedWeights
 from vssn.media.pipeline import WriteBehind
 from vssn.media.video import VideoSource, exact_seconds
 from vssn.original.preset import VIDEO_PRESETS
+from vssn.runtime.load import WeightPaths, load_networks
 from vssn.runtime.processor import byte_weight_limit
 from vssn.scene.camera import Camera, camera_for
 from vssn.scene.style import Style
 from vssn.types import FrameResult, VideoInfo
 
 JOINED = "joined.json"
-Assemble = Callable[[SegmenterConfig], Assembly]
+Assemble = Callable[[SegmenterConfig, WeightPaths | None], Assembly]
 
 
 class LabelHash:
@@ -64,9 +65,13 @@ class LabelHash:
         return self._digest.hexdigest()
 
 
-def assemble_video(config: SegmenterConfig) -> Assembly:
-    """Make the segmenter for videos."""
-    return assemble(config, VIDEO_PRESETS)
+def assemble_video(config: SegmenterConfig, weights: WeightPaths | None = None) -> Assembly:
+    """Make the segmenter, of weights that lie elsewhere than the configuration says."""
+    if weights is None:
+        return assemble(config, VIDEO_PRESETS)
+    conventions = VIDEO_PRESETS[config.preset].conventions
+    networks = load_networks(weights, conventions, config.runtime_options)
+    return assemble(config, VIDEO_PRESETS, networks=networks)
 
 
 def start_networks(
@@ -83,7 +88,7 @@ def start_networks(
         The segmenter with what belongs to it; and the runtime, with whatever else changes results.
     """
     cv2.setNumThreads(config.threads or 1)
-    assembly = make(weights.unpacked(config) if weights else config)
+    assembly = make(config, weights.unpacked() if weights else None)
     kind = assembly.runtime
     if kind.endswith("int8"):
         kind += f", weights up to {byte_weight_limit()}"

@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from vssn.assembly import locate_weights
 from vssn.checkpoints.locate import weights_files, weights_stem
-from vssn.checkpoints.segnet_weights import CONFIG_FILE
 from vssn.config import SegmenterConfig
 from vssn.errors import CheckpointError
 from vssn.files import flush_to_disk
 from vssn.fleet.sources import once_per_node
+from vssn.runtime.load import WeightPaths
 
-NAMES = ("segnet", "flownets", "decision")
 DONE = ".whole"
 
 
@@ -24,7 +23,8 @@ class PackedWeights:
     """The files of a configuration's weights.
 
     Attributes:
-        paths: of each network, where the files were read.
+        paths: of each network, where the files were read; more segmentation networks than one
+            have numbers.
         files: name and content of each of a network's files, by the network.
         digest: SHA-256 of all of it.
     """
@@ -33,14 +33,14 @@ class PackedWeights:
     files: dict[str, dict[str, bytes]]
     digest: str
 
-    def unpacked(self, config: SegmenterConfig) -> SegmenterConfig:
-        """The configuration with paths that exist on this node.
+    def unpacked(self) -> WeightPaths:
+        """Paths that exist on this node.
 
         Where the same files lie under the same path, as on the machine that packed them or on a
         shared disk, those are used.
         """
         if all(_same(Path(self.paths[name]).parent, files) for name, files in self.files.items()):
-            return config.changed(dict(self.paths))
+            return _weight_paths({name: Path(path) for name, path in self.paths.items()})
         with once_per_node(f"weights-{self.digest[:16]}") as folder:
             if not (folder / DONE).exists():
                 for name, files in self.files.items():
@@ -49,8 +49,14 @@ class PackedWeights:
                         (folder / name / file).write_bytes(content)
                         flush_to_disk(folder / name / file)
                 (folder / DONE).touch()
-        paths = {name: folder / name / Path(path).name for name, path in self.paths.items()}
-        return config.changed({name: str(path) for name, path in paths.items()})
+        return _weight_paths(
+            {name: folder / name / Path(path).name for name, path in self.paths.items()}
+        )
+
+
+def _weight_paths(paths: Mapping[str, Path]) -> WeightPaths:
+    others = tuple(path for name, path in sorted(paths.items()) if name.isdecimal())
+    return WeightPaths(paths["segnet"], paths.get("flownets"), paths.get("decision"), others)
 
 
 def _same(folder: Path, files: dict[str, bytes]) -> bool:
@@ -67,7 +73,8 @@ def pack_weights(config: SegmenterConfig) -> PackedWeights:
         CheckpointError: one is missing or can't be read.
     """
     located = locate_weights(config)
-    found = {name: getattr(located, name) for name in NAMES}
+    found = {"segnet": located.segnet, "flownets": located.flownets, "decision": located.decision}
+    found |= {str(number): path for number, path in enumerate(located.others)}
     paths = {name: str(path.absolute()) for name, path in found.items() if path is not None}
     digest = hashlib.sha256()
     files: dict[str, dict[str, bytes]] = {}
@@ -88,6 +95,7 @@ def pack_weights(config: SegmenterConfig) -> PackedWeights:
 def _belonging(path: Path) -> Iterator[Path]:
     """Files of weights, and the ranges, fits and configuration beside them."""
     yield from weights_files(path)
-    beside = sorted(path.parent.glob("*.json"))
     stem = weights_stem(path).split(".")[0]
-    yield from (file for file in beside if file.name == CONFIG_FILE or file.name.startswith(stem))
+    for file in sorted(path.parent.glob("*.json")):
+        if file.name.startswith(stem) or file.name.endswith("_config.json"):
+            yield file

@@ -83,6 +83,15 @@ def is_encoder(layer_name: str) -> bool:
     return layer_name.startswith(("res", "bn", "conv1"))
 
 
+def segnet_batch_norm(convolution: str) -> str:
+    """The name of the batch norm behind a convolution; the last one has none."""
+    if convolution == "conv1":
+        return "bn_conv1"
+    if convolution.startswith("conv2d"):
+        return convolution.replace("conv2d", "batch_normalization")
+    return "bn" + convolution.removeprefix("res")
+
+
 def segnet_shapes() -> dict[str, Shape]:
     """Shapes of ResNet50-SegNet's variables, by ``layer/variable``."""
     return dict(_segnet())

@@ -24,7 +24,8 @@ from vssn.errors import BadInputError, CheckpointError
 from vssn.files import is_file
 from vssn.json_files import read_json, write_json
 from vssn.preprocess import SEGNET_INPUT_HW
-from vssn.runtime.openvino_segnet import IMAGE_RANGE, build_segnet_graph, segnet_image
+from vssn.runtime.openvino_graph import IMAGE_RANGE
+from vssn.runtime.openvino_segmentation import build_segmentation_graph, segmentation_image
 from vssn.runtime.processor import byte_weight_limit
 from vssn.runtime.quantisation import ACTIVATION_LEVELS, Layers, Ranges
 from vssn.types import Float32Array, UInt8Array
@@ -76,7 +77,7 @@ def _run(
     compiled = ov.Core().compile_model(outputs, "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
     request = compiled.create_infer_request()
     for frame_bgr in frames_bgr:
-        request.infer([segnet_image(frame_bgr, (height, width))])
+        request.infer([segmentation_image(frame_bgr, (height, width))])
         for index, name in enumerate(tensors):
             yield name, request.get_output_tensor(index).data
 
@@ -102,7 +103,7 @@ def calibrate(
     if not len(frames_bgr):
         raise BadInputError("no frames for the int8 ranges", "at least one", "give training frames")
     layers = Layers()
-    graph = build_segnet_graph(weights, input_hw, layers)
+    graph = build_segmentation_graph(weights, input_hw, layers)
     tensors = {n: x for n, x in layers.tensors.items() if n not in FIXED and n != OUTPUT}
     limits, signed = dict.fromkeys(tensors, 0.0), dict.fromkeys(tensors, False)
     for name, values in _run(tensors, graph, frames_bgr):
@@ -118,7 +119,7 @@ def calibrate(
 def _labels(
     weights: Weights, ranges: Ranges, frames_bgr: Sequence[UInt8Array], input_hw: tuple[int, int]
 ) -> npt.NDArray[np.intp]:
-    graph = build_segnet_graph(weights, input_hw, Layers(ranges, byte_weight_limit()))
+    graph = build_segmentation_graph(weights, input_hw, Layers(ranges, byte_weight_limit()))
     probabilities = {"probabilities": graph.get_results()[0].input_value(0)}
     return np.stack([np.argmax(values, -1) for _, values in _run(probabilities, graph, frames_bgr)])
 

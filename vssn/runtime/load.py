@@ -20,6 +20,7 @@ from vssn.checkpoints.locate import (
 )
 from vssn.errors import BadInputError, argument
 from vssn.flow.dis import DISFlow
+from vssn.models.architectures import ARCHITECTURES, ENSEMBLE
 from vssn.networks import (
     DEFAULT_OPTIONS,
     DecisionNetwork,
@@ -29,6 +30,7 @@ from vssn.networks import (
     SegmentationNetwork,
 )
 from vssn.preprocess import VSSN_CONVENTIONS, Conventions
+from vssn.runtime.ensemble import Ensemble
 from vssn.runtime.startup import start_tensorflow
 from vssn.types import DVSNET_PROPAGATION, FlowMethod, Propagation
 
@@ -42,11 +44,13 @@ class WeightPaths:
     Attributes:
         segnet: a .pb, .h5, .keras or .weights.h5 file.
         flownets, decision: prefixes of TF1 checkpoints; None where the network has no part.
+        others: more segmentation networks, whose mean with ``segnet`` is taken.
     """
 
     segnet: Path
     flownets: Path | None = None
     decision: Path | None = None
+    others: tuple[Path, ...] = ()
 
     @classmethod
     def locate(
@@ -59,7 +63,8 @@ class WeightPaths:
         """Find the weights given, or those in the default folders.
 
         Args:
-            segnet: file or folder; None for the default folder, as below.
+            segnet: file or folder; or a name: "resnet50_segnet", "light", or "ensemble" for both;
+                None for the first.
             flownets: prefix or folder.
             decision: prefix or folder.
             propagation: how scores get from frame to frame; what has no part in it is not looked
@@ -69,15 +74,18 @@ class WeightPaths:
             CheckpointError: one is missing; none is ever replaced by random weights.
         """
         has_flownets = propagation.flow is FlowMethod.FLOWNETS
+        names = [each.option for each in ARCHITECTURES] if segnet == ENSEMBLE else [segnet]
+        first, *others = map(locate_segnet, names)
         return cls(
-            locate_segnet(segnet),
+            first,
             locate_tf1(flownets, FLOWNETS_FOLDER) if has_flownets else None,
             locate_tf1(decision, DECISION_FOLDER) if propagation.asks_decision_network else None,
+            tuple(others),
         )
 
     def sha256(self) -> dict[str, str]:
         """SHA-256 in hexadecimal of every file, by path."""
-        groups = (self.segnet, self.flownets, self.decision)
+        groups = (self.segnet, *self.others, self.flownets, self.decision)
         return sha256_of(file for group in groups if group for file in weights_files(group))
 
 
@@ -106,7 +114,7 @@ class Loader(Protocol):
     name: str
 
     def segmentation(self, path: Path) -> SegmentationNetwork:
-        """Load ResNet50-SegNet."""
+        """Load a segmentation network."""
 
     def flow(self, path: Path) -> FeatureFlowNetwork:
         """Load thin FlowNetS."""
@@ -140,7 +148,7 @@ def make_loader(options: RuntimeOptions, conventions: Conventions) -> Loader:
     if options.runtime == "openvino" or (options.runtime == "auto" and ours):
         from vssn.runtime.openvino_networks import OpenVINOLoader
 
-        return OpenVINOLoader(options.precision, options.threads)
+        return OpenVINOLoader(options.precision, options.threads, options.device)
     if options.precision not in ("auto", "f32"):
         raise BadInputError(
             f"{argument('precision', options.precision)} with runtime tensorflow",
@@ -150,7 +158,8 @@ def make_loader(options: RuntimeOptions, conventions: Conventions) -> Loader:
     start_tensorflow(options.threads)
     from vssn.runtime.tensorflow import TensorFlowLoader
 
-    return TensorFlowLoader(conventions, options.graph_input, options.graph_output)
+    names = (options.graph_input, options.graph_output)
+    return TensorFlowLoader(conventions, *names, device=options.device)
 
 
 def load_networks(
@@ -174,8 +183,13 @@ def load_networks(
     fits = _fits(paths) if conventions is VSSN_CONVENTIONS else {}
     decision = loader.decision(paths.decision) if paths.decision else None
     flow: FlowNetwork = loader.flow(paths.flownets) if paths.flownets else DISFlow()
-    segmentation, name = _segmentation(paths.segnet, conventions, options, loader)
-    logger.info("segmentation network: %s", paths.segnet)
+    found = [
+        _segmentation(path, conventions, options, loader) for path in (paths.segnet, *paths.others)
+    ]
+    segmentation, name = (
+        found[0] if len(found) == 1 else (Ensemble([n for n, _ in found]), found[0][1])
+    )
+    logger.info("segmentation network: %s", ", ".join(map(str, (paths.segnet, *paths.others))))
     logger.info("runtime: %s", name)
     return Networks(segmentation, flow, decision, name, fits)
 
@@ -211,7 +225,7 @@ def load_segmentation(
     conventions: Conventions = VSSN_CONVENTIONS,
     options: RuntimeOptions = DEFAULT_OPTIONS,
 ) -> SegmentationNetwork:
-    """Load ResNet50-SegNet alone; see :func:`load_networks`."""
+    """Load the segmentation network alone; see :func:`load_networks`."""
     return _segmentation(path, conventions, options, make_loader(options, conventions))[0]
 
 

@@ -24,6 +24,7 @@ import openvino as ov
 from vssn.errors import VssnError, printable
 from vssn.files import open_regular, read_regular, write_bytes, write_text
 from vssn.json_files import parse
+from vssn.runtime.device import CPU
 from vssn.version import __version__
 
 logger = logging.getLogger(__name__)
@@ -138,11 +139,13 @@ class ModelCache:
 
     Attributes:
         directory: where they are kept, created when needed; None to keep nothing.
-        config: OpenVINO's properties for the CPU.
+        config: OpenVINO's properties for the device.
+        device: what the networks run on, by OpenVINO's name.
     """
 
     directory: Path | None
     config: Mapping[str, object]
+    device: str = CPU
 
     def load(self, name: str, key: Mapping[str, object], build: Callable[[], ov.Model]) -> object:
         """Load a compiled network, or build, compile and keep it.
@@ -168,7 +171,7 @@ class ModelCache:
         if compiled is None:
             graph = build()  # says what is wrong with the weights before anything else is said
             logger.info("compiling the network '%s' for this processor", name)
-            compiled = core.compile_model(graph, "CPU", dict(self.config))
+            compiled = core.compile_model(graph, self.device, dict(self.config))
             if path:
                 self._keep(compiled, path, name, digest)
         return compiled
@@ -179,8 +182,8 @@ class ModelCache:
             "config": {name: str(value) for name, value in self.config.items()},
             "versions": [__version__, ov.__version__, sources_digest()],
             "processor": [
-                str(core.get_property("CPU", "FULL_DEVICE_NAME")),
-                sorted(core.get_property("CPU", "OPTIMIZATION_CAPABILITIES")),
+                str(core.get_property(self.device, "FULL_DEVICE_NAME")),
+                sorted(core.get_property(self.device, "OPTIMIZATION_CAPABILITIES")),
             ],
         }
         return hashlib.sha256(json.dumps(everything, sort_keys=True).encode()).hexdigest()
@@ -199,7 +202,7 @@ class ModelCache:
                 raise ValueError("it is another network's")
             if header.sha256 != hashlib.sha256(data).hexdigest():
                 raise ValueError("it is damaged")
-            compiled = core.import_model(io.BytesIO(data), "CPU", dict(self.config))
+            compiled = core.import_model(io.BytesIO(data), self.device, dict(self.config))
             if _shapes(compiled) != header.shapes:
                 raise ValueError("it has other inputs or outputs")
         except (VssnError, OSError, ValueError, RuntimeError) as error:

@@ -20,8 +20,10 @@ from vssn.checkpoints.locate import sha256_of, weights_files
 from vssn.checkpoints.segnet_weights import read_any_segnet, segnet_input_hw
 from vssn.errors import BadInputError, printable
 from vssn.json_files import parse
-from vssn.networks import Precision
+from vssn.models.architectures import ARCHITECTURES, architecture_of
+from vssn.networks import Device, Precision
 from vssn.preprocess import FLOW_INPUT_HW, flow_input
+from vssn.runtime.device import CPU, choose_device
 from vssn.runtime.int8_ranges import read_ranges
 from vssn.runtime.model_cache import ModelCache, default_cache_dir
 from vssn.runtime.openvino_flow import (
@@ -30,7 +32,7 @@ from vssn.runtime.openvino_flow import (
     build_flow_refinement,
 )
 from vssn.runtime.openvino_frozen import build_frozen_graph
-from vssn.runtime.openvino_segnet import build_segnet_graph, segnet_image
+from vssn.runtime.openvino_segmentation import build_segmentation_graph, segmentation_image
 from vssn.runtime.processor import byte_weight_limit, multiplies_bytes
 from vssn.runtime.quantisation import Layers
 from vssn.types import Float32Array, FlowEstimate, UInt8Array
@@ -41,10 +43,11 @@ CompiledModel = Any  # openvino.CompiledModel, which comes without types
 
 
 class OpenVINOSegmentation:
-    """ResNet50-SegNet.
+    """A segmentation network.
 
     Args:
-        compiled: from :func:`vssn.runtime.openvino_segnet.build_segnet_graph`, compiled.
+        compiled: from :func:`vssn.runtime.openvino_segmentation.build_segmentation_graph`,
+            compiled.
     """
 
     def __init__(self, compiled: CompiledModel) -> None:
@@ -54,7 +57,7 @@ class OpenVINOSegmentation:
 
     def probabilities(self, frame_bgr: UInt8Array) -> Float32Array:
         """Class probabilities (h/2, w/2, 11) float32; see the protocol."""
-        self._request.infer([segnet_image(frame_bgr, self._input_hw)], share_inputs=True)
+        self._request.infer([segmentation_image(frame_bgr, self._input_hw)], share_inputs=True)
         # The request's own memory is written to again for the next frame.
         return np.array(self._request.get_output_tensor().data)
 
@@ -148,7 +151,7 @@ def choose_precision(wanted: Precision, capabilities: list[str], has_ranges: boo
     Raises:
         BadInputError: the processor or the weights don't allow what was asked for.
     """
-    has_bf16 = "BF16" in capabilities
+    has_bf16 = bool({"BF16", "FP16"} & set(capabilities))  # the latter is a GPU's
     if wanted == "auto":
         if has_ranges and (has_bf16 or multiplies_bytes()):
             return "int8"
@@ -164,12 +167,14 @@ def choose_precision(wanted: Precision, capabilities: list[str], has_ranges: boo
     return wanted
 
 
-def _config(precision: Precision, threads: int | None, capabilities: list[str]) -> dict[str, Any]:
+def _config(
+    precision: Precision, threads: int | None, capabilities: list[str], device: str = CPU
+) -> dict[str, Any]:
+    config: dict[str, Any] = {"PERFORMANCE_HINT": "LATENCY"}
+    if device != CPU:
+        return config | {"INFERENCE_PRECISION_HINT": "f32" if precision == "f32" else "f16"}
     fast = precision != "f32" and "BF16" in capabilities
-    config: dict[str, Any] = {
-        "PERFORMANCE_HINT": "LATENCY",
-        "INFERENCE_PRECISION_HINT": "bf16" if fast else "f32",
-    }
+    config["INFERENCE_PRECISION_HINT"] = "bf16" if fast else "f32"
     return config | ({} if threads is None else {"INFERENCE_NUM_THREADS": threads})
 
 
@@ -184,11 +189,13 @@ class _WeightFacts:
     Attributes:
         weights_sha256: see :func:`vssn.checkpoints.folded.weights_digest`; empty for another
             network.
+        network: its name, see :class:`vssn.models.architectures.Architecture`.
         input_hw: of a frozen graph; None where a config beside the weights says it.
         reason: why it is another network.
     """
 
     weights_sha256: str
+    network: str = ""
     input_hw: tuple[int, int] | None = None
     reason: str = ""
 
@@ -200,6 +207,7 @@ class OpenVINOLoader:
         precision: see :func:`choose_precision`; the flow and decision networks run in bf16 where
             int8 is asked for, if the processor can, since they are small.
         threads: how many to compute with; None for one per core.
+        device: see :func:`vssn.runtime.device.choose_device`.
         cache_dir: where compiled networks are kept; None for
             :func:`vssn.runtime.model_cache.default_cache_dir`.
 
@@ -212,17 +220,25 @@ class OpenVINOLoader:
         self,
         precision: Precision = "auto",
         threads: int | None = None,
+        device: Device = "auto",
         cache_dir: Path | None = None,
     ) -> None:
         self._wanted = precision
         self._threads = threads
         self._cache_dir = cache_dir or default_cache_dir()  # None: there is no home folder
-        self._capabilities = list(ov.Core().get_property("CPU", "OPTIMIZATION_CAPABILITIES"))
+        core = ov.Core()
+        self._device = choose_device(device, core.available_devices)
+        self._capabilities = list(core.get_property(self._device, "OPTIMIZATION_CAPABILITIES"))
         self._version = ".".join(ov.__version__.split(".")[:2])
-        self.name = f"OpenVINO {self._version}"
+        self.name = self._named("")
+
+    def _named(self, precision: str) -> str:
+        where = "" if self._device == CPU else f"on {self._device}"
+        return " ".join(filter(None, ["OpenVINO", self._version, precision, where]))
 
     def _cache(self, precision: Precision) -> ModelCache:
-        return ModelCache(self._cache_dir, _config(precision, self._threads, self._capabilities))
+        config = _config(precision, self._threads, self._capabilities, self._device)
+        return ModelCache(self._cache_dir, config, self._device)
 
     def _small(self) -> ModelCache:
         """For the networks that are never quantised."""
@@ -230,7 +246,7 @@ class OpenVINOLoader:
         return self._cache(choose_precision(wanted, self._capabilities, has_ranges=False))
 
     def segmentation(self, path: Path) -> OpenVINOSegmentation:
-        """Load ResNet50-SegNet, from a .pb too, as long as that is this network.
+        """Load a segmentation network; ResNet50-SegNet from a .pb too, if that is what it is.
 
         Another network's frozen graph runs as it is written, slower and never in int8.
 
@@ -242,7 +258,7 @@ class OpenVINOLoader:
         facts = self._facts(path, file_sha256)
         ranges = read_ranges(path, facts.weights_sha256) if facts.weights_sha256 else None
         chosen = choose_precision(self._wanted, self._capabilities, ranges is not None)
-        self.name = f"OpenVINO {self._version} {chosen}"
+        self.name = self._named(chosen)
         if not facts.weights_sha256:
             logger.warning(
                 "'%s' is no ResNet50-SegNet (%s): it runs as it is written, which is slower",
@@ -255,11 +271,14 @@ class OpenVINOLoader:
         layers = Layers()
         if ranges and chosen == "int8":
             layers = Layers(ranges, byte_weight_limit())
-        input_hw = facts.input_hw or segnet_input_hw(path)
+        architecture = next(each for each in ARCHITECTURES if each.name == facts.network)
+        input_hw = facts.input_hw or segnet_input_hw(path, architecture=architecture)
         key = {"weights": facts.weights_sha256, "input_hw": input_hw}
         key |= {"ranges": dict(layers.ranges), "weight_limit": layers.weight_limit}
         compiled = self._cache(chosen).load(
-            "segnet", key, lambda: build_segnet_graph(read_any_segnet(path)[0], input_hw, layers)
+            architecture.name,
+            key,
+            lambda: build_segmentation_graph(read_any_segnet(path)[0], input_hw, layers),
         )
         return OpenVINOSegmentation(compiled)
 
@@ -271,8 +290,9 @@ class OpenVINOLoader:
             try:
                 weights, input_hw = read_any_segnet(path)
             except OtherNetworkError as error:
-                return json.dumps(asdict(_WeightFacts("", None, str(error)[:200])))
-            facts = _WeightFacts(weights_digest(weights), input_hw if suffix else None)
+                return json.dumps(asdict(_WeightFacts("", reason=str(error)[:200])))
+            network = architecture_of(weights).name
+            facts = _WeightFacts(weights_digest(weights), network, input_hw if suffix else None)
             return json.dumps(asdict(facts))
 
         name = hashlib.sha256(f"{file_sha256}{suffix}".encode()).hexdigest()

@@ -15,15 +15,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-import cv2
 import numpy as np
 import openvino as ov
 import openvino.opset13 as ops
 
 from vssn.checkpoints.arrays import Weights
-from vssn.labels import NUM_CLASSES, NUM_OUTPUTS
+from vssn.labels import NUM_OUTPUTS
 from vssn.models.layout import STAGES
-from vssn.preprocess import SEGNET_MEANS_RGB, resize_bilinear
+from vssn.preprocess import SEGNET_MEANS_RGB
 from vssn.runtime.folding import (
     TAIL_STRIDE,
     ConvWeights,
@@ -33,34 +32,16 @@ from vssn.runtime.folding import (
     with_means,
 )
 from vssn.runtime.openvino_graph import (
+    ALPHA,
     Node,
     channels_first,
     channels_last,
+    class_probabilities,
     cropped,
     every_second,
     shape_of,
 )
 from vssn.runtime.quantisation import Layers
-from vssn.types import UInt8Array
-
-ALPHA = 255  # what OpenCV fills a fourth channel with
-IMAGE_RANGE = (0.0, 255.0)
-
-
-def segnet_image(frame_bgr: UInt8Array, input_hw: tuple[int, int]) -> UInt8Array:
-    """The graph's input from a frame.
-
-    Resized outside of the graph: as a part of it, that takes four times as long.
-
-    Args:
-        frame_bgr: (H, W, 3) uint8 BGR, any size.
-        input_hw: the network's input size in px.
-
-    Returns:
-        (1, h, w, 4) uint8 BGRA.
-    """
-    small = resize_bilinear(frame_bgr, input_hw)
-    return np.asarray(cv2.cvtColor(small, cv2.COLOR_BGR2BGRA), np.uint8)[np.newaxis]
 
 
 def _first(layers: Layers, image: Node, weights: Weights) -> Node:
@@ -131,17 +112,6 @@ def _tail(layers: Layers, x: Node, merged: Mapping[tuple[int, int], ConvWeights]
     return ops.reshape(x, [height, width, NUM_OUTPUTS, TAIL_STRIDE**2], special_zero=False)
 
 
-def _probabilities(logits: Node) -> Node:
-    """(h, w, 12, 16) to probabilities (4h, 4w, 11)."""
-    height, width = shape_of(logits)[:2]
-    side = TAIL_STRIDE
-    # Softmax is quick along an axis that isn't the innermost.
-    x = ops.slice(ops.softmax(logits, 2), [0], [NUM_CLASSES], [1], [2])
-    x = ops.reshape(x, [height, width, NUM_CLASSES, side, side], special_zero=False)
-    x = ops.transpose(x, [0, 3, 1, 4, 2])
-    return ops.reshape(x, [side * height, side * width, NUM_CLASSES], special_zero=False)
-
-
 def _decoder(layers: Layers, x: Node, source: str, weights: Weights) -> Node:
     convolutions = [folded(weights, f"conv2d_{n}") for n in range(1, 6)]
     x = layers.named("conv2d_1", layers.convolution(x, source, convolutions[0]))
@@ -172,4 +142,4 @@ def build_segnet_graph(
     x = _encoder(layers, image, weights)
     last = f"{STAGES[-1][0]}{STAGES[-1][2][-1]}"
     logits = layers.named("logits", _decoder(layers, x, last, weights))
-    return ov.Model([_probabilities(logits)], [image], "resnet50_segnet")
+    return ov.Model([class_probabilities(logits, TAIL_STRIDE)], [image], "resnet50_segnet")

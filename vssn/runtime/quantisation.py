@@ -10,7 +10,16 @@ import numpy.typing as npt
 import openvino.opset13 as ops
 
 from vssn.runtime.folding import ConvWeights
-from vssn.runtime.openvino_graph import Node, Padding, biased, convolve, kernel_constant, same
+from vssn.runtime.openvino_graph import (
+    Node,
+    Padding,
+    biased,
+    convolve,
+    depthwise,
+    kernel_constant,
+    same,
+    shape_of,
+)
 from vssn.runtime.processor import FULL_LIMIT
 from vssn.types import Float32Array
 
@@ -83,3 +92,16 @@ class Layers:
             return biased(y, weights.bias)
         excess = np.einsum("hwio,i->o", steps * scale - weights.kernel, reference_input)
         return biased(y, weights.bias - excess)
+
+    def depthwise(
+        self, x: Node, source: str, weights: ConvWeights, strides: int, padding: Padding
+    ) -> Node:
+        """Convolution of each channel alone, with a kernel (h, w, channels, 1); see above."""
+        kernel = weights.kernel.transpose(0, 1, 3, 2)  # (h, w, 1, channels): as outputs
+        if source in self.ranges:
+            constant = _eight_bit_constant(*_rounded(kernel, self.weight_limit))
+        else:
+            constant = kernel_constant(kernel)
+        channels, _, height, width = shape_of(constant)
+        grouped = ops.reshape(constant, [channels, 1, 1, height, width], special_zero=False)
+        return biased(depthwise(x, grouped, strides, padding), weights.bias)

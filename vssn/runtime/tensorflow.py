@@ -18,7 +18,9 @@ from vssn.labels import NUM_CLASSES, NUM_OUTPUTS
 from vssn.models.decision import build_decision
 from vssn.models.flownets import build_flownets, refinement_features
 from vssn.models.layout import OUTPUT_STRIDE
+from vssn.networks import Device
 from vssn.preprocess import VSSN_CONVENTIONS, Conventions
+from vssn.runtime.device import CPU, choose_device
 from vssn.types import Float32Array, FlowEstimate, UInt8Array
 
 Function = Callable[..., list[tf.Tensor]]
@@ -38,7 +40,7 @@ def freeze(model: keras.Model) -> Function:
 
 
 class TensorFlowSegmentation:
-    """ResNet50-SegNet.
+    """A segmentation network.
 
     Args:
         run: (1, h, w, 3) float32 preprocessed RGB to softmax (1, h/2 * w/2, 12).
@@ -145,24 +147,31 @@ class TensorFlowLoader:
         conventions: what the networks are shown of a frame.
         graph_input, graph_output: names in a frozen graph; see
             :func:`vssn.checkpoints.frozen.read_frozen_graph`.
+        device: see :func:`vssn.runtime.device.choose_device`; TensorFlow computes on a GPU by
+            itself where it sees one.
 
     Attributes:
         name: what runs the networks, for reports.
     """
-
-    name = f"TensorFlow {tf.__version__} f32"
 
     def __init__(
         self,
         conventions: Conventions = VSSN_CONVENTIONS,
         graph_input: str | None = None,
         graph_output: str | None = None,
+        device: Device = "auto",
     ) -> None:
+        found = [gpu.name for gpu in tf.config.list_physical_devices("GPU")]
+        chosen = choose_device(device, [name.split("device:")[-1] for name in found])
+        if chosen == CPU and found:
+            tf.config.set_visible_devices([], "GPU")
+        where = "" if chosen == CPU else f" on {chosen}"
+        self.name = f"TensorFlow {tf.__version__} f32{where}"
         self._conventions = conventions
         self._graph_names = (graph_input, graph_output)
 
     def segmentation(self, path: Path) -> TensorFlowSegmentation:
-        """Load ResNet50-SegNet from a frozen graph or a Keras weight file.
+        """Load a segmentation network from a frozen graph or a Keras weight file.
 
         Raises:
             CheckpointError: the file is damaged, or belongs to another network.

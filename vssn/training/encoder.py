@@ -1,4 +1,4 @@
-"""Initial weights of the segmentation network's encoder."""
+"""Initial weights of the segmentation networks' encoders."""
 
 from __future__ import annotations
 
@@ -6,25 +6,38 @@ from pathlib import Path
 
 import keras
 
-from vssn.checkpoints.segnet_weights import load_encoder_weights, rgb_kernel
+from vssn.checkpoints.segnet_weights import (
+    assign_weights,
+    load_encoder_weights,
+    rgb_kernel,
+)
 from vssn.errors import CheckpointError
+from vssn.models.architectures import LIGHT_SEGMENTER, architecture_of
 from vssn.models.layout import STAGES, is_encoder
+from vssn.training.efficientnet_weights import encoder_weights, locate_package, read_torch_state
 
 
 def start_encoder(model: keras.Model, source: str) -> None:
     """Load the initial weights of ``model``'s encoder.
 
     Args:
-        model: from :func:`vssn.models.segnet.build_segnet`.
-        source: "imagenet" for Keras' own download, "none" to leave them random, or a file; see
-            :func:`vssn.checkpoints.segnet_weights.load_encoder_weights`.
+        model: from :func:`vssn.checkpoints.segnet_weights.build_network`.
+        source: "imagenet" for Keras' own download or, of the light network, its package; "none" to
+            leave them random; or a file: see
+            :func:`vssn.checkpoints.segnet_weights.load_encoder_weights`, or of the light network
+            :func:`vssn.training.efficientnet_weights.read_torch_state`.
 
     Raises:
         CheckpointError: the download fails, or the file can't be used.
     """
-    if source == "imagenet":
+    if source == "none":
+        return
+    if architecture_of(layer.name for layer in model.layers) is LIGHT_SEGMENTER:
+        path = locate_package() if source == "imagenet" else Path(source)
+        assign_weights(model, encoder_weights(read_torch_state(path)))
+    elif source == "imagenet":
         copy_application(_download(), model)
-    elif source != "none":
+    else:
         load_encoder_weights(model, Path(source))
 
 

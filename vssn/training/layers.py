@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import keras
 import tensorflow as tf
 
@@ -32,12 +34,22 @@ class FusedBatchNormalization(keras.layers.BatchNormalization):  # type: ignore[
         return out
 
 
-def with_fused_batch_norm(model: keras.Model) -> keras.Model:
-    """Return a copy of ``model`` with new random weights and fused batch norms."""
+def for_training(model: keras.Model, is_frozen: Callable[[str], bool]) -> keras.Model:
+    """Return a copy of ``model`` with new random weights and fused batch norms.
+
+    Args:
+        model: with batch norms of Keras' own.
+        is_frozen: whether a layer, by its name, keeps its weights; a batch norm that does uses the
+            mean and variance that it has.
+    """
 
     def swap(layer: keras.layers.Layer) -> keras.layers.Layer:
-        if type(layer) is keras.layers.BatchNormalization:
-            return FusedBatchNormalization.from_config(layer.get_config())
-        return type(layer).from_config(layer.get_config())
+        frozen = is_frozen(layer.name)
+        is_norm = type(layer) is keras.layers.BatchNormalization
+        kind = FusedBatchNormalization if is_norm and not frozen else type(layer)
+        copy = kind.from_config(layer.get_config())
+        if frozen:
+            copy.trainable = False
+        return copy
 
     return keras.models.clone_model(model, clone_function=swap)

@@ -1,4 +1,4 @@
-"""Training of ResNet50-SegNet on labelled stills."""
+"""Training of the segmentation networks on labelled stills."""
 
 from __future__ import annotations
 
@@ -11,18 +11,23 @@ import numpy as np
 import numpy.typing as npt
 import tensorflow as tf
 
-from vssn.checkpoints.segnet_weights import save_segnet_weights, write_segnet_config
+from vssn.checkpoints.folded import convolutions
+from vssn.checkpoints.segnet_weights import (
+    build_network,
+    save_segnet_weights,
+    write_segnet_config,
+)
 from vssn.data.stills import Still
 from vssn.evaluation.metrics import ConfusionMatrix
 from vssn.labels import NUM_CLASSES
+from vssn.models.architectures import Architecture, architecture_of
 from vssn.models.layout import OUTPUT_STRIDE
-from vssn.models.segnet import build_segnet
 from vssn.preprocess import SEGNET_MEANS_RGB, segnet_input, size_hw
 from vssn.streaming.labelling import labels_from_probabilities
 from vssn.training.augment import random_view
 from vssn.training.batches import drawn_ahead
 from vssn.training.frame_pairs import FramePairs
-from vssn.training.layers import with_fused_batch_norm
+from vssn.training.layers import for_training
 from vssn.training.losses import disagreement, soft_jaccard, weighted_cross_entropy
 from vssn.training.mixture import Mixture
 from vssn.training.progress import Metrics
@@ -32,8 +37,6 @@ from vssn.training.sources import Source
 from vssn.training.warp_loss import sampled
 from vssn.types import UInt8Array
 
-WEIGHTS_FILE = "resnet50_segnet.h5"
-LAST_WEIGHTS_FILE = "resnet50_segnet_last.h5"
 Example = tuple[UInt8Array, UInt8Array]
 
 # (n, h, w, 3) uint8 RGB; (m, h, w) uint8 training labels of the first m of them; and of a pair, the
@@ -42,20 +45,31 @@ Batch = tuple[npt.NDArray[Any], npt.NDArray[Any], npt.NDArray[Any], npt.NDArray[
 Drawn = tuple[list[tuple[int, tuple[int, int]]], int | None]
 
 
-def _build(recipe: SegnetRecipe, input_hw: tuple[int, int], fused: bool) -> keras.Model:
+def _is_frozen(architecture: Architecture, recipe: SegnetRecipe, layer: str) -> bool:
+    """Whether a layer keeps the weights that it starts with."""
+    held = [prefix for stage in architecture.stages[: recipe.frozen_stages] for prefix in stage]
+    if layer.startswith(tuple(held)) and architecture.is_encoder(layer):
+        return True
+    norms = {architecture.batch_norm_of(name) for name in convolutions(architecture.shapes())}
+    norms_held = recipe.frozen_norms or (
+        recipe.frozen_encoder_norms and architecture.is_encoder(layer)
+    )
+    return norms_held and layer in norms
+
+
+def _build(
+    architecture: Architecture, recipe: SegnetRecipe, input_hw: tuple[int, int], trained: bool
+) -> keras.Model:
     """A model under the recipe's precision, whose output is the logits."""
     before = keras.config.dtype_policy()
     keras.config.set_dtype_policy("mixed_bfloat16" if recipe.mixed_precision else "float32")
     try:
-        model = build_segnet(input_hw)
-        model = with_fused_batch_norm(model) if fused and not recipe.frozen_norms else model
+        model = build_network(architecture, input_hw)
+        if trained:
+            model = for_training(model, lambda layer: _is_frozen(architecture, recipe, layer))
     finally:
         keras.config.set_dtype_policy(before)
-    if recipe.frozen_norms:
-        for layer in model.layers:
-            if isinstance(layer, keras.layers.BatchNormalization):
-                layer.trainable = False
-    return keras.Model(model.inputs, model.get_layer("logits").output, name="resnet50_segnet")
+    return keras.Model(model.inputs, model.get_layer("logits").output, name=architecture.name)
 
 
 def _optimizer(peak: float, steps: int, recipe: SegnetRecipe) -> keras.optimizers.Optimizer:
@@ -65,13 +79,14 @@ def _optimizer(peak: float, steps: int, recipe: SegnetRecipe) -> keras.optimizer
 
 
 class SegnetTask:
-    """A :class:`vssn.training.loop.Task` for ResNet50-SegNet.
+    """A :class:`vssn.training.loop.Task` for a segmentation network.
 
     Args:
         sources: labelled stills to learn from and, of at least one, to choose by.
         recipe: see :class:`SegnetRecipe`.
         epochs: length of the learning-rate cycle.
-        initial: model to start from, of :func:`vssn.models.segnet.build_segnet`.
+        initial: model to start from, of
+            :func:`vssn.checkpoints.segnet_weights.build_network`.
         pairs: unlabelled neighbouring frames whose predictions should agree; None for none.
     """
 
@@ -89,10 +104,11 @@ class SegnetTask:
         self.pairs = pairs
         whole = max(1, self.mixture.size // recipe.batch_size)
         self.steps_per_epoch = recipe.epoch_steps or whole
-        self.model = _build(recipe, recipe.crop_hw, fused=True)
+        self.architecture = architecture_of(layer.name for layer in initial.layers)
+        self.model = _build(self.architecture, recipe, recipe.crop_hw, trained=True)
         self.model.set_weights(initial.get_weights())
         self._input_hw: tuple[int, int] = initial.input_shape[1:3]
-        self._evaluator = _build(recipe, self._input_hw, fused=False)
+        self._evaluator = _build(self.architecture, recipe, self._input_hw, trained=False)
         self._forward = tf.function(lambda image: tf.nn.softmax(self._evaluator(image)))
         self._kept = initial
         self.average = [tf.Variable(np.asarray(v), trainable=False) for v in self.model.weights]
@@ -107,8 +123,8 @@ class SegnetTask:
         encoder: list[Any] = []
         decoder: list[Any] = []
         for layer in self.model.layers:
-            is_decoder = layer.name.startswith(("conv2d_", "batch_normalization_"))
-            (decoder if is_decoder else encoder).extend(layer.trainable_variables)
+            is_encoder = self.architecture.is_encoder(layer.name)
+            (encoder if is_encoder else decoder).extend(layer.trainable_variables)
         groups = [
             (_optimizer(self.recipe.encoder_rate, steps, self.recipe), encoder),
             (_optimizer(self.recipe.decoder_rate, steps, self.recipe), decoder),
@@ -224,6 +240,7 @@ class SegnetTask:
     def save(self, directory: Path, best: bool) -> None:
         """Write the averaged weights and, with the best, the config JSON."""
         self._kept.set_weights([variable.numpy() for variable in self.average])
-        save_segnet_weights(self._kept, directory / (WEIGHTS_FILE if best else LAST_WEIGHTS_FILE))
+        name = self.architecture.name if best else f"{self.architecture.name}_last"
+        save_segnet_weights(self._kept, directory / f"{name}.h5")
         if best:
-            write_segnet_config(self._input_hw, directory)
+            write_segnet_config(self._input_hw, directory, self.architecture)

@@ -1,4 +1,4 @@
-"""How ResNet50-SegNet is trained; without TensorFlow, so that the command can share it."""
+"""How a segmentation network is trained; without TensorFlow, so that the command can share it."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from vssn.training.sources import Source
 
 @dataclass(frozen=True)
 class SegnetRecipe:
-    """All that decides how ResNet50-SegNet is trained.
+    """All that decides how a segmentation network is trained.
 
     Attributes:
         batch_size: views per step.
@@ -24,6 +24,8 @@ class SegnetRecipe:
         class_power: classes weigh as their frequency to the power of minus this.
         jaccard_weight: weight of the soft IoU loss beside cross-entropy.
         frozen_norms: leave the batch norms as they were at the start.
+        frozen_encoder_norms: the same for the encoder's alone.
+        frozen_stages: leave as many stages of the encoder as they were, from the stem on.
         epoch_steps: steps per epoch; 0 for as many as show each still once.
         pair_every: steps from one pair of neighbouring frames to the next.
         consistency_weight: of the pair's disagreement beside the labels' losses.
@@ -47,6 +49,13 @@ class SegnetRecipe:
         False,
         "leave the batch norms as they were at the start: for a trained network that learns from "
         "small batches of several data sets; a step is a quarter faster",
+    )
+    frozen_encoder_norms: bool = setting(False, "the same for the encoder's batch norms alone")
+    frozen_stages: int = setting(
+        0,
+        "leave the stem and the next stages of the encoder, as many in all, as they were: their "
+        "maps are the largest",
+        least=0,
     )
     epoch_steps: int = setting(0, "steps per epoch; 0 for as many as show each still once", least=0)
     pair_every: int = setting(2, "with --clips: steps from one pair to the next", least=1)

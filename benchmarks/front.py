@@ -1,0 +1,223 @@
+"""The front: mean IoU against speed on labelled clips, of single networks and of the scheme."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from candidates import BASELINE, plain_keras
+from matplotlib.figure import Figure
+from matplotlib.ticker import LogLocator, NullLocator
+from measuring import markdown
+
+from vssn.api import load_networks, load_segmenter
+from vssn.config import PROFILES
+from vssn.errors import BadInputError
+from vssn.evaluation.metrics import ConfusionMatrix
+from vssn.evaluation.schedule_sources import ClipSource
+from vssn.models.architectures import ARCHITECTURES
+from vssn.runtime.load import WeightPaths
+from vssn.streaming.segmenter import Segmenter
+
+EVERY_FRAME = 100.0
+TARGETS = (70.0, 80.0, 90.0, 95.0)
+ORIGINAL_TARGETS = (60.0, 80.0, 90.0)
+PRECISIONS = ("f32", "bf16", "int8")
+MAX_FRAMES = 1000
+SINGLE, ORIGINAL, OURS = "every frame", "the original's scheme", "vssn"
+Frame = tuple[np.ndarray, np.ndarray]
+
+
+@dataclass
+class Run:
+    """A candidate at one target.
+
+    Attributes:
+        kind: a single network on every frame, the original's scheme, or ours.
+        network: the segmentation network.
+        precision: what it computes in.
+        target: 100 for every frame.
+        segmenter: does it.
+    """
+
+    kind: str
+    network: str
+    precision: str
+    target: float
+    segmenter: Segmenter
+    seconds: list[float] = field(default_factory=list)
+    confusion: ConfusionMatrix = field(default_factory=ConfusionMatrix)
+    segmented: int = 0
+
+    def add(self, frame_bgr: np.ndarray, truth: np.ndarray) -> None:
+        start = time.perf_counter()
+        result = self.segmenter.step(frame_bgr)
+        self.seconds.append(time.perf_counter() - start)
+        self.segmented += result.segmentation_steps
+        self.confusion.add(truth, result.labels)
+
+    def start_source(self) -> None:
+        self.seconds, self.confusion, self.segmented = [], ConfusionMatrix(), 0
+
+    def row(self, source: str) -> dict[str, Any]:
+        return {
+            "source": source,
+            "kind": self.kind,
+            "network": self.network,
+            "precision": self.precision,
+            "target": self.target,
+            "frames": len(self.seconds),
+            "segmented": self.segmented,
+            "mean_iou": self.confusion.mean_iou(),
+            "fps": len(self.seconds) / sum(self.seconds),
+        }
+
+
+def _runs() -> Iterator[Run]:
+    plain = plain_keras(WeightPaths.locate())
+    segmenter = load_segmenter(segmenter="resnet50_segnet", target=EVERY_FRAME, networks=plain)
+    yield Run(SINGLE, BASELINE, "f32", EVERY_FRAME, segmenter)
+    for network in (each.option for each in ARCHITECTURES):
+        for precision in PRECISIONS:
+            settings = {"segmenter": network, "precision": precision}
+            try:
+                networks = load_networks(**settings)
+            except BadInputError as error:
+                print(f"left out: {network} {precision} ({error})")
+                continue
+            targets = (EVERY_FRAME, *(TARGETS if precision == PRECISIONS[-1] else ()))
+            for target in targets:
+                segmenter = load_segmenter(networks=networks, target=target, **settings)
+                kind = SINGLE if target == EVERY_FRAME else OURS
+                yield Run(kind, network, precision, target, segmenter)
+    scheme = PROFILES["original"]
+    networks = load_networks(**scheme)
+    for target in ORIGINAL_TARGETS:
+        settings = scheme | {"target": target}
+        segmenter = load_segmenter(networks=networks, **settings)
+        yield Run(ORIGINAL, str(scheme["segmenter"]), "auto", target, segmenter)
+
+
+def measure(sources: dict[str, Sequence[Iterable[Frame]]]) -> list[dict[str, Any]]:
+    """Rows by source and candidate; all candidates take turns on each frame.
+
+    Args:
+        sources: labelled clips by the source's name.
+    """
+    runs = list(_runs())
+    rows = []
+    for source, clips in sources.items():
+        for run in runs:
+            run.start_source()
+        for clip in clips:
+            for run in runs:
+                run.segmenter.reset()
+            for frame_bgr, truth in clip:
+                for run in runs:
+                    run.add(frame_bgr, truth)
+        rows += [run.row(source) for run in runs]
+    return rows
+
+
+def labelled_clips(paths: Sequence[Path]) -> dict[str, list[Iterable[Frame]]]:
+    """Clips by their source's name, from folders of frames with labels beside them."""
+    clips: dict[str, list[Iterable[Frame]]] = {}
+    for path in paths:
+        source = ClipSource(path, MAX_FRAMES)
+        if not source.labelled:
+            raise BadInputError(f"clip '{path}'", f"labels in '{path}annot'", "name labelled ones")
+        clips.setdefault(path.absolute().parent.name, []).append(list(source.iter_frames()))
+    return clips
+
+
+def table(rows: list[dict[str, Any]]) -> list[str]:
+    """With the ratio to plain Keras on every frame of the same source."""
+    base = {row["source"]: row["fps"] for row in rows if row["network"] == BASELINE}
+    cells = [
+        (
+            row["source"],
+            row["kind"],
+            f"{row['network']} {row['precision']}",
+            f"{row['target']:g}",
+            f"{100 * row['segmented'] / row['frames']:.0f} %",
+            f"{row['mean_iou']:.3f}",
+            f"{row['fps']:.1f}",
+            f"{row['fps'] / base[row['source']]:.1f}",
+        )
+        for row in rows
+    ]
+    columns = ("source", "scheme", "network", "target", "segmented", "mean IoU", "fps", "ratio")
+    return markdown(columns, cells)
+
+
+def reference(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """What ``vssn bench`` knows of the accuracy: mean IoU by network, precision and target."""
+    found: dict[tuple[str, str, float], dict[str, Any]] = {}
+    for row in rows:
+        if row["kind"] == ORIGINAL or row["network"] == BASELINE:
+            continue
+        key = (row["network"], row["precision"], row["target"])
+        entry = found.setdefault(
+            key, dict(zip(("segmenter", "precision", "target"), key, strict=False))
+        )
+        source = "camvid" if row["source"].startswith("camvid") else "cityscapes"
+        entry[f"{source}_mean_iou"] = round(row["mean_iou"], 4)
+    return list(found.values())
+
+
+def _series(rows: list[dict[str, Any]]) -> Iterator[tuple[str, list[dict[str, Any]], str]]:
+    """Label, rows and line style of what is joined by a line in the plot."""
+    for network in dict.fromkeys(row["network"] for row in rows):
+        mine = [row for row in rows if row["network"] == network and row["kind"] != ORIGINAL]
+        single = [row for row in mine if row["kind"] == SINGLE]
+        yield f"{network}, every frame", single, "none"
+        scheme = [row for row in mine if row["kind"] == OURS]
+        if scheme:
+            yield f"vssn, {network}", [*scheme, single[-1]], "-"
+    original = [row for row in rows if row["kind"] == ORIGINAL]
+    if original:
+        yield "the original's scheme", original, ":"
+
+
+def plot(rows: list[dict[str, Any]], machine: str, path: Path) -> None:
+    """Mean IoU over frames per second, a panel for each source."""
+    sources = list(dict.fromkeys(row["source"] for row in rows))
+    figure = Figure(figsize=(5.4 * len(sources), 4.4), layout="constrained")
+    panels = np.atleast_1d(figure.subplots(1, len(sources)))
+    for panel, source in zip(panels, sources, strict=True):
+        mine = [row for row in rows if row["source"] == source]
+        for label, series, style in _series(mine):
+            series = sorted(series, key=lambda row: row["fps"])
+            (line,) = panel.plot(
+                [row["fps"] for row in series],
+                [row["mean_iou"] for row in series],
+                marker="*" if style == "none" else "o",
+                linestyle=style,
+                label=label,
+            )
+            for row in series:
+                note = row["precision"] if style == "none" else f"{row['target']:g}"
+                place = (row["fps"], row["mean_iou"])
+                panel.annotate(
+                    *(note, place, (4, 5)),
+                    textcoords="offset points",
+                    color=line.get_color(),
+                    fontsize=7,
+                )
+        panel.set(xscale="log", xlabel="frames per second", ylabel="mean IoU", title=source)
+        panel.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+        panel.xaxis.set_major_formatter("{x:g}")
+        panel.xaxis.set_minor_locator(NullLocator())
+        panel.grid(alpha=0.3)
+    panels[0].legend(fontsize=7)
+    figure.suptitle(machine, fontsize=9)
+    figure.savefig(path, dpi=110)
+
+
+def write_reference(rows: list[dict[str, Any]], path: Path) -> None:
+    path.write_text(json.dumps(reference(rows), indent=1) + "\n")
