@@ -15,6 +15,7 @@ from setuptools.command.build_py import build_py
 FOLDERS = (
     "list",
     "resnet50_segnet_model",
+    "light_segmenter_model",
     "dvs_net_flownets_checkpoints",
     "decision_network_checkpoints",
 )

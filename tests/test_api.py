@@ -56,7 +56,8 @@ def test_load_segmenter_looks_for_what_it_needs(
     monkeypatch.setattr(WeightPaths, "locate", locate)
     monkeypatch.setattr("vssn.runtime.load.load_networks", lambda *_, **__: fake_networks)
     vssn.load_segmenter(target=100, **given)
-    assert located == [(None, given.get("flownets"), given.get("decision"), expected)]
+    expected_paths = ("resnet50_segnet", given.get("flownets"), given.get("decision"))
+    assert located == [(*expected_paths, expected)]
 
 
 def test_a_chunk_is_a_stream_of_its_own(

@@ -10,7 +10,7 @@ import pytest
 
 import vssn
 from vssn.cli.options import FLAGS
-from vssn.config import SegmenterConfig
+from vssn.config import PROFILES, SegmenterConfig
 from vssn.errors import BadInputError
 from vssn.types import DVSNET_PROPAGATION, FlowMethod, Propagate, Propagation
 
@@ -128,3 +128,45 @@ def test_weights_that_have_no_part_are_refused(given: dict[str, Any]) -> None:
     assert SegmenterConfig(flownets="f", propagate="chain").propagation == Propagation(
         FLOWNETS, CHAIN
     )
+
+
+def test_a_profile_stands_for_its_settings() -> None:
+    for name, settings in PROFILES.items():
+        config = SegmenterConfig().changed({"profile": name})
+        assert {each: getattr(config, each) for each in settings} == settings
+    assert SegmenterConfig().changed({"profile": None}) == SegmenterConfig()
+    segmenters = {name: settings["segmenter"] for name, settings in PROFILES.items()}
+    assert segmenters == {
+        "accurate": "ensemble",
+        "original": "resnet50_segnet",
+        **dict.fromkeys(("balanced", "fast"), "light"),
+    }
+    targets = [PROFILES[name]["target"] for name in ("accurate", "balanced", "fast")]
+    assert targets == sorted(targets, reverse=True)
+
+
+def test_the_profile_original_is_the_originals_scheme_on_our_preset() -> None:
+    config = SegmenterConfig().changed({"profile": "original"})
+    assert config.propagation == DVSNET_PROPAGATION
+    assert config.propagation.asks_decision_network
+    assert (config.schedule, config.target, config.preset) == ("decision", 80.0, "vssn")
+    assert config.weights == "resnet50_segnet"
+
+
+def test_what_is_given_beats_the_profile() -> None:
+    given = {"profile": "fast", "target": 61, "segmenter": "mine.h5"}
+    config = SegmenterConfig().changed(given)
+    assert (config.target, config.segmenter) == (61, "mine.h5")
+    assert given["profile"] == "fast"  # the caller's dict is its own
+    # What the profile changes comes before what the configuration had.
+    start = SegmenterConfig(target=61, precision="f32")
+    config = start.changed({"profile": "fast"})
+    assert (config.target, config.precision) == (PROFILES["fast"]["target"], "f32")
+
+
+def test_an_unknown_profile_is_refused_in_one_line() -> None:
+    with pytest.raises(BadInputError) as caught:
+        vssn.load_segmenter(profile="best")
+    expected = "expected accurate or balanced or fast or original; pass"
+    assert str(caught.value) == f"profile='best': {expected} profile='balanced'"
+    assert caught.value.for_command(FLAGS) == f"--profile best: {expected} --profile balanced"

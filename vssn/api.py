@@ -138,14 +138,15 @@ def stream(
         ...     print(result.time_s, result.path.value, result.labels.shape)
     """
     with ExitStack() as stack:
-        opened = _opened(source, stack)
+        opened = open_source(source, stack)
         assembly = _assembly(segmenter, _config(config, changes))
         results = stack.enter_context(closing(process(opened.iter_timed(), assembly.segmenter)))
         for frame, result in results:
             yield frame.frame_bgr, result
 
 
-def _opened(source: str | Path | int | VideoSource, stack: ExitStack) -> VideoSource:
+def open_source(source: str | Path | int | VideoSource, stack: ExitStack) -> VideoSource:
+    """Open a source, closed by ``stack``; one that is open already stays so."""
     if isinstance(source, VideoSource):
         return source
     return stack.enter_context(VideoSource(source))
@@ -190,7 +191,7 @@ def annotate_video(
         >>> print(run.statistics.fps_end_to_end)
     """
     with ExitStack() as stack:
-        opened = _opened(source, stack)
+        opened = open_source(source, stack)
         assembly = _assembly(segmenter, _config(config, changes))
         analyser, annotator = assembly.preset.make_scene(opened.info, style, camera)
         taking: list[FrameSink] = [*sinks]

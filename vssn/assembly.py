@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from vssn.config import SegmenterConfig
 from vssn.data.dataset import DatasetFrame
-from vssn.original.preset import PRESETS, Preset
+from vssn.errors import BadInputError, argument
+from vssn.original.preset import PRESETS, VIDEO_PRESETS, Preset
 from vssn.runtime import load
-from vssn.streaming.assemble import Plan, build_segmenter
+from vssn.runtime.processor import usable_cores
+from vssn.streaming.assemble import Plan, build_estimator, build_segmenter
+from vssn.streaming.background import SegmentationThread
 from vssn.streaming.budget import BudgetSchedule
 from vssn.streaming.confidence import ConfidenceEstimator
+from vssn.streaming.live import LiveSegmenter
+from vssn.streaming.punctuality import DEFAULT_MAX_LATENCY_MS, check_latency_ms
 from vssn.streaming.schedule import DynamicSchedule, Schedule
 from vssn.streaming.schedule_names import parse_schedule
 from vssn.streaming.segmenter import Segmenter
@@ -46,12 +51,40 @@ class Assembly:
 
     def provenance(self) -> dict[str, Any]:
         """Preset, flow, reference frame, runtime, and the weights' SHA-256 by path."""
-        return {
-            "preset": self.config.preset,
-            **self.config.propagation.summary(),
-            "runtime": self.runtime,
-            "weights": self.weights.sha256() if self.weights else {},
-        }
+        return _provenance(self.config, self.runtime, self.weights)
+
+
+@dataclass(frozen=True)
+class LiveAssembly:
+    """A live stream's segmenter with all that belongs to it; see :class:`Assembly`.
+
+    Attributes:
+        background: the thread that segments; closed at the end.
+        max_latency_ms: what was allowed.
+    """
+
+    segmenter: LiveSegmenter
+    background: SegmentationThread
+    preset: Preset
+    config: SegmenterConfig
+    runtime: str
+    weights: load.WeightPaths | None
+    max_latency_ms: float
+
+    def provenance(self) -> dict[str, Any]:
+        """See :meth:`Assembly.provenance`."""
+        return _provenance(self.config, self.runtime, self.weights)
+
+
+def _provenance(
+    config: SegmenterConfig, runtime: str, weights: load.WeightPaths | None
+) -> dict[str, Any]:
+    return {
+        "preset": config.preset,
+        **config.propagation.summary(),
+        "runtime": runtime,
+        "weights": weights.sha256() if weights else {},
+    }
 
 
 def assemble(
@@ -84,12 +117,62 @@ def assemble(
         config.grid,
         preset.rules_for(first) if first else preset.rules,
     )
-    weights = None
-    if networks is None:
-        weights = locate_weights(config)
-        networks = load.load_networks(weights, preset.conventions, config.runtime_options)
+    networks, weights = _networks(config, preset, networks)
     segmenter = build_segmenter(networks, plan)
     return Assembly(segmenter, preset, config, networks.runtime, weights, tuple(made))
+
+
+def _networks(
+    config: SegmenterConfig, preset: Preset, networks: load.Networks | None
+) -> tuple[load.Networks, load.WeightPaths | None]:
+    """Those given, or else those of the configuration, with their files."""
+    if networks is not None:
+        return networks, None
+    weights = locate_weights(config)
+    return load.load_networks(weights, preset.conventions, config.runtime_options), weights
+
+
+def assemble_live(
+    config: SegmenterConfig,
+    max_latency_ms: float = DEFAULT_MAX_LATENCY_MS,
+    networks: load.Networks | None = None,
+) -> LiveAssembly:
+    """Load the networks and make the segmenter of a live stream.
+
+    Args:
+        config: what to load. Without ``threads`` the segmentation network gets all cores but one,
+            which the stream keeps.
+        max_latency_ms: from a frame's arrival to its result leaving.
+        networks: use these.
+
+    Raises:
+        BadInputError: a setting that live streams don't have; see :func:`load_segmenter` too.
+    """
+    check_latency_ms(max_latency_ms)
+    for name in ("regions", "fps", "budget_ms"):
+        if getattr(config, name) is not None:
+            raise BadInputError(
+                f"{argument(name, getattr(config, name))} with a live stream",
+                "frames as a whole, whose pace is the source's",
+                f"leave {argument(name)} out",
+            )
+    if config.threads is None:
+        config = replace(config, threads=max(usable_cores() - 1, 1))
+    preset = VIDEO_PRESETS[config.preset]
+    networks, weights = _networks(config, preset, networks)
+    schedule = _schedule(config, preset, build_estimator(networks, config.propagation))
+    background = SegmentationThread(networks.segmentation)
+    segmenter = LiveSegmenter(
+        background,
+        networks.flow,
+        schedule,
+        max_latency_ms,
+        preset.rules,
+        config.propagation.propagate,
+    )
+    return LiveAssembly(
+        segmenter, background, preset, config, networks.runtime, weights, max_latency_ms
+    )
 
 
 def locate_weights(config: SegmenterConfig) -> load.WeightPaths:

@@ -15,6 +15,7 @@ from vssn.evaluation.metrics import ConfusionMatrix
 from vssn.labels import CLASS_NAMES, LABELS
 from vssn.media.sink import VideoSink
 from vssn.media.video import VideoSource
+from vssn.realtime import annotate_live, live
 from vssn.scene.analysis import SceneAnalyser
 from vssn.scene.annotators import Annotator
 from vssn.scene.camera import Camera
@@ -51,9 +52,11 @@ __all__ = [
     "VideoSource",
     "VssnError",
     "__version__",
+    "annotate_live",
     "annotate_video",
     "dataset_frames",
     "find_objects",
+    "live",
     "load_networks",
     "load_segmenter",
     "segment",

@@ -143,6 +143,24 @@ class FramePath(Enum):
 
 
 @dataclass(frozen=True)
+class LiveFrame:
+    """What is known of a frame of a live stream besides.
+
+    Attributes:
+        latency_ms: from the frame's arrival to its result leaving.
+        corrected: whether a segmentation that was made beside the stream arrived here, so that the
+            frame was warped from a newer key frame than the frame before.
+        key_age_ms: from the key frame's arrival to this frame's.
+        dropped: how many frames were left out between the frame before and this one.
+    """
+
+    latency_ms: float
+    corrected: bool
+    key_age_ms: float
+    dropped: int
+
+
+@dataclass(frozen=True)
 class FrameResult:
     """One frame's segmentation.
 
@@ -161,6 +179,7 @@ class FrameResult:
         region_paths: each region's path; empty for a frame processed as a whole.
         objects: what :class:`vssn.scene.analysis.SceneAnalyser` found; None before it looked.
         horizon_px: row of the horizon that it measured distances with, or None.
+        live: of a live stream only.
     """
 
     index: int
@@ -173,6 +192,7 @@ class FrameResult:
     time_s: float | None = None
     objects: tuple[SceneObject, ...] | None = None
     horizon_px: float | None = None
+    live: LiveFrame | None = None
 
     @property
     def segmentation_steps(self) -> int:

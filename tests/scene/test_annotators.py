@@ -16,7 +16,7 @@ from vssn.scene.annotators import Annotator, DrawingSink, SceneSink
 from vssn.scene.camera import Camera
 from vssn.scene.overlays import StatusLine
 from vssn.scene.style import ORIGINAL_STYLES, VIEWS, Style
-from vssn.types import FramePath, TimedFrame, VideoInfo
+from vssn.types import FramePath, LiveFrame, TimedFrame, VideoInfo
 
 INFO = VideoInfo(640, 360, 25.0, None)
 CAMERA = Camera(575.0, 1.3, (320.0, 180.0), 1.0, size_wh=(640, 360))
@@ -90,6 +90,14 @@ def test_the_status_line_tells_path_confidence_and_speed() -> None:
     warped = replace(SEEN, path=FramePath.WARP, predicted_confidence=83.4)
     assert line.text(warped) == "warp | confidence 83 | 20.0 fps"
     assert line.text(SEEN) == "segment | 20.0 fps"
+
+
+def test_the_status_line_of_a_live_stream_tells_the_latency() -> None:
+    line = StatusLine(lambda: 0.0)
+    corrected = replace(
+        SEEN, path=FramePath.WARP, predicted_confidence=None, live=LiveFrame(12.4, True, 133.0, 0)
+    )
+    assert line.text(corrected) == "corrected | latency 12 ms"
 
 
 @pytest.mark.parametrize("values", [{"view": "x-ray"}, {"opacity": 1.5}, {"opacity": -0.1}])

@@ -17,7 +17,7 @@ from vssn.scene import records
 from vssn.scene.analysis import SceneAnalyser
 from vssn.scene.camera import Camera
 from vssn.scene.records import frame_record, open_records
-from vssn.types import FramePath, TimedFrame, VideoInfo
+from vssn.types import FramePath, LiveFrame, TimedFrame, VideoInfo
 
 jsonschema = pytest.importorskip("jsonschema")
 SCHEMA = json.loads((Path(records.__file__).parent / "record_schema.json").read_text())
@@ -34,6 +34,7 @@ def results() -> list[object]:
     warped = replace(
         result(labels, 1), path=FramePath.WARP, predicted_confidence=83.456, key_distance=1
     )
+    warped = replace(warped, live=LiveFrame(12.3456, True, 133.3333, 0))
     empty = result(np.full((360, 640), 3, np.uint8), 2, region_paths=(FramePath.WARP,) * 4)
     return [analyser.analyse(each) for each in (first, warped, empty)]
 
@@ -57,6 +58,9 @@ def test_json_lines_follow_the_schema(tmp_path: Path, results: list[object]) -> 
     assert rows[0]["stage_s"] == {"segmentation": 0.071235}
     assert rows[1]["predicted_confidence"] == 83.46
     assert sum(rows[1]["class_pixels"].values()) == 640 * 360 - 1  # less the one of void
+    live = ("latency_ms", "corrected", "key_age_ms", "dropped_before")
+    assert [rows[1][name] for name in live] == [12.35, True, 133.33, 0]
+    assert [rows[0][name] for name in live] == [None] * 4
     near, far = sorted(rows[1]["objects"], key=lambda each: each["distance_m"])
     assert near["class"] == "car"
     assert near["distance_m"] == pytest.approx(9.1, rel=0.1)

@@ -66,6 +66,35 @@ def test_confidence_falls_with_accumulated_motion_and_not_with_flicker() -> None
         assert predicted == sorted(predicted, reverse=True)
 
 
+def test_a_key_frame_that_becomes_known_late_counts_from_its_own_place() -> None:
+    late, prompt = MotionConfidence(FIT), MotionConfidence(FIT)
+    steps = [comparison(0.5 * number) for number in range(1, 9)]
+    for key_distance, step in enumerate(steps[:5], start=1):
+        late.predict(step, key_distance)
+    for key_distance, step in enumerate(steps[3:5], start=1):
+        prompt.predict(step, key_distance)
+    # The third of the frames is the new key frame, as is known from the sixth on.
+    for key_distance, step in enumerate(steps[5:], start=3):
+        late.predict(step, key_distance)
+        prompt.predict(step, key_distance)
+        expected = prompt.accumulated_motion_pct
+        assert late.accumulated_motion_pct == pytest.approx(expected)
+
+
+def test_a_late_key_frame_teaches_what_its_own_motion_cost() -> None:
+    late, prompt = MotionConfidence(FIT), MotionConfidence(FIT)
+    for key_distance in range(1, 6):
+        late.predict(ONE_PCT, key_distance)
+        if key_distance <= 3:
+            prompt.predict(ONE_PCT, key_distance)
+    late.observe(80.0, predictions_ago=2)
+    prompt.observe(80.0)
+    assert (late.rate, late.flicker) == pytest.approx((prompt.rate, prompt.flicker))
+    rate = late.rate
+    late.observe(10.0, predictions_ago=5)  # of a frame that was never predicted
+    assert late.rate == rate
+
+
 def test_nothing_is_lost_where_nothing_moves() -> None:
     confidence = MotionConfidence(FIT)
     assert [confidence.predict(comparison(0), k) for k in (1, 2, 3)] == [100, 100, 100]

@@ -34,6 +34,7 @@ class Command(Protocol):
 COMMANDS = {
     "infer": "segment a data set and score it",
     "video": "annotate a video",
+    "live": "segment a camera or a network stream, every frame on time",
     "features": "make the decision network's training data",
     "train-segnet": "train the segmentation network",
     "train-flownets": "train the flow network",
@@ -45,6 +46,7 @@ COMMANDS = {
     "fit-schedule": "calibrate the confidence threshold",
     "evaluate-warp": "evaluate how well results are propagated over frames",
     "evaluate-schedule": "evaluate when frames are segmented",
+    "bench": "measure this machine and recommend settings",
     "make-lists": "write list files",
     "extract-frames": "write a video's frames as images",
     "synthetic-video": "make short synthetic videos of stills, pairs for the decision network",

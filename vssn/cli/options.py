@@ -104,6 +104,23 @@ def share(text: str) -> float:
 
 def add_network_arguments(parser: argparse.ArgumentParser) -> None:
     """The checkpoints, the target, and how frames are split, warped and decided upon."""
+    add_schedule_arguments(parser)
+    parser.add_argument(
+        "--fps",
+        type=positive_number,
+        help="keep this pace in the segmenter instead, segmenting where the confidence is lowest",
+    )
+    parser.add_argument(
+        "--budget_ms", type=positive_number, metavar="MS", help="the same, by time per frame"
+    )
+    add_checkpoint_arguments(parser)
+    add_propagation_arguments(parser)
+    add_segmenter_arguments(parser)
+    add_runtime_arguments(parser)
+
+
+def add_schedule_arguments(parser: argparse.ArgumentParser) -> None:
+    """When frames are segmented, and profiles, which say so too."""
     parser.add_argument(
         "--profile",
         choices=list(PROFILES),
@@ -117,23 +134,11 @@ def add_network_arguments(parser: argparse.ArgumentParser) -> None:
         f"80 fast (default: {DEFAULT_TARGET:g}, or the profile's)",
     )
     parser.add_argument(
-        "--fps",
-        type=positive_number,
-        help="keep this pace in the segmenter instead, segmenting where the confidence is lowest",
-    )
-    parser.add_argument(
-        "--budget_ms", type=positive_number, metavar="MS", help="the same, by time per frame"
-    )
-    parser.add_argument(
         "--schedule",
         metavar="NAME",
         help="what decides: confidence, decision, always, or fixed:K for every K-th frame "
         "(default: confidence)",
     )
-    add_checkpoint_arguments(parser)
-    add_propagation_arguments(parser)
-    add_segmenter_arguments(parser)
-    add_runtime_arguments(parser)
 
 
 def add_checkpoint_arguments(parser: argparse.ArgumentParser) -> None:
@@ -193,19 +198,20 @@ def add_labelled_video_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--split", default="val", help="(default: %(default)s)")
 
 
-def add_runtime_arguments(parser: argparse.ArgumentParser) -> None:
-    """What runs the networks."""
+def add_runtime_arguments(
+    parser: argparse.ArgumentParser, threads: str = "with (default: one per core)"
+) -> None:
+    """What runs the networks.
+
+    Args:
+        parser: gets the flags.
+        threads: what is computed with the threads, and how many they are by default.
+    """
     parser.add_argument(
         "--runtime",
         choices=["auto", "tensorflow", "openvino"],
         default="auto",
         help="auto takes openvino, and tensorflow for --preset original (default: %(default)s)",
-    )
-    parser.add_argument(
-        "--device",
-        choices=["auto", "cpu", "gpu"],
-        default="auto",
-        help="auto takes a GPU where the runtime finds one (default: %(default)s)",
     )
     parser.add_argument(
         "--precision",
@@ -220,11 +226,22 @@ def add_runtime_arguments(parser: argparse.ArgumentParser) -> None:
             metavar="NAME",
             help=f"name of the {what} in a .pb, where it can't be told from the graph",
         )
+    add_machine_arguments(parser)
+
+
+def add_machine_arguments(parser: argparse.ArgumentParser) -> None:
+    """What of the machine is computed on."""
+    parser.add_argument(
+        "--device",
+        choices=["auto", "cpu", "gpu"],
+        default="auto",
+        help="auto takes a GPU where the runtime finds one (default: %(default)s)",
+    )
     parser.add_argument(
         "--threads",
         type=whole(1, MAX_THREADS),
         metavar="N",
-        help="to compute with (default: one per core)",
+        help=f"to compute {threads}",
     )
 
 

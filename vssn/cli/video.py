@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 import logging
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -22,6 +22,7 @@ from vssn.cli.options import (
     segmenter_config,
     write_summary,
 )
+from vssn.cli.scene_flags import camera_of, style_of
 from vssn.cli.video_flags import ORIGINAL_SOURCE
 from vssn.cli.video_flags import add_arguments as add_arguments
 from vssn.errors import BadInputError, VssnError
@@ -33,7 +34,6 @@ if TYPE_CHECKING:
     from vssn.media.video import VideoSource
     from vssn.scene.camera import Camera
     from vssn.scene.style import Style
-    from vssn.types import VideoInfo
 
 EXIT_BAD_INPUT = 2
 ORIGINAL_NAMES = {True: "output-video-original.avi", False: "output-video-segmented.avi"}
@@ -75,7 +75,7 @@ def run(args: argparse.Namespace) -> int:
     if len(jobs) == 1:
         # What is wrong with a single source or its camera is said before any network is loaded.
         with _open(args, jobs[0]) as source:
-            camera = _camera(args, source.info)
+            camera = camera_of(args, source.info)
             figures = _annotated(args, source, camera, jobs[0], assemble(config, VIDEO_PRESETS))
         write_summary(args.summary, figures)
         return EXIT_BAD_INPUT if figures["truncated"] else 0
@@ -90,7 +90,7 @@ def _all(args: argparse.Namespace, jobs: list[Job], assembly: Assembly) -> list[
     for job in jobs:
         try:
             with _open(args, job) as source:
-                figures = _annotated(args, source, _camera(args, source.info), job, assembly)
+                figures = _annotated(args, source, camera_of(args, source.info), job, assembly)
         except VssnError as error:
             figures = {"error": error.for_command(FLAGS)}
             logger.error("error: %s", figures["error"])
@@ -225,21 +225,4 @@ def _style(args: argparse.Namespace) -> Style:
     asked = args.process_original
     if asked is None and _original_source(args) is not None:
         asked = True
-    base = Style() if asked is None else ORIGINAL_STYLES[asked]
-    names = ("view", "opacity", "palette", "legend", "boxes", "status")
-    given = {name: getattr(args, name) for name in names}
-    return replace(base, **{name: value for name, value in given.items() if value is not None})
-
-
-def _camera(args: argparse.Namespace, info: VideoInfo) -> Camera:
-    """The camera as far as the user described it."""
-    from vssn.scene.camera import camera_for
-
-    return camera_for(
-        info,
-        camera=args.camera,
-        fov_deg=args.fov_deg,
-        focal_px=args.focal_px,
-        camera_height_m=args.camera_height_m,
-        camera_pitch_deg=args.camera_pitch_deg,
-    )
+    return style_of(args, Style() if asked is None else ORIGINAL_STYLES[asked])

@@ -13,9 +13,8 @@ from vssn.cli.options import (
     number,
     positive,
     positive_number,
-    share,
 )
-from vssn.scene.style import VIEWS
+from vssn.cli.scene_flags import add_camera_arguments, add_look_arguments
 
 ORIGINAL_SOURCE = Path("01TP_extract.avi")
 
@@ -35,10 +34,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="a source whose result gets the original's name, output-video-original.avi or "
         f"output-video-segmented.avi (default without SOURCE: {ORIGINAL_SOURCE})",
     )
-    _add_look_arguments(parser)
+    _add_original_look(parser)
+    add_look_arguments(parser)
     _add_destination_arguments(parser)
     _add_span_arguments(parser)
-    _add_camera_arguments(parser)
+    add_camera_arguments(parser)
     add_engine_arguments(parser, "a source")
     add_network_arguments(parser)
     add_output_arguments(parser)
@@ -97,53 +97,11 @@ def _add_span_arguments(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def _add_look_arguments(parser: argparse.ArgumentParser) -> None:
+def _add_original_look(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--process_original",
         type=boolean,
         metavar="True|False",
         help="draw boxes on the frames themselves, or on their masks, and nothing else "
         "(default with --video_file: True)",
-    )
-    parser.add_argument(
-        "--view",
-        choices=VIEWS,
-        help="the frame under the classes' colours, as it is, the colours alone, both beside each "
-        "other, or outlines (default: overlay)",
-    )
-    parser.add_argument(
-        "--opacity", type=share, metavar="0-1", help="of the colours (default: 0.45)"
-    )
-    parser.add_argument(
-        "--palette", metavar="camvid|colour_blind|FILE.json", help="the colours (default: camvid)"
-    )
-    parser.add_argument("--legend", action="store_true", default=None, help="name the colours")
-    parser.add_argument(
-        "--boxes", type=boolean, metavar="True|False", help="box the objects (default: True)"
-    )
-    parser.add_argument(
-        "--status",
-        type=boolean,
-        metavar="True|False",
-        help="tell how each frame was segmented (default: True)",
-    )
-
-
-def _add_camera_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "--camera",
-        type=Path,
-        metavar="FILE.json",
-        help="the camera that distances are computed from; see vssn calibrate-camera",
-    )
-    for name, what in (
-        ("fov_deg", "the camera's horizontal field of view"),
-        ("focal_px", "the camera's focal length, instead"),
-        ("camera_height_m", "its height above the road"),
-    ):
-        parser.add_argument(f"--{name}", type=positive_number, help=what)
-    parser.add_argument(
-        "--camera_pitch_deg",
-        type=number,
-        help="how far it looks down (default: found from the frames)",
     )

@@ -7,6 +7,7 @@ import platform
 from importlib import metadata
 from pathlib import Path
 
+from vssn.runtime.processor import usable_cores
 from vssn.version import __version__
 
 CPU_INFO = Path("/proc/cpuinfo")
@@ -40,10 +41,14 @@ def processor_name() -> str:
 
 def core_count() -> str:
     """Logical cores, and how many of them this process may use where those are fewer."""
-    cores = os.cpu_count() or 1
-    affinity = getattr(os, "sched_getaffinity", None)  # Linux only
-    usable = len(affinity(0)) if affinity else cores
+    cores, usable = os.cpu_count() or 1, usable_cores()
     return str(cores) if usable == cores else f"{usable} of {cores}"
+
+
+def usable_cores() -> int:
+    """How many logical cores this process may use."""
+    affinity = getattr(os, "sched_getaffinity", None)  # Linux only
+    return len(affinity(0)) if affinity else os.cpu_count() or 1
 
 
 def _version(distribution: str) -> str | None:

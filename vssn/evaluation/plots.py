@@ -8,6 +8,7 @@ from pathlib import Path
 
 import cv2
 import numpy as np
+import numpy.typing as npt
 from matplotlib.axes import Axes
 from matplotlib.colors import PowerNorm
 from matplotlib.figure import Figure
@@ -264,4 +265,29 @@ def plot_schedule_evaluation(results: Sequence[FrameOrderResult], path: Path) ->
     _draw_agreement(panels[3], results)
     handles, names = panels[0].get_legend_handles_labels()
     figure.legend(handles, names, loc="outside lower center", ncols=3, frameon=False)
+    _save(figure, path)
+
+
+def plot_latency(
+    counts: npt.NDArray[np.int64], bin_ms: float, allowed_ms: float, path: Path
+) -> None:
+    """Draw how many frames of a live stream had which latency.
+
+    Args:
+        counts: (n,) int64 frames for each bin.
+        bin_ms: a bin's width in ms.
+        allowed_ms: the latency that was allowed.
+        path: the PNG to write.
+    """
+    figure = Figure(figsize=(8, 3.6), layout="constrained")
+    panel = figure.subplots()
+    edges = np.arange(counts.size + 1) * bin_ms
+    panel.stairs(counts, edges, fill=True, color="tab:blue")
+    panel.axvline(allowed_ms, color="tab:red", linewidth=1, label=f"{allowed_ms:g} ms allowed")
+    panel.set_yscale("symlog", linthresh=1)
+    panel.set_ylim(bottom=0)
+    panel.set_xlim(0, max(edges[-1], 1.1 * allowed_ms))
+    panel.set(xlabel="ms from a frame's arrival to its result leaving", ylabel="frames")
+    panel.legend()
+    panel.grid(alpha=0.3)
     _save(figure, path)

@@ -11,7 +11,7 @@ SUFFIX = ".mp4"
 
 def result_names(sources: Sequence[str]) -> list[str]:
     """A result's name for each source, no two alike."""
-    stems = [_stem(source) for source in sources]
+    stems = [source_stem(source) for source in sources]
     shared = Counter(stems)
     taken: Counter[str] = Counter()
     names = []
@@ -23,7 +23,7 @@ def result_names(sources: Sequence[str]) -> list[str]:
     return names
 
 
-def _stem(source: str) -> str:
+def source_stem(source: str) -> str:
     """The part of a source's name that its result keeps."""
     if source == "-":
         return "standard-input"

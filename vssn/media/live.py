@@ -23,6 +23,10 @@ logger = logging.getLogger(__name__)
 
 # How long to wait before each attempt to connect again; after the last the stream has ended.
 BACK_OFF_S = (0.5, 1.0, 2.0, 4.0, 8.0)
+# A stream that states its length and ends by so many seconds before it broke off.
+END_TOLERANCE_S = 2
+# Addresses whose content comes as fast as it is read, where it has a length.
+DOWNLOADED = ("http:", "https:", "ftp:")
 CAMERA_FPS = Fraction(30)
 # What FFmpeg calls a system's cameras.
 CAMERA_FORMATS = {"linux": "v4l2", "darwin": "avfoundation", "win32": "dshow"}
@@ -30,6 +34,8 @@ CAMERA_FORMATS = {"linux": "v4l2", "darwin": "avfoundation", "win32": "dshow"}
 
 class CameraReader(Reader):
     """A camera of this machine, by its number."""
+
+    live = True
 
     def __init__(self, number: str) -> None:
         """Open the camera and decode its first frame.
@@ -104,6 +110,7 @@ class UrlReader(Reader):
         warn_of_sound(self._container, self._name)
         # A stream without a length is meant to go on.
         self._endless = not self._container.duration
+        self.live = self._endless or not url.lower().startswith(DOWNLOADED)
 
     def _connect(self) -> tuple[InputContainer, Decoder]:
         container = self._opened(self._url)
@@ -120,16 +127,23 @@ class UrlReader(Reader):
         if start and not self._endless:
             self._decoder.seek(start)
         while True:
+            stamp = Fraction(0)
             for stamp, frame_bgr in self._decoder:
                 last = max(last + Fraction(1, 1000), stamp + offset)
                 self.lost = self._decoder.lost
                 yield last, frame_bgr
-            if not self._broke_off() or not self._reconnect():
+            if not self._broke_off(stamp) or not self._reconnect():
                 return
             offset = max(last, Fraction(time.monotonic() - begun).limit_denominator(1000))
 
-    def _broke_off(self) -> bool:
-        return not self._stopped.is_set() and (self._endless or self._decoder.error is not None)
+    def _broke_off(self, last: Fraction) -> bool:
+        """Whether there was more to come; many servers' ends look like any other."""
+        if self._stopped.is_set():
+            return False
+        if self._endless or self._decoder.error is not None:
+            return True
+        stated_s = Fraction(self._container.duration or 0, av.time_base)
+        return self.live and last < stated_s - END_TOLERANCE_S
 
     def _reconnect(self) -> bool:
         for pause_s in BACK_OFF_S:

@@ -77,6 +77,15 @@ class _Bounded(Generic[Item]):
         self._places.get()
         self._items.put(item)
 
+    def offer(self, item: Item) -> bool:
+        """Add an item if there is a place; says whether there was."""
+        try:
+            self._places.get_nowait()
+        except queue.Empty:
+            return False
+        self._items.put(item)
+        return True
+
     def end(self, end: _End) -> None:
         """Add what follows the last item; it needs no place."""
         self._items.put(end)
@@ -175,10 +184,22 @@ class WriteBehind(ClosedOnExit, Generic[Given]):
             Exception: what the sink raised at an earlier item; later ones are not written.
             ValueError: it is closed.
         """
+        self._check()
+        self._items.put((item, named))
+
+    def offer(self, *item: Given.args, **named: Given.kwargs) -> bool:
+        """Queue an item if there is room, without waiting; see `write`.
+
+        Returns:
+            Whether there was.
+        """
+        self._check()
+        return self._items.offer((item, named))
+
+    def _check(self) -> None:
         self._raise_error()
         if not self._thread.is_alive():
             raise ValueError("write to a closed WriteBehind")
-        self._items.put((item, named))
 
     def close(self, complete: bool = True) -> None:
         """Write what is queued and close the sink; called again, it does nothing.

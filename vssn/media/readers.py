@@ -36,6 +36,7 @@ class Reader(ABC):
         lost: how many frames could not be decoded so far.
         sound: the file that holds the source's sound, or None.
         duration: the source's length in s, as it is stated, or None.
+        live: whether frames come in their own time, rather than as fast as they are read.
     """
 
     info: VideoInfo
@@ -43,6 +44,7 @@ class Reader(ABC):
     lost: int = 0
     sound: Path | None = None
     duration: Fraction | None = None
+    live: bool = False
 
     @abstractmethod
     def frames(self, start: Fraction) -> Iterator[Timed]:
@@ -165,6 +167,8 @@ def warn_of_sound(container: InputContainer, name: str) -> None:
 
 class PipeReader(ContainerReader):
     """A video that arrives on the standard input."""
+
+    live = True
 
     def __init__(self) -> None:
         """Read its header; see :func:`vssn.media.containers.open_pipe`."""

@@ -135,6 +135,11 @@ class VideoSource:
         return self._reader.duration
 
     @property
+    def live(self) -> bool:
+        """Whether frames come in their own time: of a camera, a pipe, or a stream without end."""
+        return self._reader.live
+
+    @property
     def whole(self) -> bool:
         """Whether the frames are asked for to the source's end."""
         return self._whole

@@ -1,7 +1,8 @@
-"""The processor's abilities that decide about a precision."""
+"""The processor: its abilities that decide about a precision, and its cores."""
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 CPU_FLAGS = Path("/proc/cpuinfo")
@@ -38,3 +39,9 @@ def computes_bfloat16() -> bool:
     import openvino as ov
 
     return "BF16" in ov.Core().get_property("CPU", "OPTIMIZATION_CAPABILITIES")
+
+
+def usable_cores() -> int:
+    """How many logical cores this process may use."""
+    affinity = getattr(os, "sched_getaffinity", None)  # Linux only
+    return len(affinity(0)) if affinity else os.cpu_count() or 1

@@ -62,10 +62,16 @@ class StatusLine:
         self._frame_s: float | None = None
 
     def text(self, result: FrameResult) -> str:
-        """The line of the next frame, such as ``warp | confidence 83 | 24.1 fps``."""
-        parts = [result.path.value]
+        """The line of the next frame, such as ``warp | confidence 83 | 24.1 fps``.
+
+        A live stream's has the latency too, and ``corrected`` where a segmentation arrived.
+        """
+        live = result.live
+        parts = ["corrected" if live and live.corrected else result.path.value]
         if result.predicted_confidence is not None:
             parts.append(f"confidence {result.predicted_confidence:.0f}")
+        if live:
+            parts.append(f"latency {live.latency_ms:.0f} ms")
         now_s = self._clock()
         if self._last_s is not None:
             passed_s = now_s - self._last_s

@@ -41,6 +41,10 @@ def _schema(arrow: Any) -> Any:
             ("key_distance", whole),
             ("stage_s", arrow.map_(text, real)),
             ("horizon_px", real),
+            ("latency_ms", real),
+            ("corrected", arrow.bool_()),
+            ("key_age_ms", real),
+            ("dropped_before", whole),
             ("class_pixels", arrow.struct([(name, whole) for name in CLASS_NAMES])),
             ("objects", arrow.list_(found)),
         ]

@@ -59,6 +59,7 @@ def frame_record(result: FrameResult, source: str = "") -> Record:
         See ``record_schema.json``.
     """
     height, width = result.labels.shape
+    live = result.live
     counts = np.bincount(result.labels.ravel(), minlength=len(CLASS_NAMES)).tolist()
     return {
         "schema_version": SCHEMA_VERSION,
@@ -73,6 +74,10 @@ def frame_record(result: FrameResult, source: str = "") -> Record:
         "key_distance": result.key_distance,
         "stage_s": {name: round(seconds, 6) for name, seconds in result.seconds.items()},
         "horizon_px": _rounded(result.horizon_px, 1),
+        "latency_ms": live and _rounded(live.latency_ms, 2),
+        "corrected": live and live.corrected,
+        "key_age_ms": live and _rounded(live.key_age_ms, 2),
+        "dropped_before": live and live.dropped,
         "class_pixels": dict(zip(CLASS_NAMES, counts, strict=False)),
         "objects": [_object_record(found) for found in result.objects or ()],
     }
@@ -175,6 +180,7 @@ class JsonLines(RecordWriter):
 FRAME_COLUMNS = (
     "schema_version", "source", "frame", "time_s", "width_px", "height_px", "path",
     "predicted_confidence", "key_distance", "horizon_px",
+    "latency_ms", "corrected", "key_age_ms", "dropped_before",
 )  # fmt: skip
 OBJECT_COLUMNS = ("class", "pixels", "distance_m", "calibrated", "track")
 BOX_COLUMNS = ("left_px", "top_px", "right_px", "bottom_px")

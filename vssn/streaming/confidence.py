@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections import deque
 from collections.abc import Sequence
 from typing import Protocol
 
@@ -34,6 +35,7 @@ LEAST_MOTION_PCT = 0.1  # between the least and the most, below which nothing is
 # How fast growth is, per frame, is a mean over the last frames; at first, over so many expected.
 GROWTH_FRAMES = 30
 FIRST_GROWTH, FIRST_FRAMES = 1.5, 5
+REMEMBERED = 1024  # frames that a key frame may become known after
 LEAST_GROWTH, MOST_GROWTH = 0.4, 5.0  # of a frame that doesn't move, and of a cut
 
 
@@ -49,8 +51,13 @@ class ConfidenceEstimator(Protocol):
     def predict(self, comparison: FlowComparison, key_distance: int) -> float:
         """The predicted confidence, ``key_distance`` frames after the key frame."""
 
-    def observe(self, measured_agreement: float) -> None:
-        """Learn the measured agreement, 0-100, of the frame that was predicted last."""
+    def observe(self, measured_agreement: float, predictions_ago: int = 0) -> None:
+        """Learn the measured agreement, 0-100, of a frame that was predicted.
+
+        Args:
+            measured_agreement: as a segmentation of that frame shows it.
+            predictions_ago: how many frames were predicted after it; 0 for the last.
+        """
         return
 
     def reset(self) -> None:
@@ -75,17 +82,20 @@ class GainScale:
         self._per_frame, self._frames = FIRST_GROWTH, FIRST_FRAMES
         self._growth = 0.0
 
-    def confidence(self, growth: float, key_distance: int) -> float:
+    def confidence(self, growth: float, key_distance: int, before: float | None = None) -> float:
         """The confidence in the next frame.
 
         Args:
             growth: points of agreement that segmenting it would gain.
             key_distance: frames since the key frame, 1 or more.
+            before: the growth of the frame before, where its key frame has changed since.
 
         Returns:
             0-100; 100 where segmenting would gain nothing.
         """
-        step = growth - (self._growth if key_distance > 1 else 0.0)
+        if before is None:
+            before = self._growth if key_distance > 1 else 0.0
+        step = growth - before
         self._growth = growth
         self._frames = min(self._frames + 1, GROWTH_FRAMES)
         step = min(max(step, 0.0), MOST_GROWTH)
@@ -212,23 +222,46 @@ class MotionConfidence(ConfidenceEstimator):
         self._variances, self._covariance = self._prior, 0.0
         self.accumulated_motion_pct = 0.0
         self._scale = GainScale()
+        self._motions: deque[float] = deque(maxlen=REMEMBERED)  # since the key frame
+        self._accumulated: deque[float] = deque(maxlen=REMEMBERED)  # of each prediction
 
     def predict(self, comparison: FlowComparison, key_distance: int) -> float:
-        """See the protocol; asks for the flow."""
+        """See the protocol; asks for the flow.
+
+        A key frame may become known some frames later, when the frames after it were predicted
+        from an earlier one: motion is then accumulated from the later one on.
+        """
+        before = self._start_from(key_distance)
+        motion = motion_pct(comparison.estimate().flow)
+        self._motions.append(motion)
+        self.accumulated_motion_pct += motion
+        self._accumulated.append(self.accumulated_motion_pct)
+        return self._scale.confidence(
+            self._growth(self.accumulated_motion_pct), key_distance, before
+        )
+
+    def _start_from(self, key_distance: int) -> float | None:
+        """Forget motion before the key frame; the growth then, where there was any after it."""
         if key_distance == 1 or not self._accumulates:
+            self._motions.clear()
             self.accumulated_motion_pct = 0.0
-        self.accumulated_motion_pct += motion_pct(comparison.estimate().flow)
-        growth = min(self.rate * self._exposure, 100.0)
-        return self._scale.confidence(growth, key_distance)
+            return None
+        if len(self._motions) < key_distance:
+            return None
+        self._motions = deque(list(self._motions)[1 - key_distance :], REMEMBERED)
+        self.accumulated_motion_pct = sum(self._motions)
+        return self._growth(self.accumulated_motion_pct)
 
-    @property
-    def _exposure(self) -> float:
-        return float(self.accumulated_motion_pct**EXPONENT)
+    def _growth(self, motion: float) -> float:
+        return float(min(self.rate * motion**EXPONENT, 100.0))
 
-    def observe(self, measured_agreement: float) -> None:
-        """Bring flicker and rate towards what this key frame shows: one step of a Kalman filter."""
+    def observe(self, measured_agreement: float, predictions_ago: int = 0) -> None:
+        """Bring flicker and rate towards what a key frame shows: one step of a Kalman filter."""
+        if predictions_ago >= len(self._accumulated):
+            return
         self._drift()
-        exposure, (of_flicker, of_rate) = self._exposure, self._variances
+        exposure = self._accumulated[-1 - predictions_ago] ** EXPONENT
+        of_flicker, of_rate = self._variances
         loss = self.flicker + self.rate * exposure
         toward_flicker = of_flicker + self._covariance * exposure
         toward_rate = self._covariance + of_rate * exposure

@@ -54,10 +54,23 @@ class Schedule(Protocol):
     def decide(self, comparison: FlowComparison, key_distance: int) -> Decision:
         """Decide for a frame ``key_distance`` frames after the key frame."""
 
-    def observe(self, measured_agreement: float) -> None:
-        """Learn how well the result propagated to the new key frame agrees with it, 0-100.
+    def predict(self, comparison: FlowComparison, key_distance: int) -> float | None:
+        """Predict the confidence of a frame that is warped anyway, as the segmenter is busy.
+
+        Returns:
+            0-100; None where the schedule doesn't go by it.
+        """
+        return None
+
+    def observe(self, measured_agreement: float, predictions_ago: int = 0) -> None:
+        """Learn how well the result propagated to a key frame agrees with it, 0-100.
 
         Not called where the agreement can't be measured.
+
+        Args:
+            measured_agreement: of the key frame.
+            predictions_ago: how many frames were decided upon or predicted after it, where its
+                segmentation took so long.
         """
         return
 
@@ -80,9 +93,13 @@ class EstimatingSchedule(Schedule):
     def __init__(self, estimator: ConfidenceEstimator) -> None:
         self._estimator = estimator
 
-    def observe(self, measured_agreement: float) -> None:
+    def predict(self, comparison: FlowComparison, key_distance: int) -> float | None:
+        """Ask the estimator."""
+        return self._estimator.predict(comparison, key_distance)
+
+    def observe(self, measured_agreement: float, predictions_ago: int = 0) -> None:
         """Tell the estimator."""
-        self._estimator.observe(measured_agreement)
+        self._estimator.observe(measured_agreement, predictions_ago)
 
     def reset(self) -> None:
         """Forget the stream, and what the estimator learned of it."""

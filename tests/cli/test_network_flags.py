@@ -1,0 +1,101 @@
+"""``--segmenter``, ``--profile`` and ``--device``: what they load and what they refuse."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import openvino as ov
+import pytest
+from made_clips import write_video
+
+from vssn.cli.main import main
+from vssn.config import PROFILES
+from vssn.models.architectures import ENSEMBLE
+from vssn.runtime import load
+
+Refuses = Callable[..., str]
+FOLDERS = {"resnet50_segnet": "resnet50_segnet", "light": "light_segmenter"}
+
+
+@pytest.fixture
+def argv(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """A command that works, once there are networks, beside weights in their default folders."""
+    monkeypatch.chdir(tmp_path)
+    for name in FOLDERS.values():
+        (tmp_path / f"{name}_model").mkdir()
+        (tmp_path / f"{name}_model/{name}.h5").write_bytes(name.encode())
+    video = write_video(tmp_path / "clip.avi", 3)
+    return ["video", str(video), "--output", str(tmp_path / "out.avi")]
+
+
+@pytest.fixture
+def loaded(
+    fake_networks: load.Networks, monkeypatch: pytest.MonkeyPatch
+) -> list[tuple[load.WeightPaths, load.RuntimeOptions]]:
+    """What commands ask to be loaded; they get fakes."""
+    asked = []
+
+    def note(paths: load.WeightPaths, _: object, options: load.RuntimeOptions) -> load.Networks:
+        asked.append((paths, options))
+        return fake_networks
+
+    monkeypatch.setattr(load, "load_networks", note)
+    return asked
+
+
+Loaded = list[tuple[load.WeightPaths, load.RuntimeOptions]]
+
+
+@pytest.mark.parametrize("name", FOLDERS)
+@pytest.mark.parametrize("flag", ["--segmenter", "--segnet_chkpt"])
+def test_a_network_is_found_by_its_name(
+    name: str, flag: str, argv: list[str], loaded: Loaded
+) -> None:
+    assert main([*argv, flag, name, "--device", "cpu"]) == 0
+    ((paths, options),) = loaded
+    assert paths.segnet == Path(f"{FOLDERS[name]}_model/{FOLDERS[name]}.h5")
+    assert options.device == "cpu"
+
+
+def test_a_network_is_found_by_its_weights(argv: list[str], loaded: Loaded) -> None:
+    for given in ("light_segmenter_model", "light_segmenter_model/light_segmenter.h5"):
+        assert main([*argv, "--segmenter", given]) == 0
+        assert loaded.pop()[0].segnet.name == "light_segmenter.h5"
+
+
+def test_a_network_that_there_is_not_is_refused(argv: list[str], refuses: Refuses) -> None:
+    refuses([*argv, "--segmenter", "heavy"], "weights 'heavy'", "light")
+
+
+@pytest.mark.parametrize("name", ["accurate", "balanced", "fast"])
+def test_a_profile_takes_its_network(name: str, argv: list[str], loaded: Loaded) -> None:
+    assert main([*argv, "--profile", name]) == 0
+    ((paths, _),) = loaded
+    segmenter = PROFILES[name]["segmenter"]
+    names = FOLDERS.values() if segmenter == ENSEMBLE else [FOLDERS[segmenter]]
+    assert [each.stem for each in (paths.segnet, *paths.others)] == list(names)
+    assert (paths.flownets, paths.decision) == (None, None)
+
+
+def test_flags_beat_the_profile(
+    argv: list[str], loaded: Loaded, capsys: pytest.CaptureFixture[str]
+) -> None:
+    # Segmented: every frame at the profile's target of 100, the first alone at 0.
+    assert main([*argv, "--profile", "accurate"]) == 0
+    assert "Segmentation steps: 3" in capsys.readouterr().out
+    assert main([*argv, "--profile", "accurate", "--target", "0", "--segmenter", "light"]) == 0
+    assert "Segmentation steps: 1" in capsys.readouterr().out
+    assert [paths.segnet.stem for paths, _ in loaded] == ["resnet50_segnet", "light_segmenter"]
+
+
+def test_an_unknown_profile_is_refused(argv: list[str], refuses: Refuses) -> None:
+    refuses([*argv, "--profile", "best"], "--profile", "best", "balanced")
+
+
+def test_a_gpu_is_refused_where_there_is_none(argv: list[str], refuses: Refuses) -> None:
+    if any(name.startswith("GPU") for name in ov.Core().available_devices):
+        pytest.skip("THERE IS A GPU, which is taken")
+    for command in (argv, ["bench", "--clip", argv[1]]):
+        error = refuses([*command, "--device", "gpu"], "--device gpu", "a GPU with its driver")
+        assert "pass --device cpu" in error
