@@ -31,6 +31,20 @@ NODE = {"num_cpus": 1, "object_store_memory": STORE_BYTES}
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 
 
+def started(make: Any) -> Any:
+    """The nodes; Ray gives each 30 s to start, which a busy machine may need more than once."""
+    made = make()
+    try:
+        made.add_node(**NODE, include_dashboard=False)
+        made.second = made.add_node(**NODE)
+    except Exception:  # noqa: BLE001 - Ray raises nothing narrower
+        made.shutdown()
+        made = make()
+        made.add_node(**NODE, include_dashboard=False)
+        made.second = made.add_node(**NODE)
+    return made
+
+
 @pytest.fixture(scope="module")
 def cluster() -> Iterator[Any]:
     """A head and a second node, of one CPU each; workers find the modules of the tests."""
@@ -44,8 +58,7 @@ def cluster() -> Iterator[Any]:
     given = {"PYTHONPATH": os.pathsep.join(paths), SLOW: "0.02", "RAY_TMPDIR": folder}
     before = {name: os.environ.get(name) for name in given}
     os.environ.update(given)
-    made = Cluster(initialize_head=True, head_node_args={**NODE, "include_dashboard": False})
-    made.second = made.add_node(**NODE)
+    made = started(Cluster)
     ray.init(address=made.address, log_to_driver=False, logging_level="ERROR")
     yield made
     ray.shutdown()
