@@ -99,3 +99,24 @@ def test_a_length_makes_so_many_chunks() -> None:
     assert [count_chunks(length, MINUTE) for length in lengths] == [1, 1, 1, 2, 60]
     plan = InputPlan(3, Fraction(5), Fraction(170))
     assert [plan.span(n, MINUTE) for n in range(3)] == [(5, 65), (65, 125), (125, 170)]
+
+
+class Dying(Nothing):
+    """Loses a worker at the first join."""
+
+    def answers(self, tasks: Tasks) -> Generator[tuple[Task, Answer], None, None]:
+        lost = False
+        for task, answer in super().answers(tasks):
+            dies = task.method == "join" and not lost
+            lost = lost or dies
+            yield task, Answer(error="the worker died", lost=True) if dies else answer
+
+
+def test_a_join_whose_worker_died_is_tried_again_alone(tmp_path: Path) -> None:
+    manifest = Manifest(inputs(2), "job", MINUTE)
+    counted: list[tuple[int, int]] = []
+    runner = Dying()
+    Job(manifest, Place(tmp_path), lambda *told: counted.append(told)).run(runner)
+    assert runner.done == 2 * CHUNKS
+    assert counted[-1] == (2 * CHUNKS, 2 * CHUNKS)
+    assert (manifest.rows["status"] == JOINED).all()

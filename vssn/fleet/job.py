@@ -198,7 +198,7 @@ class Job:
     def _take(self, task: Task, answer: Answer) -> None:
         failed = answer.error is not None
         if failed and self._is_tried_again(task, answer):
-            self._again(task)
+            self._again(task, answer.lost)
         elif task.method == "chunk":
             self._take_chunk(task, answer)
         elif task.method == "plan":
@@ -214,10 +214,13 @@ class Job:
         counts[key] += 1
         return counts[key] < most
 
-    def _again(self, task: Task) -> None:
+    def _again(self, task: Task, lost: bool) -> None:
         if task.method == "plan":
             self._plans.append(task.input)
+        elif task.method == "join" and lost:
+            self._joins.append(task.input)
         elif task.method == "join":  # its chunks may have to be done again
+            self._over -= len(self._manifest.rows_of(task.input))
             self._manifest.wait_again(task.input)
             self._add_chunks(task.input)
         else:
