@@ -63,6 +63,7 @@ def make_clip(
     full_range: bool = False,
     stated: bool = True,
     options: dict[str, str] | None = None,
+    container_options: dict[str, str] | None = None,
     **attributes: Any,
 ) -> Path:
     """A video made by PyAV alone.
@@ -81,9 +82,10 @@ def make_clip(
         full_range: whether they are of full range.
         stated: whether matrix and range are written down.
         options: of the encoder.
+        container_options: of the container.
         attributes: of the codec context.
     """
-    with av.open(str(path), "w") as container:
+    with av.open(str(path), "w", container_options=container_options or {}) as container:
         stream = container.add_stream(codec, rate=rate, options=options or {})
         stream.height, stream.width = frames[0].shape[:2]
         stream.pix_fmt = pixels

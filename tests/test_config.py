@@ -73,6 +73,12 @@ def test_names_of_nothing_are_refused(given: dict[str, str], message: str) -> No
             "--regions 2x2 with --preset original: expected one of them",
         ),
         (
+            {"blend": 0.3, "preset": "original"},
+            "blend=0.3 with preset='original': expected one of them",
+            "--blend 0.3 with --preset original: expected one of them",
+        ),
+        ({"blend": 1}, "blend=1: expected 0 to below 1", "--blend 1: expected 0 to below 1"),
+        (
             {"regions": "two"},
             "regions='two': expected ROWSxCOLUMNS",
             "--regions two: expected ROWS",

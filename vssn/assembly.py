@@ -116,6 +116,7 @@ def assemble(
         make_schedule,
         config.grid,
         preset.rules_for(first) if first else preset.rules,
+        config.blend,
     )
     networks, weights = _networks(config, preset, networks)
     segmenter = build_segmenter(networks, plan)
@@ -149,11 +150,11 @@ def assemble_live(
         BadInputError: a setting that live streams don't have; see :func:`load_segmenter` too.
     """
     check_latency_ms(max_latency_ms)
-    for name in ("regions", "fps", "budget_ms"):
-        if getattr(config, name) is not None:
+    for name in ("regions", "fps", "budget_ms", "blend"):
+        if getattr(config, name):
             raise BadInputError(
                 f"{argument(name, getattr(config, name))} with a live stream",
-                "frames as a whole, whose pace is the source's",
+                "whole frames at the source's pace, unblended",
                 f"leave {argument(name)} out",
             )
     if config.threads is None:

@@ -11,6 +11,7 @@ from vssn.errors import BadInputError, argument
 from vssn.media.video import check_chunk_s
 from vssn.models.architectures import ENSEMBLE, LIGHT_SEGMENTER, RESNET50_SEGNET
 from vssn.networks import Device, Precision, Runtime, RuntimeOptions
+from vssn.streaming.blending import check_blend
 from vssn.streaming.budget import budget_ms
 from vssn.streaming.regions import DEFAULT_OVERLAP_PX, RegionGrid
 from vssn.streaming.schedule import Schedule
@@ -61,6 +62,9 @@ class SegmenterConfig:
         budget_ms: the same, as milliseconds per frame.
         dynamic: lower the target by 1 when a frame or region is segmented and raise it by 0.1 when
             one is warped.
+        blend: weight, 0 to below 1, that the propagated result gets in a segmented frame's, in
+            proportion to how well both agree: steadier and a little better, for one comparison
+            more in each frame that is segmented. 0.5 suits ``target=100``.
         regions: rows x columns, such as ``"2x2"``, that are segmented or warped each on its own.
         overlap: px that a region reaches beyond its part of the frame, a multiple of 8.
         preset: ``original`` repeats the original scripts, faults included.
@@ -81,6 +85,7 @@ class SegmenterConfig:
     fps: float | None = None
     budget_ms: float | None = None
     dynamic: bool = False
+    blend: float = 0.0
     regions: str | None = None
     overlap: int = DEFAULT_OVERLAP_PX
     preset: str = "vssn"
@@ -102,12 +107,14 @@ class SegmenterConfig:
             raise BadInputError(
                 argument("target", self.target), "0 to 100", f"pass {argument('target', 80)}"
             )
-        if self.regions and self.preset == "original":
-            raise BadInputError(
-                f"{argument('regions', self.regions)} with {argument('preset', self.preset)}",
-                "one of them, as that preset's scripts have no regions",
-                "leave one out",
-            )
+        check_blend(self.blend)
+        for name, given in (("regions", self.regions), ("blend", self.blend)):
+            if given and self.preset == "original":
+                raise BadInputError(
+                    f"{argument(name, given)} with {argument('preset', self.preset)}",
+                    "one of them, as that preset's scripts have no such thing",
+                    "leave one out",
+                )
         _ = self.grid, self.propagation, self.frame_budget_ms  # which refuse what there is not
         if isinstance(self.schedule, str):
             parse_schedule(self.schedule)

@@ -218,3 +218,17 @@ def test_clips_of_any_source_are_compared(
     ]
     assert written["sources"][0]["labelled"]
     assert written["sources"][1]["points"][2]["promised"] is None  # nothing was predicted
+
+
+@pytest.mark.usefixtures("fake_networks")
+def test_blending_is_compared_with_every_frame_by_itself(
+    data_dir: Path, weight_flags: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    clip = ["--clips", str(data_dir / "val"), "--frames", "6", "--targets", "0"]
+    argv = ["evaluate-schedule", *clip, *weight_flags[:2], "--quiet"]
+    assert main([*argv, "--blend", "0.5"]) == 0
+    table = [line for line in capsys.readouterr().out.splitlines() if line.startswith("|")]
+    rows = [[cell.strip() for cell in line.strip("| ").split("|")] for line in table]
+    assert [row[3:5] for row in rows[2:]] == [["100", "6"], ["100", "6"], ["0", "1"]]
+    assert main(["evaluate-schedule", "--data_dir", str(data_dir), "--blend", "0.5"]) == 2
+    assert "--blend 0.5 with --data_dir: expected --clips" in capsys.readouterr().err

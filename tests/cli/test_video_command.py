@@ -18,6 +18,7 @@ import pytest
 import vssn
 from vssn.cli.main import main
 from vssn.labels import PALETTE_RGB
+from vssn.media.images import read_image_bgr, read_label, write_image
 from vssn.media.sink import VideoSink
 from vssn.media.video import VideoSource
 from vssn.types import UInt8Array, VideoInfo
@@ -419,11 +420,74 @@ def test_a_bad_source_does_not_keep_the_others_from_their_results(
 
 
 @pytest.mark.usefixtures("fake_networks")
+def test_images_that_the_shell_names_are_one_source(
+    several: tuple[list[str], Path], tmp_path: Path, paint: Paint
+) -> None:
+    argv, out = several
+    folder, alone = tmp_path / "frames", tmp_path / "alone"
+    folder.mkdir()
+    alone.mkdir()
+    for number in (1, 10, 2):
+        write_image(folder / f"{number}.png", paint(np.full((48, 64), number)))
+    write_image(alone / "street.png", paint(np.full((48, 64), 3)))
+    shell = [str(path) for path in sorted(folder.iterdir())]
+    assert main([argv[0], *shell, argv[3], str(alone / "street.png"), *argv[4:]]) == 0
+    assert names_in(out) == {"frames.mp4", "turn.mp4", "street.mp4"}
+    assert len(read(out / "frames.mp4")[1]) == 3
+    assert len(read(out / "street.mp4")[1]) == 1
+
+
+@pytest.mark.usefixtures("fake_networks")
+def test_masks_and_coco_annotations_are_written(
+    argv: list[str], several: tuple[list[str], Path], tmp_path: Path
+) -> None:
+    masks, records = tmp_path / "masks", tmp_path / "objects.json"
+    kind = ["--mask_kind", "cityscapes"]
+    assert main([*argv, "--masks", str(masks), *kind, "--records", str(records)]) == 0
+    assert len(names_in(masks)) == 8
+    shown = read_image_bgr(masks / "mask0.png")
+    assert shown.shape[:2] == SIZE_WH[::-1]
+    assert set(np.unique(shown)) <= {0, 7, 8, 11, 13, 17, 20, 21, 23, 24, 26, 33}
+    assert len(json.loads(records.read_text())["images"]) == 8
+    assert main([*several[0], "--masks", str(tmp_path / "many")]) == 0
+    assert names_in(tmp_path / "many") == {"a-drive", "b-drive", "turn"}
+    assert read_label(tmp_path / "many" / "turn" / "mask7.png").shape == SIZE_WH[::-1]
+
+
+@pytest.mark.usefixtures("fake_networks")
+def test_raw_frames_of_a_stated_size_are_annotated(
+    tmp_path: Path, weight_flags: list[str], paint: Paint
+) -> None:
+    frames = b"".join(paint(np.full((48, 64), number)).tobytes() for number in range(5))
+    (tmp_path / "v.raw").write_bytes(frames)
+    argv = ["video", str(tmp_path / "v.raw"), "--save_dir", str(tmp_path), *weight_flags]
+    assert main([*argv, "--raw_size", "64x48", "--image_fps", "10"]) == 0
+    info, read_back = read(tmp_path / "v.mp4")
+    assert (info.width_px, info.height_px, info.fps, len(read_back)) == (64, 48, 10, 5)
+
+
+@pytest.mark.parametrize("size", ["64", "0x48", "64x48x3", "-1x4", "x"])
+def test_what_is_no_size_is_refused(refuses: Refuses, size: str) -> None:
+    refuses(["video", "v.raw", f"--raw_size={size}"], "no size such as 640x360")
+
+
+@pytest.mark.usefixtures("fake_networks")
 def test_a_part_of_a_source_is_taken(video: Path, tmp_path: Path, weight_flags: list[str]) -> None:
     span = ["--start", "0.16", "--end", "0.48", "--stride", "2"]  # frames 2 to 5 of 12.5 a second
     output = tmp_path / "part.mkv"
     assert main(["video", str(video), "--output", str(output), *span, *weight_flags]) == 0
     assert len(read(output)[1]) == 2
+
+
+def test_a_result_in_a_sources_place_is_refused(
+    video: Path, tmp_path: Path, refuses: Refuses
+) -> None:
+    source = video.rename(tmp_path / "drive.mp4")
+    before = source.read_bytes()
+    refuses(["video", str(source), "--save_dir", str(tmp_path)], "where the source")
+    refuses(["video", "other.mov", str(source), "--save_dir", str(tmp_path)], "where the source")
+    refuses(["video", str(source), "--output", str(source)], "where the source")
+    assert source.read_bytes() == before
 
 
 def test_one_output_for_several_sources_is_refused(refuses: Refuses) -> None:

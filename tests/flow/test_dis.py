@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 import pytest
 
-from vssn.flow.dis import DISComparison, DISFlow
+from vssn.flow.dis import DIS_INPUT_HW, DISComparison, DISFlow
 from vssn.flow.warp import warp_probabilities
 from vssn.types import UInt8Array
 
@@ -23,6 +23,12 @@ def texture_bgr(moved_px: tuple[int, int] = (0, 0)) -> UInt8Array:
     return np.asarray(wide[y : y + HW[0], x : x + HW[1]], np.uint8)
 
 
+def grey_views() -> list[UInt8Array]:
+    """The current frame and the one before it."""
+    views = [cv2.cvtColor(texture_bgr(moved), cv2.COLOR_BGR2GRAY) for moved in (MOVED_PX, (0, 0))]
+    return [np.asarray(view, np.uint8) for view in views]
+
+
 @pytest.fixture(scope="module")
 def moved() -> DISComparison:
     network = DISFlow()
@@ -32,9 +38,10 @@ def moved() -> DISComparison:
 def test_the_flow_points_back_to_where_content_was(moved: DISComparison) -> None:
     estimate = moved.estimate()
     assert estimate.scale is None
-    assert (estimate.flow.shape, estimate.flow.dtype) == ((*HW, 2), np.float32)
-    inner = estimate.flow[40:-40, 40:-40]
-    np.testing.assert_allclose(np.median(inner, (0, 1)), np.negative(MOVED_PX), atol=0.3)
+    assert (estimate.flow.shape, estimate.flow.dtype) == ((*DIS_INPUT_HW, 2), np.float32)
+    inner = estimate.flow[20:-20, 20:-20]
+    cells = np.divide(np.negative(MOVED_PX), HW[0] / DIS_INPUT_HW[0])
+    np.testing.assert_allclose(np.median(inner, (0, 1)), cells, atol=0.15)
 
 
 def test_scores_are_carried_on_their_own_grid(moved: DISComparison) -> None:
@@ -70,29 +77,30 @@ def test_frames_of_any_size_become_grey_at_the_methods_own(hw: tuple[int, int]) 
     assert (view.shape, view.dtype) == ((60, 80), np.uint8)
     assert abs(int(view[30, 10]) - 60) <= 1
     assert view[30, 70] == 0
-    assert DISFlow().prepare(frame).shape == HW
+    assert DISFlow().prepare(frame).shape == DIS_INPUT_HW
 
 
-@pytest.mark.parametrize("finest_scale", [None, 1])
+@pytest.mark.parametrize("chosen", [(None, None, None), (1, 4, 2)])
 @pytest.mark.parametrize("medium", [False, True])
-def test_the_search_is_opencvs_with_its_preset_and_finest_scale(
-    medium: bool, finest_scale: int | None
+def test_the_search_is_opencvs_with_its_preset_and_what_is_chosen(
+    medium: bool, chosen: tuple[int | None, int | None, int | None]
 ) -> None:
     preset = cv2.DISOPTICAL_FLOW_PRESET_MEDIUM if medium else cv2.DISOPTICAL_FLOW_PRESET_ULTRAFAST
-    views = [cv2.cvtColor(texture_bgr(m), cv2.COLOR_BGR2GRAY) for m in (MOVED_PX, (0, 0))]
+    views = grey_views()
     method = cv2.DISOpticalFlow.create(preset)
-    if finest_scale is not None:
-        method.setFinestScale(finest_scale)
+    setters = (method.setFinestScale, method.setPatchSize, method.setPatchStride)
+    for setter, value in zip(setters, chosen, strict=True):
+        if value is not None:
+            setter(value)
     expected = method.calc(*views, None)  # type: ignore[call-overload]
-    network = DISFlow(preset, finest_scale=finest_scale)
+    network = DISFlow(preset, HW, *chosen)
     np.testing.assert_array_equal(network.compare(*views).estimate().flow, expected)
 
 
-def test_by_default_the_search_goes_to_half_of_the_size() -> None:
-    views = [cv2.cvtColor(texture_bgr(m), cv2.COLOR_BGR2GRAY) for m in (MOVED_PX, (0, 0))]
-    flows = [
-        network.compare(*views).estimate().flow
-        for network in (DISFlow(), DISFlow(finest_scale=1), DISFlow(finest_scale=None))
-    ]
-    np.testing.assert_array_equal(flows[0], flows[1])
-    assert np.abs(flows[0] - flows[2]).max() > 1e-3
+@pytest.mark.parametrize("other", ["finest_scale", "patch_px", "stride_px"])
+def test_by_default_the_search_is_finer_than_the_preset(other: str) -> None:
+    views = grey_views()
+    default = DISFlow(finest_scale=1, patch_px=4, stride_px=2).compare(*views).estimate().flow
+    np.testing.assert_array_equal(DISFlow().compare(*views).estimate().flow, default)
+    preset = DISFlow(**{other: None})  # type: ignore[arg-type]
+    assert np.abs(default - preset.compare(*views).estimate().flow).max() > 1e-3

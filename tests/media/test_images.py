@@ -15,9 +15,10 @@ import pytest
 from PIL import Image
 
 from vssn.errors import MediaError
-from vssn.labels import PALETTE_RGB
-from vssn.media.images import read_image_bgr, read_label, write_mask
+from vssn.labels import PALETTE_RGB, colour_mask_bgr
+from vssn.media.images import read_image_bgr, read_label, write_image
 from vssn.media.sinks import MaskFolder
+from vssn.scene.export import cityscapes_ids
 from vssn.types import FramePath, FrameResult, TimedFrame
 
 NOISE = np.random.default_rng(0).integers(0, 256, (40, 40, 3), np.uint8)
@@ -105,7 +106,7 @@ def test_camvids_own_colours_become_the_scored_classes(tmp_path: Path) -> None:
 
 
 def test_masks_written_here_can_be_read_as_labels(tmp_path: Path) -> None:
-    write_mask(tmp_path / "m.png", INDICES)
+    write_image(tmp_path / "m.png", colour_mask_bgr(INDICES))
     assert np.array_equal(read_label(tmp_path / "m.png"), INDICES)
 
 
@@ -226,9 +227,30 @@ def test_masks_are_numbered_palette_images_of_the_labels_size(tmp_path: Path) ->
     assert read_image_bgr(files[1]).shape == (2, 4, 3)
 
 
+def test_palette_masks_hold_indices_and_show_colours(tmp_path: Path) -> None:
+    masks = MaskFolder(tmp_path, None)
+    frame = TimedFrame(0, Fraction(0), NOISE)
+    masks.write(frame, FrameResult(0, INDICES, FramePath.SEGMENT, None, 0))
+    with Image.open(tmp_path / "mask0.png") as image:
+        assert image.mode == "P"
+        assert np.array_equal(np.asarray(image), INDICES)
+    assert np.array_equal(read_image_bgr(tmp_path / "mask0.png")[..., ::-1], PALETTE_RGB[INDICES])
+    assert np.array_equal(read_label(tmp_path / "mask0.png"), INDICES)
+
+
+def test_masks_may_hold_other_numbers(tmp_path: Path) -> None:
+    masks = MaskFolder(tmp_path, cityscapes_ids)
+    masks.write(
+        TimedFrame(0, Fraction(0), NOISE), FrameResult(0, INDICES, FramePath.SEGMENT, None, 0)
+    )
+    with Image.open(tmp_path / "mask0.png") as image:
+        assert image.mode == "L"
+        assert np.array_equal(np.asarray(image), cityscapes_ids(INDICES))
+
+
 def test_a_mask_that_can_not_be_written_is_refused(tmp_path: Path) -> None:
     with pytest.raises(MediaError, match=r"No such file|Not a directory"):
-        write_mask(tmp_path / "missing" / "m.png", np.zeros((3, 4), np.uint8))
+        write_image(tmp_path / "missing" / "m.png", np.zeros((3, 4), np.uint8))
     (tmp_path / "file").write_text("x")
     with pytest.raises(MediaError, match="output directory"):
         MaskFolder(tmp_path / "file")

@@ -11,7 +11,7 @@ from made_clips import file_size_limit, frame_numbers, made_frame, make_clip
 from PIL import Image
 
 from vssn.errors import MediaError
-from vssn.media.images import read_image_bgr
+from vssn.media.images import read_image_bgr, write_image
 from vssn.media.outputs import ImageSequence, open_sink
 from vssn.media.previews import PreviewSink
 from vssn.media.sink import VideoSink
@@ -19,6 +19,7 @@ from vssn.media.video import VideoSource
 from vssn.types import VideoInfo
 
 INFO = VideoInfo(64, 48, 25.0, None)
+FRAMES = [made_frame(number) for number in range(8)]
 NOISE = np.random.default_rng(0).integers(0, 256, (48, 64, 3), np.uint8)
 
 
@@ -126,3 +127,31 @@ def test_a_source_becomes_a_preview(tmp_path: Path) -> None:
         sink.close()
     with Image.open(sink.path) as image:
         assert image.n_frames == sink.frames == 4  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize("suffix", [".mp4", ".avi", ".gif"])
+def test_an_output_never_takes_its_sources_place(tmp_path: Path, suffix: str) -> None:
+    codec = {".gif": "gif", ".avi": "mjpeg"}.get(suffix, "libx264")
+    pixels = {".gif": "rgb8", ".avi": "yuvj420p"}.get(suffix, "yuv420p")
+    path = make_clip(tmp_path / f"v{suffix}", FRAMES, codec=codec, pixels=pixels)
+    (tmp_path / "folder").mkdir()
+    before = path.read_bytes()
+    other_way = tmp_path / "folder" / ".." / path.name
+    with VideoSource(path) as source, pytest.raises(MediaError, match="where the source"):
+        open_sink(other_way, source.info, source)
+    assert path.read_bytes() == before
+
+
+def test_images_are_not_written_among_those_that_are_read(tmp_path: Path) -> None:
+    for number in range(3):
+        write_image(tmp_path / f"{number}.png", FRAMES[number])
+    with VideoSource(tmp_path) as source, pytest.raises(MediaError, match="where the source"):
+        open_sink(tmp_path / "%d.png", source.info, source)
+    with VideoSource(tmp_path) as source:
+        open_sink(tmp_path / "out" / "%d.png", source.info, source).close()
+
+
+def test_a_directory_of_the_outputs_name_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "v.mp4").mkdir()
+    with pytest.raises(MediaError, match=r"v\.mp4', a directory"):
+        open_sink(tmp_path / "v.mp4", INFO)

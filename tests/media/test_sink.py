@@ -196,8 +196,8 @@ def test_sound_that_can_not_be_kept_does_not_cost_the_pictures(
     def fail(*_: object) -> None:
         raise av.error.InvalidDataError(1, "damaged")
 
-    monkeypatch.setattr("vssn.media.remux._copied", fail)
-    monkeypatch.setattr("vssn.media.remux._encoded", fail)
+    monkeypatch.setattr("vssn.media.sound._copied", fail)
+    monkeypatch.setattr("vssn.media.sound._encoded", fail)
     made = copy(source, tmp_path / "v.mp4")
     assert (len(frame_numbers(made)), sound_packets(made)) == (8, [])
     assert "the output has no sound" in caplog.text

@@ -5,8 +5,6 @@ from __future__ import annotations
 import contextlib
 import http.server
 import socket
-import subprocess
-import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -141,35 +139,6 @@ def test_a_missing_camera_is_refused_in_one_line() -> None:
         assert "\n" not in str(caught.value)
 
 
-PIPED = """
-import sys
-from vssn.media.video import VideoSource
-with VideoSource("-") as source:
-    print(source.info.width_px, sum(1 for _ in source), source.truncated)
-"""
-
-
-@pytest.mark.parametrize(
-    ("suffix", "codec"), [("mkv", "libx264"), ("ts", "mpeg2video"), ("y4m", "wrapped_avframe")]
-)
-def test_a_video_is_read_from_a_pipe(
-    tmp_path: Path, repo_root: Path, suffix: str, codec: str
-) -> None:
-    frames = [made_frame(n) for n in range(20)]
-    content = make_clip(tmp_path / f"v.{suffix}", frames, codec=codec).read_bytes()
-    done = subprocess.run(
-        [sys.executable, "-c", PIPED], input=content, capture_output=True, cwd=repo_root, check=True
-    )
-    assert done.stdout.split() == [b"64", b"20", b"False"]
-
-
-def test_a_pipe_without_a_video_is_refused(repo_root: Path) -> None:
-    done = subprocess.run(
-        [sys.executable, "-c", PIPED], input=b"x" * 5000, capture_output=True, cwd=repo_root
-    )
-    assert b"no video on the standard input" in done.stderr.splitlines()[-1]
-
-
 @contextlib.contextmanager
 def served(answer: Callable[[http.server.BaseHTTPRequestHandler], None]) -> Iterator[str]:
     """A server on this machine; yields its address."""
@@ -269,3 +238,36 @@ def test_a_playlist_behind_a_url_opens_no_local_file(tmp_path: Path) -> None:
 def test_passwords_are_not_shown() -> None:
     assert printable_url("rtsp://a:b@host:554/x@y") == "rtsp://host:554/x@y"
     assert printable_url("v.mp4") == "v.mp4"
+
+
+def test_one_image_is_a_source_of_one_frame(images: Path) -> None:
+    with VideoSource(images / "7.png") as source:
+        assert source.info.total_frames == 1
+        assert [number_of(frame) for frame in source] == [7]
+
+
+def test_several_images_are_a_source_in_their_own_order(images: Path) -> None:
+    paths = [images / "10.png", images / "2.png"]
+    with VideoSource(paths) as source:
+        assert source.name == str(images)
+        assert [number_of(frame) for frame in source] == [10, 2]
+    with pytest.raises(MediaError, match="at least one image"):
+        VideoSource([])
+
+
+def test_an_animated_image_is_a_video(tmp_path: Path) -> None:
+    frames = [made_frame(number) for number in range(8)]
+    path = make_clip(tmp_path / "v.apng", frames, codec="apng", pixels="rgb24")
+    with VideoSource(path.rename(tmp_path / "v.png")) as source:
+        assert sum(1 for _ in source) == 8
+
+
+@pytest.mark.parametrize("kind", ["folder", "mp4"])
+def test_a_start_beyond_the_end_is_said(images: Path, tmp_path: Path, kind: str) -> None:
+    path = images
+    if kind == "mp4":
+        path = make_clip(tmp_path / "v.mp4", [made_frame(number) for number in range(12)])
+    with VideoSource(path, start=5) as source, pytest.raises(MediaError, match=r"start=5\.0"):
+        list(source)
+    with VideoSource(path, start=0.2, end=5) as source:
+        assert len(list(source)) == 7

@@ -6,6 +6,8 @@ import os
 import shutil
 from fractions import Fraction
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import av
 import numpy as np
@@ -22,8 +24,9 @@ from made_clips import (
 )
 
 from vssn.errors import MediaError
+from vssn.media.containers import video_stream
 from vssn.media.decoding import Decoder
-from vssn.media.picture import to_bgr
+from vssn.media.picture import FrameConverter
 from vssn.media.video import VideoSource
 from vssn.types import UInt8Array
 
@@ -392,7 +395,8 @@ def test_a_matrix_that_nobody_knows_is_guessed() -> None:
         format="yuv444p", dst_colorspace=5, dst_color_range=1
     )
     frame.colorspace = 3  # reserved
-    assert np.abs(to_bgr(frame, (64, 48)).astype(int) - CORNERS).max() <= 3
+    converted = FrameConverter().to_bgr(frame, (64, 48))
+    assert np.abs(converted.astype(int) - CORNERS).max() <= 3
 
 
 def test_hdr_and_interlaced_videos_are_flagged(
@@ -449,3 +453,37 @@ def test_times_beyond_any_video_are_refused(tmp_path: Path, place: str) -> None:
     path = write_video(tmp_path / "a.mp4", 2)
     with pytest.raises(MediaError, match=place):
         VideoSource(path, **{place: 1e18})
+
+
+@pytest.mark.parametrize("default", [0, 1])
+def test_of_two_videos_the_default_one_is_taken(
+    tmp_path: Path, default: int, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO")
+    path = tmp_path / "two.mkv"
+    with av.open(str(path), "w") as container:
+        streams = [container.add_stream("ffv1", rate=25) for _ in range(2)]
+        for stream, width in zip(streams, (64, 32), strict=True):
+            stream.width, stream.height, stream.pix_fmt = width, 48, "bgr0"
+        streams[default].disposition = av.stream.Disposition.default
+        for number in range(8):
+            for stream, width in zip(streams, (64, 32), strict=True):
+                frame = av.VideoFrame.from_ndarray(made_frame(number, width), "bgr24")
+                frame.pts, frame.time_base = number, Fraction(1, 25)
+                container.mux(stream.encode(frame.reformat(format="bgr0")))
+    with VideoSource(path) as source:
+        assert source.info.width_px == (64, 32)[default]
+        assert sum(1 for _ in source) == 8
+    assert f"holds 2 videos; number {default + 1} is taken" in caplog.text
+
+
+def test_a_cover_picture_is_no_video(tmp_path: Path) -> None:
+    def stream(disposition: av.stream.Disposition) -> SimpleNamespace:
+        return SimpleNamespace(disposition=disposition, codec_context=object())
+
+    cover, film = (stream(av.stream.Disposition[name]) for name in ("attached_pic", "default"))
+    container: Any = SimpleNamespace(streams=SimpleNamespace(video=[cover, film]))
+    assert video_stream(container, "v.mp4") is film
+    container.streams.video = [cover]
+    with pytest.raises(MediaError, match="it holds no video"):
+        video_stream(container, "v.mp4")

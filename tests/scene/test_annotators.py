@@ -14,9 +14,10 @@ from vssn.labels import PALETTE_RGB
 from vssn.scene.analysis import SceneAnalyser
 from vssn.scene.annotators import Annotator, DrawingSink, SceneSink
 from vssn.scene.camera import Camera
-from vssn.scene.overlays import StatusLine
+from vssn.scene.overlays import Legend, StatusLine
+from vssn.scene.palettes import load_palette
 from vssn.scene.style import ORIGINAL_STYLES, VIEWS, Style
-from vssn.types import FramePath, LiveFrame, TimedFrame, VideoInfo
+from vssn.types import Box, FramePath, LiveFrame, SceneObject, TimedFrame, VideoInfo
 
 INFO = VideoInfo(640, 360, 25.0, None)
 CAMERA = Camera(575.0, 1.3, (320.0, 180.0), 1.0, size_wh=(640, 360))
@@ -90,6 +91,23 @@ def test_the_status_line_tells_path_confidence_and_speed() -> None:
     warped = replace(SEEN, path=FramePath.WARP, predicted_confidence=83.4)
     assert line.text(warped) == "warp | confidence 83 | 20.0 fps"
     assert line.text(SEEN) == "segment | 20.0 fps"
+
+
+def test_no_box_crosses_out_the_legend_or_the_status_line() -> None:
+    everywhere = SceneObject(8, Box(2, 2, 638, 358), 640 * 360, mask=None)
+    style = Style(view="frame", legend=True)
+    with_box, without = (
+        Annotator(INFO, style, camera=CAMERA).annotate(FRAME, replace(SEEN, objects=objects))
+        for objects in ((everywhere,), ())
+    )
+    legend = Legend(load_palette("camvid")).place((360, 640))
+    inside = (slice(legend.top, legend.bottom), slice(legend.left, legend.right))
+    assert legend.bottom - legend.top > 100
+    assert np.array_equal(with_box[inside], without[inside])
+    assert (with_box[:, legend.right :] != without[:, legend.right :]).any()
+    letters = (without[:14, :60] == 255).all(axis=2)
+    assert letters.any()
+    assert (with_box[:14, :60][letters] == 255).all()
 
 
 def test_the_status_line_of_a_live_stream_tells_the_latency() -> None:

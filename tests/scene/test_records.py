@@ -75,6 +75,13 @@ def test_the_schema_refuses_what_is_no_record(results: list[object]) -> None:
             jsonschema.validate(record | change, SCHEMA)
 
 
+def test_the_documentation_names_every_field(repo_root: Path) -> None:
+    text = (repo_root / "docs" / "formats.md").read_text()
+    objects = SCHEMA["properties"]["objects"]["items"]["properties"]
+    missing = [name for name in (*SCHEMA["properties"], *objects) if f"`{name}`" not in text]
+    assert missing == []
+
+
 def test_a_csv_has_a_line_for_each_object(tmp_path: Path, results: list[object]) -> None:
     write(tmp_path / "run.csv", results)
     with (tmp_path / "run.csv").open(newline="") as file:
@@ -96,6 +103,28 @@ def test_parquet_holds_the_same_as_json_lines(tmp_path: Path, results: list[obje
     assert rows == expected
 
 
+def test_a_coco_file_is_read_by_cocos_own_tools(tmp_path: Path, results: list[object]) -> None:
+    write(tmp_path / "run.json", results)
+    content = json.loads((tmp_path / "run.json").read_text())
+    assert [image["file_name"] for image in content["images"]] == [
+        f"street.mp4#{number}" for number in range(FRAMES)
+    ]
+    assert [found["id"] for found in content["annotations"]] == [1, 2, 3, 4]
+    assert [found["image_id"] for found in content["annotations"]] == [0, 0, 1, 1]
+    assert content["categories"][8] == {"id": 8, "name": "car"}
+    coco = pytest.importorskip("pycocotools.coco").COCO(str(tmp_path / "run.json"))
+    (found,) = coco.loadAnns([1])
+    mask = coco.annToMask(found)
+    assert mask.shape == (360, 640)
+    assert mask.sum() == found["area"] == results[0].objects[0].pixel_count
+
+
+def test_a_coco_file_without_frames_is_one(tmp_path: Path) -> None:
+    open_records(tmp_path / "run.json").close()
+    content = json.loads((tmp_path / "run.json").read_text())
+    assert (content["images"], content["annotations"]) == ([], [])
+
+
 def test_a_run_that_fails_keeps_what_was_written(tmp_path: Path, results: list[object]) -> None:
     writer = open_records(tmp_path / "run.jsonl")
     writer.write(TimedFrame(0, Fraction(0), np.zeros((1, 1, 3), np.uint8)), results[0])
@@ -106,7 +135,7 @@ def test_a_run_that_fails_keeps_what_was_written(tmp_path: Path, results: list[o
 
 
 def test_other_suffixes_and_places_are_refused(tmp_path: Path) -> None:
-    with pytest.raises(BadInputError, match=r"\.jsonl or \.csv or \.parquet"):
+    with pytest.raises(BadInputError, match=r"\.jsonl or \.csv or \.parquet or \.json"):
         open_records(tmp_path / "run.xml")
     (tmp_path / "file").write_text("")
     with pytest.raises(MediaError, match="file"):

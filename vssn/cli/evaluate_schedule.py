@@ -6,10 +6,12 @@ import argparse
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from vssn.cli.options import (
+    add_blend_argument,
     add_checkpoint_arguments,
     add_output_arguments,
     add_propagation_arguments,
@@ -46,8 +48,9 @@ oracle, mIoU      segmented, and mIoU, where the measured confidence decides ins
 SOURCES_LEGEND = """\
 truth      labels, or the network's own result on every frame
 share      of frames that were segmented
-mIoU       over all frames against that truth; target 100 segments every frame
-loss       points of mIoU below target 100
+mIoU       over all frames against that truth; target 100 segments every frame, in the first row of
+           a source without --blend
+loss       points of mIoU below that first row
 fps        frames per second, decoding included
 promised   mean predicted confidence of warped frames
 measured   mean measured confidence, on the same scale; below promised, too much is promised
@@ -96,6 +99,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     add_checkpoint_arguments(parser)
     add_propagation_arguments(parser)
+    add_blend_argument(parser)
     add_runtime_arguments(parser)
     add_output_arguments(parser)
 
@@ -122,23 +126,38 @@ def run(args: argparse.Namespace) -> int:
 def _on_sources(
     args: argparse.Namespace, config: SegmenterConfig, networks: Networks
 ) -> dict[str, Any]:
-    from vssn.evaluation.schedule_sources import ClipSource, SourceEvaluator, by_split
+    from vssn.evaluation.schedule_sources import (
+        EVERY_FRAME,
+        ClipSource,
+        SourceEvaluator,
+        by_split,
+    )
     from vssn.streaming.assemble import build_estimator
     from vssn.streaming.schedule import TargetSchedule
     from vssn.streaming.segmenter import VSSN_RULES, AdaptiveSegmenter
 
     propagation = config.propagation
 
-    def make(target: float) -> AdaptiveSegmenter:
+    def make(target: float, blend: float) -> AdaptiveSegmenter:
         schedule = TargetSchedule(build_estimator(networks, propagation), target)
         segmentation, flow = networks.segmentation, networks.flow
-        return AdaptiveSegmenter(segmentation, flow, schedule, VSSN_RULES, propagation.propagate)
+        return AdaptiveSegmenter(
+            segmentation, flow, schedule, VSSN_RULES, propagation.propagate, blend
+        )
 
-    evaluator = SourceEvaluator(make, networks.flow, propagation.propagate)
-    targets = sorted(set(args.targets or (*SOURCE_TARGETS, config.target)) - {100}, reverse=True)
+    evaluator = SourceEvaluator(
+        partial(make, blend=config.blend),
+        partial(make, EVERY_FRAME, 0.0),
+        networks.flow,
+        propagation.propagate,
+    )
+    targets = set(args.targets or (*SOURCE_TARGETS, config.target))
+    # Every frame by itself is evaluated in any case; blended it is something else.
+    targets = targets | {EVERY_FRAME} if config.blend else targets - {EVERY_FRAME}
+    ordered = sorted(targets, reverse=True)
     results = []
     for path in progress(args.clips, len(args.clips), args.quiet, "clip"):
-        results.append(evaluator.evaluate(ClipSource(path, args.frames), targets))
+        results.append(evaluator.evaluate(ClipSource(path, args.frames), ordered))
     print("\n".join([SOURCES_LEGEND, "", *_sources(results)]))
     splits = by_split(results)
     if splits:
@@ -176,8 +195,13 @@ def _sources(results: list[SourceResult]) -> list[str]:
 def _on_frame_orders(
     args: argparse.Namespace, config: SegmenterConfig, networks: Networks
 ) -> dict[str, Any]:
+    from vssn.errors import BadInputError
     from vssn.evaluation.schedule_evaluation import TARGETS
 
+    if config.blend:
+        raise BadInputError(
+            f"--blend {config.blend:g} with --data_dir", "--clips", "pass --clips DIR/val"
+        )
     frames, labels = _video(args)
     targets = sorted(set(args.targets or (*TARGETS, config.target)), reverse=True)
     evaluation = _evaluated(frames, labels, networks, config, targets, args.quiet)

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from vssn.types import Float32Array, UInt8Array
 
 COPYING = "copied"
+LARGE_HW = (360, 480)  # at which the ultrafast preset, as OpenCV has it, is compared
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -97,12 +98,15 @@ def _warpers(flownets: FlowNetwork, frames: list[UInt8Array]) -> dict[str, Warpe
     from vssn.flow.dis import DISFlow
     from vssn.preprocess import FLOW_INPUT_HW
 
-    medium = DISFlow(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM, FLOW_INPUT_HW, None)
+    ultrafast, medium = (
+        cv2.DISOPTICAL_FLOW_PRESET_ULTRAFAST,
+        cv2.DISOPTICAL_FLOW_PRESET_MEDIUM,
+    )
     methods = {
         "FlowNetS": flownets,
         "DIS": DISFlow(),
-        "DIS ultrafast": DISFlow(finest_scale=None),
-        "DIS medium": medium,
+        "DIS ultrafast": DISFlow(ultrafast, LARGE_HW, None, None, None),
+        "DIS medium": DISFlow(medium, FLOW_INPUT_HW, None, None, None),
     }
     warpers = {name: flow_warper(method, frames) for name, method in methods.items()}
     return {COPYING: copying, **warpers}

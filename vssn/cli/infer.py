@@ -17,6 +17,7 @@ from vssn.cli.fleet_flags import (
     refuse_with_ray,
 )
 from vssn.cli.options import (
+    add_mask_kind_argument,
     add_network_arguments,
     add_output_arguments,
     check_summary,
@@ -27,6 +28,7 @@ from vssn.cli.options import (
 )
 from vssn.errors import BadInputError
 from vssn.files import check_writable
+from vssn.scene.export import MASK_KINDS
 
 if TYPE_CHECKING:
     from vssn.config import SegmenterConfig
@@ -63,6 +65,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="where masks go; with --engine ray a URL such as s3://bucket/folder too; none saves "
         "nothing (default: %(default)s)",
     )
+    add_mask_kind_argument(parser, "colours")
     parser.add_argument(
         "--report",
         type=Path,
@@ -83,6 +86,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Check everything that can be checked, then stream."""
     from vssn.api import dataset_frames, segment_dataset
+    from vssn.media.sinks import MaskFolder
 
     check_summary(args.summary)
     if args.engine == "ray":
@@ -95,11 +99,16 @@ def run(args: argparse.Namespace) -> int:
     config = segmenter_config(args)
     frames = dataset_frames(args.data_dir, args.data_list, args.num_steps, args.preset)
     report, page = _report(args, frames, config)
+    # The preset's own colours are its matter; other masks hold labels, not pictures.
+    coloured = args.save_dir if args.mask_kind == "colours" else None
+    masks = None
+    if args.save_dir and not coloured:
+        masks = MaskFolder(args.save_dir, MASK_KINDS[args.mask_kind])
     with progress((), len(frames), args.quiet) as bar:
         done = segment_dataset(
-            *(frames, args.save_dir, config),
+            *(frames, coloured, config),
             chunk_s=args.chunk_s,
-            sinks=[report, page] if report and page else [],
+            sinks=[sink for sink in (report, page, masks) if sink],
             on_result=lambda _: bar.update(),
         )
     print("\n".join(done.lines()))
@@ -121,6 +130,8 @@ def _on_ray(args: argparse.Namespace) -> int:
     from vssn.fleet.videos import CHUNK_S
 
     refuse_with_ray(args, ("report",))
+    if args.mask_kind != "colours":
+        raise BadInputError(f"--mask_kind {args.mask_kind} with --engine ray", "colours", "omit it")
     folder = given_place(args)
     with progress((), None, args.quiet, "chunk") as bar:
         run = segment_dataset(

@@ -25,6 +25,7 @@ from vssn.errors import MediaError
 from vssn.files import check_writable, is_dir, is_special, make_directory, write_text
 from vssn.models.architectures import SEGMENTER_NAMES
 from vssn.networks import MAX_THREADS, RuntimeOptions
+from vssn.scene.export import MASK_KINDS
 from vssn.streaming.regions import DEFAULT_OVERLAP_PX
 from vssn.training.progress import LOG_FILE, NOT_CURVES, Metrics, Progress
 from vssn.training.settings import MAX_SEED
@@ -100,6 +101,14 @@ def share(text: str) -> float:
     if not 0 <= value < 1:
         raise argparse.ArgumentTypeError(f"'{text}' is not from 0 to below 1")
     return value
+
+
+def size_wh(text: str) -> tuple[int, int]:
+    """Parse a size such as 640x360."""
+    sides = re.fullmatch(r"([0-9]{1,5})x([0-9]{1,5})", text.strip().lower(), re.ASCII)
+    if not sides or "0" in sides.groups():
+        raise argparse.ArgumentTypeError(f"'{text[:MAX_SHOWN]}' is no size such as 640x360")
+    return int(sides[1]), int(sides[2])
 
 
 def add_network_arguments(parser: argparse.ArgumentParser) -> None:
@@ -226,11 +235,13 @@ def add_runtime_arguments(
             metavar="NAME",
             help=f"name of the {what} in a .pb, where it can't be told from the graph",
         )
-    add_machine_arguments(parser)
+    add_machine_arguments(parser, threads)
 
 
-def add_machine_arguments(parser: argparse.ArgumentParser) -> None:
-    """What of the machine is computed on."""
+def add_machine_arguments(
+    parser: argparse.ArgumentParser, threads: str = "with (default: one per core)"
+) -> None:
+    """What of the machine is computed on; see :func:`add_runtime_arguments`."""
     parser.add_argument(
         "--device",
         choices=["auto", "cpu", "gpu"],
@@ -287,6 +298,20 @@ def add_segmenter_arguments(parser: argparse.ArgumentParser) -> None:
         help="lower the target by 1 when a frame or region is segmented, raise it by 0.1 when it "
         "is warped",
     )
+    add_blend_argument(parser)
+
+
+def add_blend_argument(parser: argparse.ArgumentParser) -> None:
+    """How much of what is propagated goes into segmented frames."""
+    parser.add_argument(
+        "--blend",
+        type=number,
+        default=0.0,
+        metavar="WEIGHT",
+        help="blend segmented frames with the result propagated to them, in proportion to how well "
+        "both agree: 0.5 with --target 100 is steadier and a little better than each frame by "
+        "itself, at one optical flow more (default: 0)",
+    )
 
 
 # By the attribute of SegmenterConfig; each command declares some of them.
@@ -297,7 +322,7 @@ SETTINGS = {
         name: name
         for name in (
             *("segmenter", "target", "fps", "budget_ms", "schedule", "flow", "propagate"),
-            *("dynamic", "regions", "overlap", "preset"),
+            *("dynamic", "blend", "regions", "overlap", "preset"),
             *("runtime", "device", "precision", "threads", "graph_input", "graph_output"),
         )
     },
@@ -317,6 +342,17 @@ def segmenter_config(args: argparse.Namespace) -> SegmenterConfig:
     given = {name: value for name, value in vars(args).items() if value is not None}
     changes = {name: given[flag] for name, flag in SETTINGS.items() if flag in given}
     return SegmenterConfig().changed({"profile": given.get("profile"), **changes})
+
+
+def add_mask_kind_argument(parser: argparse.ArgumentParser, default: str) -> None:
+    """What the numbers in masks mean."""
+    parser.add_argument(
+        "--mask_kind",
+        choices=MASK_KINDS,
+        default=default,
+        help="what masks hold: class indices shown in colours, colours, Cityscapes' label ids or "
+        "its training ids (default: %(default)s)",
+    )
 
 
 def add_output_arguments(parser: argparse.ArgumentParser) -> None:

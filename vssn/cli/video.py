@@ -26,7 +26,7 @@ from vssn.cli.scene_flags import camera_of, style_of
 from vssn.cli.video_flags import ORIGINAL_SOURCE
 from vssn.cli.video_flags import add_arguments as add_arguments
 from vssn.errors import BadInputError, VssnError
-from vssn.files import check_writable, is_file
+from vssn.files import check_writable, in_natural_order, is_file
 from vssn.fleet.names import result_names
 
 if TYPE_CHECKING:
@@ -43,12 +43,19 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Job:
-    """A source, and where its video, its records and its report go; None for nowhere."""
+    """A source, and where its video and whatever else is made of it go; None for nowhere.
+
+    Attributes:
+        source: as it was given; of several images their folder.
+        images: those images.
+    """
 
     source: str
+    images: tuple[Path, ...]
     output: Path | None
     records: Path | None
     report: Path | None
+    masks: Path | None
 
 
 def run(args: argparse.Namespace) -> int:
@@ -66,9 +73,10 @@ def run(args: argparse.Namespace) -> int:
         check_display()
     jobs = _jobs(args)
     for job in jobs:
-        for path in (job.output, job.records):
-            if path:
-                check_writable(path.parent)
+        files = [path.parent for path in (job.output, job.records) if path]
+        for folder in (*files, job.masks, job.report):
+            if folder:
+                check_writable(folder)
     config = segmenter_config(args)
     if args.chunk_s is not None:
         config.check_chunked(args.chunk_s)
@@ -105,9 +113,13 @@ def _jobs(args: argparse.Namespace) -> list[Job]:
     """What is to be done, less what is done already.
 
     Raises:
-        BadInputError: one output for several sources.
+        BadInputError: one output for several sources, or in a source's place.
     """
-    sources = list(args.sources)
+    from vssn.media.outputs import check_output
+
+    images = _images(args.sources)
+    given = _without(args.sources, images)
+    sources = list(given)
     original = _original_source(args)
     if original is not None:
         sources.insert(0, original)
@@ -117,19 +129,46 @@ def _jobs(args: argparse.Namespace) -> list[Job]:
             "one source",
             "name a folder with --save_dir instead",
         )
-    names = result_names(args.sources)
+    names = result_names(given)
     if original is not None:
         names.insert(0, ORIGINAL_NAMES[args.process_original is not False])
     jobs = []
     for source, name in zip(sources, names, strict=True):
         output = Path(args.output) if args.output else args.save_dir and args.save_dir / name
+        if output:
+            check_output(output, map(Path, sources))
         if args.resume and output and is_file(output):
             print(f"{output}: done before")
         else:
             several = len(sources) > 1
-            report = args.report and (args.report / Path(name).stem if several else args.report)
-            jobs.append(Job(source, output, _records(args.records, name, several), report))
+            records = _records(args.records, name, several)
+            report, masks = (_folder(path, name, several) for path in (args.report, args.masks))
+            jobs.append(Job(source, images.get(source, ()), output, records, report, masks))
     return jobs
+
+
+def _images(sources: list[str]) -> dict[str, tuple[Path, ...]]:
+    """Several images of one folder, such as a shell makes of ``frames/*.jpg``, by that folder."""
+    from vssn.media.images import is_still
+
+    folders: dict[str, list[Path]] = {}
+    for source in sources:
+        if is_still(Path(source)):
+            folders.setdefault(str(Path(source).parent), []).append(Path(source))
+    return {
+        folder: tuple(in_natural_order(paths))
+        for folder, paths in folders.items()
+        if len(paths) > 1
+    }
+
+
+def _without(sources: list[str], images: dict[str, tuple[Path, ...]]) -> list[str]:
+    """The sources, with the folder in place of the images that are one source."""
+    folders = [
+        folder if Path(source) in images.get(folder := str(Path(source).parent), ()) else source
+        for source in sources
+    ]
+    return list(dict.fromkeys(folders)) if images else folders
 
 
 def _original_source(args: argparse.Namespace) -> str | None:
@@ -145,17 +184,23 @@ def _records(path: Path | None, name: str, several: bool) -> Path | None:
     return path.with_name(f"{path.stem}-{Path(name).stem}{path.suffix}")
 
 
+def _folder(path: Path | None, name: str, several: bool) -> Path | None:
+    return path and (path / Path(name).stem if several else path)
+
+
 def _open(args: argparse.Namespace, job: Job) -> VideoSource:
     from vssn.media.video import VideoSource
 
     return VideoSource(
-        job.source,
+        job.images or job.source,
         start=args.start,
         end=args.end,
         stride=args.stride,
         max_frames=args.max_frames,
         image_fps=args.image_fps,
         chunk_s=args.chunk_s,
+        raw_size=args.raw_size,
+        raw_pixels=args.raw_pixels,
     )
 
 
@@ -168,7 +213,16 @@ def _on_ray(args: argparse.Namespace) -> int:
     from vssn.fleet import annotate_videos
     from vssn.fleet.videos import CHUNK_S, SELECTIONS
 
-    without = ("video_file", "process_original", "output", "records", "report", "show")
+    without = (
+        "video_file",
+        "process_original",
+        "output",
+        "records",
+        "report",
+        "show",
+        "masks",
+        "raw_size",
+    )
     refuse_with_ray(args, (*without, "max_frames"))
     folder = given_place(args)
     if not args.sources:
@@ -196,10 +250,13 @@ def _annotated(
     """Annotate a source, print the figures, and return them."""
     from vssn.api import annotate_video
     from vssn.evaluation.page import ReportPage
+    from vssn.media.sinks import MaskFolder
     from vssn.media.window import Window
+    from vssn.scene.export import MASK_KINDS
 
     title = Path(job.source).name
     page = ReportPage(job.report, assembly.config, title=title) if job.report else None
+    masks = MaskFolder(job.masks, MASK_KINDS[args.mask_kind]) if job.masks else None
     with progress((), source.info.total_frames, args.quiet) as bar:
         done = annotate_video(
             source,
@@ -208,7 +265,7 @@ def _annotated(
             style=_style(args),
             camera=camera,
             records=job.records,
-            sinks=[page] if page else [],
+            sinks=[sink for sink in (page, masks) if sink],
             pictures=[Window()] if args.show else [],
             on_result=lambda _: bar.update(),
         )

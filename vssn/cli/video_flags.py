@@ -7,12 +7,14 @@ from pathlib import Path
 
 from vssn.cli.fleet_flags import add_engine_arguments, place_or_none
 from vssn.cli.options import (
+    add_mask_kind_argument,
     add_network_arguments,
     add_output_arguments,
     boolean,
     number,
     positive,
     positive_number,
+    size_wh,
 )
 from vssn.cli.scene_flags import add_camera_arguments, add_look_arguments
 
@@ -66,9 +68,17 @@ def _add_destination_arguments(parser: argparse.ArgumentParser) -> None:
         "--records",
         type=Path,
         metavar="FILE",
-        help="write each frame's figures and objects: .jsonl, .csv or .parquet; of several sources "
-        "into a file each, with the source's name",
+        help="write each frame's figures and objects: .jsonl, .csv, .parquet, or .json for COCO's "
+        "annotations; of several sources into a file each, with the source's name",
     )
+    parser.add_argument(
+        "--masks",
+        type=Path,
+        metavar="DIR",
+        help="write each frame's classes as DIR/mask<number>.png; of several sources into a "
+        "folder each, with the source's name",
+    )
+    add_mask_kind_argument(parser, "palette")
     parser.add_argument(
         "--report",
         type=Path,
@@ -93,7 +103,19 @@ def _add_span_arguments(parser: argparse.ArgumentParser) -> None:
         type=positive_number,
         default=25.0,
         metavar="FPS",
-        help="frames per second of images (default: %(default)s)",
+        help="frames per second of images and raw frames (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--raw_size",
+        type=size_wh,
+        metavar="WIDTHxHEIGHT",
+        help="SOURCE, mostly -, holds frames without any header, of this size",
+    )
+    parser.add_argument(
+        "--raw_pixels",
+        default="bgr24",
+        metavar="NAME",
+        help="FFmpeg's name of their pixel format (default: %(default)s)",
     )
 
 

@@ -13,9 +13,9 @@ import cv2
 
 from vssn.config import PROFILES, SegmenterConfig
 from vssn.errors import BadInputError, CheckpointError
-from vssn.evaluation.machine import usable_cores
 from vssn.networks import Precision
 from vssn.runtime.load import Networks
+from vssn.runtime.processor import usable_cores
 from vssn.streaming.segmenter import Segmenter
 from vssn.types import FramePath, UInt8Array
 

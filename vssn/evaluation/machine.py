@@ -45,12 +45,6 @@ def core_count() -> str:
     return str(cores) if usable == cores else f"{usable} of {cores}"
 
 
-def usable_cores() -> int:
-    """How many logical cores this process may use."""
-    affinity = getattr(os, "sched_getaffinity", None)  # Linux only
-    return len(affinity(0)) if affinity else os.cpu_count() or 1
-
-
 def _version(distribution: str) -> str | None:
     try:
         return metadata.version(distribution)

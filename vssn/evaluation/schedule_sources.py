@@ -115,7 +115,7 @@ class SourceResult:
         labelled: whether labels are the truth.
         flicker: points of agreement that no key frame cures; see
             :class:`vssn.evaluation.agreement_growth.AgreementGrowth`. NaN for splits.
-        points: by target, from 100 down.
+        points: segmenting every frame by itself, then by target as given.
     """
 
     name: str
@@ -168,6 +168,7 @@ class SourceEvaluator:
 
     Args:
         make_segmenter: makes a segmenter of a target.
+        make_reference: makes what segments every frame by itself, which others are compared with.
         flow: what it propagates by.
         propagate: from which frame.
     """
@@ -175,10 +176,12 @@ class SourceEvaluator:
     def __init__(
         self,
         make_segmenter: Callable[[float], AdaptiveSegmenter],
+        make_reference: Callable[[], AdaptiveSegmenter],
         flow: FlowNetwork,
         propagate: Propagate,
     ) -> None:
         self._make = make_segmenter
+        self._make_reference = make_reference
         self._flow = flow
         self._propagate = propagate
 
@@ -187,7 +190,7 @@ class SourceEvaluator:
 
         Args:
             source: of two frames or more.
-            targets: 0 to below 100.
+            targets: 0 to 100.
 
         Raises:
             MediaError: the source can't be read, or is too short.
@@ -205,7 +208,7 @@ class SourceEvaluator:
     def _run(
         self, source: ClipSource, target: float, reference: _Reference, first: bool
     ) -> SourcePoint:
-        segmenter = self._make(target)
+        segmenter = self._make_reference() if first else self._make(target)
         confidence = MeasuredConfidence(0.0 if first else reference.flicker)
         confusion, seconds = ConfusionMatrix(), 0.0
         keys, rows, index = 0, [], -1

@@ -13,7 +13,8 @@ from vssn.errors import MediaError
 from vssn.media.containers import open_file
 from vssn.media.encoding import FORMATS, make_encoder
 from vssn.media.parts import COMMENT
-from vssn.media.remux import Finishing, Part, Sound, part_packets, remux
+from vssn.media.remux import Finishing, Part, part_packets, remux
+from vssn.media.sound import Sound
 from vssn.media.timeline import OutputTimes
 from vssn.types import UInt8Array, VideoInfo
 

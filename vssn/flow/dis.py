@@ -11,7 +11,11 @@ from vssn.flow.warp import NO_ARRAY
 from vssn.preprocess import size_hw
 from vssn.types import FlowEstimate, UInt8Array
 
-DIS_INPUT_HW = (360, 480)
+# Small patches, close together, on a small picture: at two thirds of the time they warp street
+# scenes better than the preset's patches of 8 px, every 4 px, on a picture of twice the size.
+DIS_INPUT_HW = (180, 240)
+DIS_PATCH_PX = 4
+DIS_STRIDE_PX = 2
 # The preset stops at a quarter of the size; one step further, warping loses a quarter less.
 DIS_FINEST_SCALE = 1
 
@@ -25,6 +29,8 @@ class DISFlow:
         preset: one of OpenCV's ``DISOPTICAL_FLOW_PRESET_*``, quality against time.
         input_hw: the size in px that frames are compared at.
         finest_scale: the search ends at a size halved this many times; None for the preset's own.
+        patch_px: side of the patches that are searched for; None for the preset's own.
+        stride_px: from one patch to the next; None for the preset's own.
     """
 
     def __init__(
@@ -32,10 +38,16 @@ class DISFlow:
         preset: int = cv2.DISOPTICAL_FLOW_PRESET_ULTRAFAST,
         input_hw: tuple[int, int] = DIS_INPUT_HW,
         finest_scale: int | None = DIS_FINEST_SCALE,
+        patch_px: int | None = DIS_PATCH_PX,
+        stride_px: int | None = DIS_STRIDE_PX,
     ) -> None:
         self._method = cv2.DISOpticalFlow.create(preset)
         if finest_scale is not None:
             self._method.setFinestScale(finest_scale)
+        if patch_px is not None:
+            self._method.setPatchSize(patch_px)
+        if stride_px is not None:
+            self._method.setPatchStride(stride_px)
         self._input_hw = input_hw
 
     def prepare(self, frame_bgr: UInt8Array) -> UInt8Array:

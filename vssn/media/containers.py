@@ -2,16 +2,26 @@
 
 from __future__ import annotations
 
+import errno
+import logging
 import os
+import socket
 import stat
 import time
+from fractions import Fraction
 from pathlib import Path
+from typing import Protocol
+from urllib.parse import urlsplit
 
 import av
+from av import VideoFormat
 from av.container import InputContainer
+from av.stream import Disposition
 from av.video.stream import VideoStream
 
-from vssn.errors import MediaError
+from vssn.errors import MediaError, argument
+
+logger = logging.getLogger(__name__)
 
 # FFmpeg's demuxers that read nothing but the file they are given: no playlists, no concat scripts,
 # no text that is drawn as a terminal.
@@ -20,6 +30,8 @@ FORMATS = (
     *("gif", "apng", "h264", "hevc", "m4v", "obu", "ivf", "av1", "dv", "yuv4mpegpipe"),
     *("mjpeg", "mpjpeg", "nut", "rm", "wtv", "3gp", "vc1", "swf"),
 )
+# What programs pipe without a container: images one after the other.
+PIPE_FORMATS = (*FORMATS, "jpeg_pipe", "png_pipe")
 # A URL may also lead to a stream that is announced in pieces.
 LIVE_FORMATS = (*FORMATS, "rtsp", "rtp", "sdp", "hls", "live_flv", "mpegtsraw")
 LIVE_PROTOCOLS = "http,https,tcp,tls,crypto,data,rtsp,rtp,udp,srt,rtmp,rtmps,httpproxy,ftp"
@@ -31,18 +43,29 @@ READ_TIMEOUT_S = 8.0
 EXPECTED = "a video file that FFmpeg can read"
 
 
+class Readable(Protocol):
+    """What gives its bytes in order, such as a pipe."""
+
+    def read(self, size: int, /) -> bytes:
+        """Up to ``size`` bytes; none at the end."""
+
+
 def refuse(name: str, what: str, remedy: str) -> MediaError:
     """The error for a source that can't be used."""
     return MediaError(f"video '{name}' ({what})", EXPECTED, remedy)
 
 
-def check_regular(path: Path) -> int:
+def check_regular(path: Path, name: str | None = None) -> int:
     """Return a file's size in bytes.
+
+    Args:
+        path: of the file.
+        name: for messages; None for the path.
 
     Raises:
         MediaError: missing, empty, unreadable, or not a regular file.
     """
-    name = str(path)
+    name = name or str(path)
     try:
         status = path.stat()
         if not stat.S_ISREG(status.st_mode):
@@ -62,13 +85,17 @@ def check_regular(path: Path) -> int:
     return status.st_size
 
 
-def open_file(path: Path) -> InputContainer:
+def open_file(path: Path, name: str | None = None) -> InputContainer:
     """Open a video file; nothing else is opened, whatever the file says.
+
+    Args:
+        path: of the file.
+        name: for messages; None for the path.
 
     Raises:
         MediaError: missing, unreadable, or no video.
     """
-    check_regular(path)
+    check_regular(path, name)
     options = {
         "protocol_whitelist": "file",
         "format_whitelist": ",".join(FORMATS),
@@ -78,24 +105,60 @@ def open_file(path: Path) -> InputContainer:
         # With its protocol named, the path can't be taken for a URL such as "concat:...".
         return av.open(f"file:{path.absolute()}", "r", options=options, metadata_errors="replace")
     except (OSError, av.FFmpegError, ValueError) as error:
-        raise refuse(
-            str(path), f"damaged or no video: {reason(error)}", "check that another player opens it"
-        ) from error
+        what = f"damaged or no video: {reason(error)}"
+        raise refuse(name or str(path), what, "check that another player opens it") from error
 
 
-def open_pipe(descriptor: int = 0) -> InputContainer:
+def open_pipe(pipe: Readable) -> InputContainer:
     """Open a video that arrives through a pipe.
 
     Raises:
         MediaError: it holds no video.
     """
-    options = {"protocol_whitelist": "pipe", "format_whitelist": ",".join(FORMATS)}
+    options = {"protocol_whitelist": "", "format_whitelist": ",".join(PIPE_FORMATS)}
     try:
-        return av.open(f"pipe:{descriptor}", "r", options=options, metadata_errors="replace")
+        return av.open(pipe, "r", options=options, metadata_errors="replace")
     except (OSError, av.FFmpegError, ValueError) as error:
         raise refuse(
-            "-", f"no video on the standard input: {reason(error)}", "pipe a video file or Y4M"
+            "-",
+            f"no video on the standard input: {reason(error)}",
+            f"pipe a video file or Y4M, or state {argument('raw_size')} of raw frames",
         ) from error
+
+
+def open_raw(
+    path: Path | None, size_wh: tuple[int, int], pixels: str, fps: float
+) -> InputContainer:
+    """Open frames without any header, from a file or, for None, from the standard input.
+
+    Args:
+        path: of the file.
+        size_wh: of the frames in px.
+        pixels: FFmpeg's name of their pixel format, such as ``bgr24``.
+        fps: frames per second.
+
+    Raises:
+        MediaError: it can't be read, or there is no such size or pixel format.
+    """
+    if path is not None:
+        check_regular(path)
+    try:
+        VideoFormat(pixels)
+    except ValueError as error:
+        raise MediaError(
+            argument("raw_pixels", pixels), "a format such as bgr24 or yuv420p", "choose one"
+        ) from error
+    options = {
+        "protocol_whitelist": "file,pipe",
+        "video_size": f"{size_wh[0]}x{size_wh[1]}",
+        "pixel_format": pixels,
+        "framerate": str(Fraction(fps).limit_denominator(100_000)),
+    }
+    try:
+        name = "pipe:0" if path is None else f"file:{path.absolute()}"
+        return av.open(name, "r", format="rawvideo", options=options, metadata_errors="replace")
+    except (OSError, av.FFmpegError, ValueError) as error:
+        raise refuse(str(path or "-"), reason(error), "check the size of its frames") from error
 
 
 def open_url(url: str) -> InputContainer:
@@ -122,12 +185,22 @@ def open_url(url: str) -> InputContainer:
     except (OSError, av.FFmpegError, ValueError) as error:
         # Some protocols tell another error where they were interrupted.
         late = time.monotonic() - begun >= OPEN_TIMEOUT_S
-        what = f"no answer within {OPEN_TIMEOUT_S:g} s" if late else reason(error)
+        what = f"no answer within {OPEN_TIMEOUT_S:g} s" if late else _unknown_host(url, error)
         raise MediaError(
             f"stream '{printable_url(url)}' ({what})",
             "a video stream that answers",
             "check the address and the network",
         ) from error
+
+
+def _unknown_host(url: str, error: Exception) -> str:
+    """What went wrong; where FFmpeg names no reason, whether the host has no address."""
+    if getattr(error, "errno", None) == errno.EIO and (host := urlsplit(url).hostname):
+        try:
+            socket.getaddrinfo(host, None)
+        except (OSError, UnicodeError):
+            return f"no host of the name '{host}'"
+    return reason(error)
 
 
 def printable_url(url: str) -> str:
@@ -146,15 +219,21 @@ def reason(error: Exception) -> str:
 
 
 def video_stream(container: InputContainer, name: str) -> VideoStream:
-    """The stream to decode: the first that is not a cover picture.
+    """The stream to decode: no cover picture; of several the default one, else the first.
 
     Raises:
         MediaError: there is none, or this FFmpeg has no decoder for it.
     """
-    streams = [s for s in container.streams.video if "attached_pic" not in str(s.disposition)]
+    streams = [s for s in container.streams.video if not s.disposition & Disposition.attached_pic]
     if not streams:
         raise refuse(name, "it holds no video", "check that another player shows a picture")
-    stream: VideoStream = streams[0]
+    defaults = [s for s in streams if s.disposition & Disposition.default]
+    stream: VideoStream = (defaults or streams)[0]
+    if len(streams) > 1:
+        logger.info(
+            "video '%s' holds %d videos; number %d is taken",
+            *(name, len(streams), streams.index(stream) + 1),
+        )
     if stream.codec_context is None:
         raise refuse(
             name,

@@ -14,7 +14,7 @@ from av.packet import Packet
 from av.video.frame import VideoFrame
 
 from vssn.media.containers import MAX_PIXELS, refuse, video_stream
-from vssn.media.picture import oddities, orientation, pixel_aspect, to_bgr
+from vssn.media.picture import FrameConverter, oddities, orientation, pixel_aspect
 from vssn.types import UInt8Array, VideoInfo
 
 logger = logging.getLogger(__name__)
@@ -68,6 +68,7 @@ class Decoder:
         self._counted = container.format.name in COUNTED_FORMATS
         self._last: Fraction | None = None
         self._told: set[str] = set()
+        self._converter = FrameConverter()
         self._frames = self._iter_decoded()
         self._first = next(self._frames, None)
         if self._first is None:
@@ -100,6 +101,11 @@ class Decoder:
             "video '%s' states no usable frame rate; taking %g", self._name, FALLBACK_FPS
         )
         return FALLBACK_FPS
+
+    @property
+    def rate(self) -> Fraction:
+        """Frames per second."""
+        return self._rate
 
     @property
     def stated_packets(self) -> int:
@@ -238,7 +244,7 @@ class Decoder:
             self._warn_once(f"is {oddity}")
         if (frame.width, frame.height) != self._stored_wh:
             self._warn_once("changes its size; its frames are scaled to the first one's")
-        return self._orientation.apply(to_bgr(frame, self._stored_wh))
+        return self._orientation.apply(self._converter.to_bgr(frame, self._stored_wh))
 
     def _warn_once(self, what: str) -> None:
         if what not in self._told:

@@ -8,7 +8,7 @@ import stat
 import struct
 import warnings
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -18,8 +18,8 @@ import numpy.typing as npt
 from PIL import Image
 
 from vssn.errors import MediaError
-from vssn.files import atomic_path
-from vssn.labels import VOID, colour_mask_bgr
+from vssn.files import atomic_path, is_file
+from vssn.labels import VOID
 from vssn.media.camvid_colours import indices_of_colours
 from vssn.types import UInt8Array
 
@@ -31,6 +31,7 @@ FORMATS = ("PNG", "JPEG", "BMP", "TIFF", "WEBP", "PPM")
 LOSSLESS = ("PNG", "BMP", "TIFF", "PPM")
 MAX_PIXELS = 1 << 27  # 134 million: larger than any camera, and 400 MB as BGR
 MAX_BYTES = 1 << 30
+HEAD_BYTES = 512  # in which an animated PNG or WebP says that it is one
 JPEG_END = b"\xff\xd9"
 VOID_ELSEWHERE = 255  # void in most other data sets
 UNREADABLE = (
@@ -43,6 +44,18 @@ EXPECTED = {
 }
 # Depths, in bits, that cameras export in 16-bit files.
 CAMERA_BITS = (10, 12)
+
+
+def is_still(path: Path) -> bool:
+    """Whether a file is called an image, and does not say to be an animated one."""
+    if path.suffix.lower() not in IMAGE_SUFFIXES or not is_file(path):
+        return False
+    try:
+        with path.open("rb") as file:
+            head = file.read(HEAD_BYTES)
+    except OSError:  # reading it as an image will tell
+        return True
+    return b"acTL" not in head and not (head[8:12] == b"WEBP" and b"ANIM" in head)
 
 
 def _read(path: Path, kind: str) -> bytes:
@@ -202,36 +215,42 @@ def _describe(values: npt.NDArray[np.generic]) -> str:
     return f"values of {values.dtype}"
 
 
-def write_image(path: Path, image_bgr: UInt8Array) -> None:
-    """Write (H, W, 3) uint8 BGR in the format that the suffix names, atomically.
+def write_image(path: Path, image: UInt8Array) -> None:
+    """Write (H, W, 3) uint8 BGR or (H, W) uint8 in the format that the suffix names, atomically.
 
     Raises:
         MediaError: the file can't be written.
     """
     # Encoding apart from writing lets a full disk tell its own error.
-    _, data = cv2.imencode(path.suffix, image_bgr)
+    _, data = cv2.imencode(path.suffix, image)
+    _write(path, data.tobytes())
+
+
+def write_palette_image(path: Path, indices: UInt8Array, palette_rgb: UInt8Array) -> None:
+    """Write (H, W) uint8 indices as a PNG that shows them in a palette's colours, atomically.
+
+    Args:
+        path: the file.
+        indices: of the palette's colours.
+        palette_rgb: (N, 3) uint8.
+
+    Raises:
+        MediaError: the file can't be written.
+    """
+    image = Image.fromarray(np.ascontiguousarray(indices), "L")
+    image.putpalette(palette_rgb.tobytes())
+    data = io.BytesIO()
+    image.save(data, "PNG")
+    _write(path, data.getvalue())
+
+
+def _write(path: Path, data: bytes) -> None:
     try:
         with atomic_path(path) as temporary:
-            temporary.write_bytes(data.tobytes())
+            temporary.write_bytes(data)
     except OSError as error:
         raise MediaError(
             f"image '{path}' ({error.strerror})",
             "a writable file",
             "check the disk's space and permissions",
         ) from error
-
-
-def write_mask(
-    path: Path, labels: UInt8Array, paint: Callable[[UInt8Array], UInt8Array] = colour_mask_bgr
-) -> None:
-    """Write (H, W) uint8 labels as a PNG in the CamVid palette, atomically.
-
-    Args:
-        path: the file.
-        labels: class indices.
-        paint: makes a uint8 BGR picture of them.
-
-    Raises:
-        MediaError: the file can't be written.
-    """
-    write_image(path, paint(labels))

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import re
+from collections.abc import Iterable
 from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol, Self
@@ -87,6 +89,49 @@ class ImageSequence(ClosedOnExit):
         """Nothing is left to do: each image is complete as it is written."""
 
 
+def check_output(output: Path, files: Iterable[Path] = ()) -> None:
+    """Find out before the work whether an output can be made.
+
+    Args:
+        output: a video's file, or the pattern of an image sequence.
+        files: that are read.
+
+    Raises:
+        MediaError: there is no such kind, a directory has its name, or it would take the place of
+            what it is made from; also where images would come among those that are read.
+    """
+    among = "%" in output.name
+    if not (among and output.suffix.lower() in SEQUENCE_SUFFIXES):
+        among = False
+        if output.suffix.lower() not in (*FORMATS, *PREVIEWS):
+            kinds = ", ".join((*FORMATS, *PREVIEWS))
+            raise MediaError(
+                f"output '{output}'",
+                f"{kinds}, or images such as frames/%06d.png",
+                "choose one of these",
+            )
+        if os.path.isdir(output):
+            raise MediaError(
+                f"output '{output}', a directory", "a free file name", "choose another name"
+            )
+    for file in files:
+        if among and file.suffix.lower() not in SEQUENCE_SUFFIXES:
+            continue
+        if _same(output.parent, file.parent) if among else _same(output, file):
+            raise MediaError(
+                f"output '{output}', where the source '{file}' is",
+                "another place than the source's",
+                "choose another name or directory",
+            )
+
+
+def _same(path: Path, other: Path) -> bool:
+    try:
+        return os.path.samefile(path, other)
+    except (OSError, ValueError):  # one of them is not there
+        return False
+
+
 def open_sink(
     path: str | Path, info: VideoInfo, audio_from: VideoSource | None = None
 ) -> OutputSink:
@@ -99,17 +144,13 @@ def open_sink(
         audio_from: the source, whose sound a video gets.
 
     Raises:
-        MediaError: there is no such kind, or it can't be written.
+        MediaError: there is no such kind, it can't be written, or it would replace the source.
     """
     path = Path(path)
     suffix = path.suffix.lower()
+    check_output(path, audio_from.files if audio_from else ())
     if suffix in PREVIEWS:
         return PreviewSink(path, info, audio_from)
-    if "%" in path.name and suffix in SEQUENCE_SUFFIXES:
+    if suffix in SEQUENCE_SUFFIXES:
         return ImageSequence(path)
-    if suffix in FORMATS:
-        return VideoSink(path, info, audio_from)
-    kinds = ", ".join((*FORMATS, *PREVIEWS))
-    raise MediaError(
-        f"output '{path}'", f"{kinds}, or images such as frames/%06d.png", "choose one of these"
-    )
+    return VideoSink(path, info, audio_from)

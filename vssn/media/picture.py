@@ -10,7 +10,13 @@ from typing import Any
 import cv2
 import numpy as np
 from av.video.frame import VideoFrame
-from av.video.reformatter import ColorRange, Colorspace, ColorTrc
+from av.video.reformatter import (
+    ColorPrimaries,
+    ColorRange,
+    Colorspace,
+    ColorTrc,
+    VideoReformatter,
+)
 
 from vssn.types import UInt8Array
 
@@ -77,41 +83,67 @@ def pixel_aspect(stated: Fraction | None) -> Fraction:
     return stated
 
 
-def to_bgr(frame: VideoFrame, size_wh: tuple[int, int]) -> UInt8Array:
-    """Convert a decoded frame to (H, W, 3) uint8 BGR, full range.
+def hdr_curve(frame: VideoFrame) -> str | None:
+    """The transfer curve of an HDR frame, ``PQ`` or ``HLG``; None for an ordinary one."""
+    return next((name for curve, name in HDR_CURVES.items() if frame.color_trc == curve), None)
 
-    Matrix and range are the frame's own. Where no known matrix is stated, it is BT.709 for 1280 px
-    of width or for more than 576 lines, else BT.601, as players guess.
 
-    Args:
-        frame: as decoded.
-        size_wh: the size in px that the result has.
+class FrameConverter:
+    """Converts a video's frames to BGR; its tables are made once.
 
-    Raises:
-        OSError: its pixel format can't be converted.
+    HDR frames become what an ordinary screen shows, by FFmpeg's swscale: BT.2020's colours become
+    BT.709's, 203 cd/m2 (ITU-R BT.2408's diffuse white) becomes white, and so does what is brighter.
     """
-    matrix = None
-    if frame.colorspace not in KNOWN_MATRICES and not frame.format.is_rgb:
-        is_hd = frame.width >= HD_WIDTH_PX or frame.height > HD_HEIGHT_PX
-        matrix = Colorspace.ITU709 if is_hd else Colorspace.ITU601
-    width, height = size_wh
-    array = frame.to_ndarray(
-        format="bgr24",
-        width=width,
-        height=height,
-        src_colorspace=matrix,
-        dst_color_range=ColorRange.JPEG,
-        threads=1,
-    )
-    return np.ascontiguousarray(array, np.uint8)
+
+    def __init__(self) -> None:
+        self._reformatter = VideoReformatter()
+
+    def to_bgr(self, frame: VideoFrame, size_wh: tuple[int, int]) -> UInt8Array:
+        """Convert a decoded frame to (H, W, 3) uint8 BGR, full range.
+
+        Matrix and range are the frame's own. Where no known matrix is stated, it is BT.709 for
+        1280 px of width or for more than 576 lines, else BT.601, as players guess.
+
+        Args:
+            frame: as decoded.
+            size_wh: the size in px that the result has.
+
+        Raises:
+            OSError: its pixel format can't be converted.
+        """
+        width, height = size_wh
+        hdr = hdr_curve(frame) is not None
+        if hdr and frame.color_primaries == ColorPrimaries.UNSPECIFIED:
+            frame.color_primaries = ColorPrimaries.BT2020  # ITU-R BT.2100 has no others
+        converted = self._reformatter.reformat(
+            frame,
+            width=width,
+            height=height,
+            format="bgr24",
+            src_colorspace=_guessed_matrix(frame, hdr),
+            dst_color_range=ColorRange.JPEG,
+            dst_color_trc=ColorTrc.BT709 if hdr else None,
+            dst_color_primaries=ColorPrimaries.BT709 if hdr else None,
+            threads=None if hdr else 1,  # all cores: it takes ten times as long
+        )
+        return np.ascontiguousarray(converted.to_ndarray(), np.uint8)
+
+
+def _guessed_matrix(frame: VideoFrame, hdr: bool) -> Colorspace | None:
+    if frame.colorspace in KNOWN_MATRICES or frame.format.is_rgb:
+        return None
+    if hdr:
+        return Colorspace.BT2020
+    is_hd = frame.width >= HD_WIDTH_PX or frame.height > HD_HEIGHT_PX
+    return Colorspace.ITU709 if is_hd else Colorspace.ITU601
 
 
 def oddities(frame: VideoFrame) -> list[str]:
-    """What a frame has that is not corrected here, in words."""
+    """What a frame has that is shown with loss or not corrected here, in words."""
     found = []
-    if frame.color_trc in list(HDR_CURVES):
-        curve = HDR_CURVES[ColorTrc(frame.color_trc)]
-        found.append(f"HDR ({curve}), which is not tone-mapped: colours look pale")
+    curve = hdr_curve(frame)
+    if curve is not None:
+        found.append(f"HDR ({curve}): shown as on an ordinary screen, with highlights cut to white")
     if frame.interlaced_frame:
         found.append("interlaced: moving edges are combed; deinterlace it for better results")
     return found

@@ -1,4 +1,4 @@
-"""Where frames come from: a video file, a pipe, or images, each read the same way."""
+"""Where frames come from: a video file or images, each read the same way."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from av.container import InputContainer
 
 from vssn.errors import MediaError
 from vssn.media.completeness import is_cut_short
-from vssn.media.containers import open_file, open_pipe
+from vssn.media.containers import open_file
 from vssn.media.decoding import Decoder
 from vssn.media.images import read_image_bgr
 from vssn.types import UInt8Array, VideoInfo
@@ -36,6 +36,7 @@ class Reader(ABC):
         lost: how many frames could not be decoded so far.
         sound: the file that holds the source's sound, or None.
         duration: the source's length in s, as it is stated, or None.
+        files: the files that are read.
         live: whether frames come in their own time, rather than as fast as they are read.
     """
 
@@ -44,6 +45,7 @@ class Reader(ABC):
     lost: int = 0
     sound: Path | None = None
     duration: Fraction | None = None
+    files: Sequence[Path] = ()
     live: bool = False
 
     @abstractmethod
@@ -113,10 +115,16 @@ class ContainerReader(Reader):
 class FileReader(ContainerReader):
     """A video file."""
 
-    def __init__(self, path: Path) -> None:
-        """Open the file; see :func:`vssn.media.containers.open_file`."""
-        super().__init__(open_file(path), str(path))
+    def __init__(self, path: Path, name: str | None = None) -> None:
+        """Open the file; see :func:`vssn.media.containers.open_file`.
+
+        Args:
+            path: of the file.
+            name: for messages; None for the path.
+        """
+        super().__init__(open_file(path, name), name or str(path))
         self._path = path
+        self.files = (path,)
         self._from_start = True
         # No container holds a frame in less than a byte: a larger count is a guess or a lie.
         if (self.info.total_frames or 0) > path.stat().st_size:
@@ -165,17 +173,6 @@ def warn_of_sound(container: InputContainer, name: str) -> None:
         logger.warning("the sound of '%s' is left out: only files' sound is kept", name)
 
 
-class PipeReader(ContainerReader):
-    """A video that arrives on the standard input."""
-
-    live = True
-
-    def __init__(self) -> None:
-        """Read its header; see :func:`vssn.media.containers.open_pipe`."""
-        super().__init__(open_pipe(), "-")
-        warn_of_sound(self._container, "-")
-
-
 class ImagesReader(Reader):
     """Images as frames; one that can't be read is left out, as a damaged frame of a video is."""
 
@@ -185,7 +182,7 @@ class ImagesReader(Reader):
         Raises:
             MediaError: not one image can be read.
         """
-        self._paths = paths
+        self._paths = self.files = paths
         self._name = name
         self._period = 1 / Fraction(fps).limit_denominator(100_000)
         self._closed = False

@@ -9,37 +9,20 @@ from dataclasses import dataclass, replace
 from fractions import Fraction
 from itertools import chain
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import av
-from av.audio.frame import AudioFrame
-from av.audio.stream import AudioStream
-from av.container import InputContainer, OutputContainer
+from av.container import OutputContainer
 from av.packet import Packet
 from av.video.stream import VideoStream
 
-from vssn.errors import MediaError
 from vssn.media.containers import open_file
 from vssn.media.encoding import OutputFormat
+from vssn.media.sound import Sound, packet_time_s, sound_packets
 
 logger = logging.getLogger(__name__)
 
 DISK_ERRORS = {errno.ENOSPC, errno.EFBIG, errno.EDQUOT, errno.EIO, errno.EROFS}
-
-
-@dataclass(frozen=True)
-class Sound:
-    """Which sound goes with the pictures.
-
-    Attributes:
-        path: the source.
-        start: where the pictures' first second begins in it, in s.
-        end: where they end, in s; None for the source's end.
-    """
-
-    path: Path
-    start: Fraction = Fraction(0)
-    end: Fraction | None = None
 
 
 @dataclass(frozen=True)
@@ -131,7 +114,7 @@ def _remux(parts: Sequence[Part], target: Path, finishing: Finishing) -> int:
     ):
         finished.metadata["comment"] = finishing.comment
         copier = _Copier(first.streams.video[0], finished, finishing.grid)
-        sound = _sound(finished, output, finishing.sound)
+        sound = sound_packets(finished, output, finishing.sound)
         return copier.copy(chain.from_iterable(map(part_packets, parts)), sound)
 
 
@@ -152,7 +135,7 @@ class _Copier:
         count = 0
         waiting = next(sound, None)
         for packet in pictures:
-            while waiting is not None and _seconds(waiting) <= _seconds(packet):
+            while waiting is not None and packet_time_s(waiting) <= packet_time_s(packet):
                 self._finished.mux(waiting)
                 waiting = next(sound, None)
             self._snap(packet)
@@ -173,117 +156,3 @@ class _Copier:
         packet.time_base = self._grid
         packet.pts = packet.dts = slot
         packet.duration = 1
-
-
-def _seconds(packet: Packet[Any]) -> Fraction:
-    stamp = packet.dts if packet.dts is not None else packet.pts or 0
-    return stamp * (packet.time_base or Fraction(1))
-
-
-def _sound(
-    finished: OutputContainer, output: OutputFormat, sound: Sound | None
-) -> Iterator[Packet[Any]]:
-    if sound is None:
-        return iter(())
-    try:
-        source = open_file(sound.path)
-    except MediaError as error:
-        logger.warning("the output has no sound: %s", error)
-        return iter(())
-    stream = next((s for s in source.streams.audio if s.codec_context is not None), None)
-    if stream is None:
-        source.close()
-        logger.warning("the output has no sound: that of '%s' can't be decoded here", sound.path)
-        return iter(())
-    return _sound_packets(source, stream, finished, output, sound)
-
-
-def _sound_packets(
-    source: InputContainer,
-    stream: AudioStream,
-    finished: OutputContainer,
-    output: OutputFormat,
-    sound: Sound,
-) -> Iterator[Packet[Any]]:
-    zero = _zero(source) + sound.start
-    codec = stream.codec_context.codec.canonical_name
-    if output.copied_sound is None or codec in output.copied_sound:
-        copy = finished.add_stream_from_template(stream, opaque=True)
-        return _within(source, _copied(source, stream, copy, zero), sound)
-    logger.info("sound: %s is encoded again as %s", codec, output.sound_codec)
-    rate = stream.codec_context.sample_rate
-    rate = rate if rate in output.sound_rates else output.sound_rates[0]
-    encoder = cast(AudioStream, finished.add_stream(output.sound_codec, rate=rate))
-    encoder.codec_context.layout = "mono" if stream.codec_context.channels == 1 else "stereo"
-    return _within(source, _encoded(source, stream, encoder, zero), sound)
-
-
-def _within(
-    source: InputContainer, packets: Iterator[Packet[Any]], sound: Sound
-) -> Iterator[Packet[Any]]:
-    length = None if sound.end is None else sound.end - sound.start
-    with source:
-        for packet in packets:
-            time = _seconds(packet)
-            if length is not None and time >= length:
-                return
-            # From the source's very start on, what leads the first picture is kept.
-            if not sound.start or time + (packet.duration or 0) * packet.time_base > 0:
-                yield packet
-
-
-def _zero(source: InputContainer) -> Fraction:
-    """Where the pictures' time begins in the source's, in s."""
-    for stream in source.streams.video:
-        if stream.start_time is not None and stream.time_base:
-            return stream.start_time * Fraction(stream.time_base)
-    return Fraction(0)
-
-
-def _demux(source: InputContainer, stream: AudioStream) -> Iterator[Packet[Any]]:
-    packets = source.demux(stream)
-    while True:
-        try:
-            packet = next(packets, None)
-        except av.error.InvalidDataError:
-            return
-        if packet is None:
-            return
-        yield packet
-
-
-def _copied(
-    source: InputContainer, stream: AudioStream, target: AudioStream, zero: Fraction
-) -> Iterator[Packet[Any]]:
-    shift = round(zero / Fraction(stream.time_base or 1))
-    last: int | None = None
-    for number, packet in enumerate(_demux(source, stream)):
-        if not packet.size or packet.dts is None:
-            continue
-        if not number and target.container.format.name == "avi":
-            shift = min(shift, packet.dts)  # no sound leads the pictures there
-        stamp = packet.dts - shift
-        last = stamp if last is None else max(stamp, last + 1)  # damaged files step back
-        packet.pts = last if packet.pts in (None, packet.dts) else packet.pts - shift
-        packet.dts = last
-        packet.stream = target
-        yield packet
-
-
-def _encoded(
-    source: InputContainer, stream: AudioStream, target: AudioStream, zero: Fraction
-) -> Iterator[Packet[Any]]:
-    first = True
-    for packet in _demux(source, stream):
-        try:
-            frames = packet.decode()
-        except (av.FFmpegError, OSError):  # a damaged packet costs its own sound only
-            continue
-        for frame in frames:
-            if frame.pts is not None and frame.time_base:
-                if first and target.container.format.name == "avi":
-                    zero = min(zero, frame.pts * Fraction(frame.time_base))
-                first = False
-                frame.pts -= round(zero / frame.time_base)
-            yield from target.encode(cast(AudioFrame, frame))
-    yield from target.encode(None)

@@ -35,7 +35,8 @@ from vssn.media.parts import (
     warn_of_another_source,
 )
 from vssn.media.pipeline import ClosedOnExit
-from vssn.media.remux import Finishing, Part, Sound, remux
+from vssn.media.remux import Finishing, Part, remux
+from vssn.media.sound import Sound
 from vssn.media.timeline import OutputTimes
 from vssn.types import UInt8Array, VideoInfo
 
@@ -53,6 +54,15 @@ PART_OPTIONS = {
     "frag_duration": str(FRAGMENT_US),
     "flush_packets": "1",
 }
+
+
+def _playable_frames(part: Path) -> int:
+    """How many frames a part holds: its last fragment may not be whole."""
+    try:
+        with open_file(part) as container:
+            return sum(1 for packet in container.demux(video=0) if packet.size)
+    except (OSError, av.FFmpegError, MediaError):
+        return 0
 
 
 class VideoSink(ClosedOnExit):
@@ -278,7 +288,8 @@ class VideoSink(ClosedOnExit):
             os.fsync(file.fileno())
 
     def _named(self, error: Exception) -> MediaError:
-        kept = f"; the {self.frames} frames are in '{self._part}', which can be played"
+        count = _playable_frames(self._part)
+        kept = f"; the first {count} frames are in '{self._part}', which can be played"
         return self._error(f"{reason(error)}{kept}", "a disk that works, with room")
 
     def _error(self, what: str, expected: str) -> MediaError:

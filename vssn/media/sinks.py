@@ -6,21 +6,24 @@ from collections.abc import Callable
 from pathlib import Path
 
 from vssn.files import make_directory, remove_abandoned
-from vssn.labels import colour_mask_bgr
-from vssn.media.images import write_mask
+from vssn.labels import PALETTE_RGB, colour_mask_bgr
+from vssn.media.images import write_image, write_palette_image
 from vssn.types import FrameResult, TimedFrame, UInt8Array
 
 
 class MaskFolder:
-    """Writes each frame's labels as ``mask<index>.png``, from 0, in the palette's colours.
+    """Writes each frame's labels as ``mask<index>.png``, from 0.
 
     Args:
         directory: where they go.
-        paint: makes the picture, (H, W, 3) uint8 BGR, of (h, w) uint8 labels.
+        paint: makes of (h, w) uint8 labels a picture, (h, w, 3) uint8 BGR, or other numbers,
+            (h, w) uint8; None writes the labels themselves, shown in CamVid's colours.
     """
 
     def __init__(
-        self, directory: Path, paint: Callable[[UInt8Array], UInt8Array] = colour_mask_bgr
+        self,
+        directory: Path,
+        paint: Callable[[UInt8Array], UInt8Array] | None = colour_mask_bgr,
     ) -> None:
         """Create the directory.
 
@@ -38,7 +41,10 @@ class MaskFolder:
             MediaError: the file can't be written.
         """
         path = self._directory / f"mask{frame.index}.png"
-        write_mask(path, result.labels, self._paint)
+        if self._paint is None:
+            write_palette_image(path, result.labels, PALETTE_RGB)
+        else:
+            write_image(path, self._paint(result.labels))
 
     def close(self, complete: bool = True) -> None:
         """Nothing is left to do: each file is complete as it is written."""

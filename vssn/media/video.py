@@ -2,31 +2,31 @@
 
 from __future__ import annotations
 
-import glob
 import os
 import re
 import threading
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 
 from vssn.errors import MediaError, argument
-from vssn.files import in_natural_order
-from vssn.media.containers import check_regular, printable_url
-from vssn.media.images import IMAGE_SUFFIXES
+from vssn.media.containers import printable_url
+from vssn.media.image_lists import named_images
 from vssn.media.pipeline import STOP_TIMEOUT_S
-from vssn.media.readers import FileReader, ImagesReader, PipeReader, Reader
+from vssn.media.readers import FileReader, ImagesReader, Reader
 from vssn.types import TimedFrame, UInt8Array, VideoInfo
 
 IMAGE_FPS = 25.0
+RAW_PIXELS = "bgr24"
 CAMERA = re.compile(r"(?:/dev/video)?(\d{1,3})", re.ASCII)
 URL = re.compile(r"(https?|rtsps?|rtmps?|rtp|udp|tcp|srt|ftp)://", re.IGNORECASE)
-MAX_LIST_BYTES = 64 << 20
+SCHEME = re.compile(r"[a-z][a-z0-9+.-]*://", re.IGNORECASE)
 MAX_SECONDS = 1e9  # 31 years; FFmpeg counts in 64 bits
 MIN_CHUNK_S = 0.1
 
 Seconds = float | Fraction
+Source = str | Path | int | Sequence[str | Path]
 
 
 class VideoSource:
@@ -43,7 +43,7 @@ class VideoSource:
 
     def __init__(
         self,
-        source: str | Path | int,
+        source: Source,
         *,
         start: Seconds | None = None,
         end: Seconds | None = None,
@@ -51,17 +51,23 @@ class VideoSource:
         max_frames: int | None = None,
         image_fps: float = IMAGE_FPS,
         chunk_s: Seconds | None = None,
+        raw_size: tuple[int, int] | None = None,
+        raw_pixels: str = RAW_PIXELS,
     ) -> None:
         """Open the source and decode its first frame.
 
         Args:
-            source: a video file, a directory or glob of images (in natural order), a ``.txt`` list
-                of images, a camera's number, a URL, or ``-`` for a video on the standard input.
+            source: a video file, an image, a directory or glob of images (in natural order), a
+                ``.txt`` list of images, a sequence of images' paths, a camera's number, a URL, or
+                ``-`` for a video on the standard input.
             start: seconds since the source's start from which on frames are given.
             end: seconds since the source's start before which they end.
             stride: give each ``stride``-th of them.
             max_frames: give at most so many.
-            image_fps: frames per second of images.
+            image_fps: frames per second of images and of raw frames.
+            raw_size: width and height in px of a file's or pipe's frames, where it holds frames
+                without any header.
+            raw_pixels: FFmpeg's name of their pixel format, such as ``rgb24`` or ``yuv420p``.
             chunk_s: a chunk, whose first frame says so, begins each time that so many seconds have
                 passed since ``start``; ``stride`` counts anew in it. None for one chunk.
 
@@ -73,7 +79,7 @@ class VideoSource:
         if chunk_s is not None:
             check_chunk_s(chunk_s)
         self._chunk = None if chunk_s is None else exact_seconds(chunk_s)
-        self.name = printable_url(str(source))
+        self.name = _name(source)
         self.origin = exact_seconds(start or 0)
         self.truncated = False
         self._end = None if end is None else exact_seconds(end)
@@ -83,7 +89,10 @@ class VideoSource:
         # A reader thread may still be decoding when its consumer closes the source.
         self._lock = threading.Lock()
         self._closed = False
-        self._reader = _open(source, image_fps)
+        if raw_size is None:
+            self._reader = _open(source, image_fps)
+        else:
+            self._reader = _open_raw(self.name, raw_size, raw_pixels, image_fps)
         self.info = self._selected(self._reader.info)
 
     @staticmethod
@@ -135,6 +144,11 @@ class VideoSource:
         return self._reader.duration
 
     @property
+    def files(self) -> Sequence[Path]:
+        """The files that are read; none of a stream or a camera."""
+        return self._reader.files
+
+    @property
     def live(self) -> bool:
         """Whether frames come in their own time: of a camera, a pipe, or a stream without end."""
         return self._reader.live
@@ -151,7 +165,8 @@ class VideoSource:
         logged warning; `truncated` and `lost_frames` tell of it.
 
         Raises:
-            MediaError: an image has another size than the first, or a stream broke off for good.
+            MediaError: an image has another size than the first, a stream broke off for good, or
+                there are no frames between ``start`` and ``end``.
         """
         for timed in self.iter_timed():
             yield timed.frame_bgr
@@ -173,14 +188,23 @@ class VideoSource:
 
     def _in_range(self) -> Iterator[tuple[Fraction, UInt8Array]]:
         frames = self._reader.frames(self.origin)
+        found = False
         while (timed := self._next(frames)) is not None:
             if self._end is not None and timed[0] >= self._end:
-                return
+                break
             if timed[0] >= self.origin:
+                found = True
                 yield timed
-        if not self._closed:
-            self._reader.finish()
-            self.truncated = self._reader.truncated
+        else:
+            if not self._closed:
+                self._reader.finish()
+                self.truncated = self._reader.truncated
+        if not (found or self._closed):
+            raise MediaError(
+                f"{argument('start', float(self.origin))} of '{self.name}'",
+                "a time at which it has frames",
+                "begin earlier, or end later",
+            )
 
     def _next(
         self, frames: Iterator[tuple[Fraction, UInt8Array]]
@@ -225,18 +249,39 @@ def exact_seconds(seconds: Seconds) -> Fraction:
     return Fraction(seconds).limit_denominator(1_000_000)
 
 
-def _open(source: str | Path | int, image_fps: float) -> Reader:
+def _name(source: Source) -> str:
+    """A source in words; of several images their first one's folder."""
+    if isinstance(source, (str, Path, int)):
+        return printable_url(str(source))
+    return str(Path(source[0]).parent) if source else "no images"
+
+
+def _open(source: Source, image_fps: float) -> Reader:
+    if not isinstance(source, (str, Path, int)):
+        return ImagesReader([Path(path) for path in source], _name(source), image_fps)
     text = str(source)
     camera = CAMERA.fullmatch(text)
     if isinstance(source, int) or (camera and not os.path.isfile(text)):
         return _open_camera(camera.group(1) if camera else text)
-    if URL.match(text):
+    if SCHEME.match(text) and not os.path.exists(text):
         return _open_url(text)
     if text == "-":
-        return PipeReader()
+        from vssn.media.piped import open_standard_input
+
+        return open_standard_input()
     path = Path(source)
-    images = _images(path)
+    images = named_images(path)
     return FileReader(path) if images is None else ImagesReader(images, text, image_fps)
+
+
+def _open_raw(source: str, size_wh: tuple[int, int], pixels: str, fps: float) -> Reader:
+    from vssn.media.piped import RawReader
+
+    if URL.match(source) or os.path.isdir(source):
+        raise MediaError(
+            f"{argument('raw_size')} for '{source}'", "a file of frames, or -", "leave it out"
+        )
+    return RawReader(None if source == "-" else Path(source), size_wh, pixels, fps)
 
 
 def _open_camera(number: str) -> Reader:
@@ -248,45 +293,9 @@ def _open_camera(number: str) -> Reader:
 def _open_url(url: str) -> Reader:
     from vssn.media.live import UrlReader
 
-    return UrlReader(url)
-
-
-def _images(path: Path) -> list[Path] | None:
-    """The images that a directory, a glob or a list file names; None for anything else."""
-    if os.path.isdir(path):
-        return _natural(_only_images(path.iterdir()), f"directory '{path}'")
-    if glob.has_magic(str(path)) and not os.path.exists(path):
-        matches = [Path(p) for p in glob.glob(str(path))]
-        return _natural(_only_images(matches), f"pattern '{path}'")
-    if path.suffix.lower() == ".txt" and os.path.isfile(path):
-        return _listed(path)
-    return None
-
-
-def _only_images(paths: Iterable[Path]) -> list[Path]:
-    return [path for path in paths if path.suffix.lower() in IMAGE_SUFFIXES]
-
-
-def _listed(path: Path) -> list[Path]:
-    """The paths in a list file, one a line, relative to its folder."""
-    if check_regular(path) > MAX_LIST_BYTES:
-        raise MediaError(f"list '{path}'", f"at most {MAX_LIST_BYTES} bytes", "split it")
-    text = path.read_text(encoding="utf-8-sig", errors="surrogateescape")
-    lines = [line.strip() for line in text.splitlines() if line.strip()]
-    for line in lines:
-        if not line.isprintable() or Path(line).suffix.lower() not in IMAGE_SUFFIXES:
-            raise MediaError(
-                f"list '{path}'", "the path of an image in each line", "correct its lines"
-            )
-    if not lines:
-        raise MediaError(f"list '{path}', which is empty", "paths of images", "add some")
-    return [path.parent / line for line in lines]
-
-
-def _natural(paths: list[Path], what: str) -> list[Path]:
-    shown = in_natural_order(paths)
-    if not shown:
+    if not URL.match(url):
         raise MediaError(
-            what, "images in it (PNG, JPEG, BMP, TIFF, WebP, PPM)", "pass videos one by one"
+            f"stream '{printable_url(url)}'", "http://, https://, rtsp:// or the like", "use one"
         )
-    return shown
+
+    return UrlReader(url)

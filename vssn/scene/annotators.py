@@ -12,6 +12,7 @@ import cv2
 import numpy as np
 
 from vssn.media.pipeline import Sink
+from vssn.preprocess import size_hw
 from vssn.scene.analysis import SceneAnalyser
 from vssn.scene.camera import Camera
 from vssn.scene.draw import ObjectDrawer, object_text
@@ -83,15 +84,19 @@ class Annotator:
             (H, W, 3) uint8 BGR, or (H, 2 W, 3) for ``side_by_side``.
         """
         picture = self._paint(frame_bgr, np.ascontiguousarray(result.labels))
-        taken = []
-        if self._legend is not None:
-            taken.append(self._legend.draw(picture))
-        if self._status is not None:
-            taken.append(self._status.draw(picture, result))
+        hw = size_hw(picture)
+        status = self._status.text(result) if self._status else ""
         if self._style.boxes:
             if result.objects is None:
                 result = self._analyser.analyse(result)
+            taken = [self._legend.place(hw)] if self._legend else []
+            taken += [self._status.place(status, hw)] if self._status else []
             self._drawer.draw(picture, result.objects or (), taken)
+        # On top of the boxes, whose lines would cross out the texts.
+        if self._legend is not None:
+            self._legend.draw(picture)
+        if self._status is not None:
+            self._status.draw(picture, status)
         if self._style.view == "side_by_side":
             return np.asarray(cv2.hconcat([frame_bgr, picture]), np.uint8)
         return np.asarray(picture, np.uint8)

@@ -39,7 +39,9 @@ class TextSize:
     def of(cls, height_px: int) -> TextSize:
         """Sizes for frames of this height."""
         line = max(1, round(height_px / 400))
-        return cls(line, max(0.4, height_px / 1400), max(1, round(height_px / 600)), line + 1)
+        # Smaller, and "~8 m" reads as "-8 m"; in small frames there is no room for more.
+        scale = max(0.4, min(0.5, height_px / 600), height_px / 1200)
+        return cls(line, scale, max(1, round(height_px / 600)), line + 1)
 
 
 @dataclass(frozen=True)

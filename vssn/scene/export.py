@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
 from vssn.errors import BadInputError
-from vssn.labels import CLASS_NAMES, LABELS
+from vssn.labels import CLASS_NAMES, LABELS, colour_mask_bgr
 from vssn.scene.objects import BoolArray, find_objects
 from vssn.types import FrameResult, SceneObject, UInt8Array
 
@@ -118,6 +119,15 @@ def to_coco(result: FrameResult) -> list[dict[str, Any]]:
 def coco_categories() -> list[dict[str, Any]]:
     """The classes as COCO categories, for ``category_id`` of :func:`to_coco`."""
     return [{"id": label.index, "name": label.name} for label in LABELS[: len(CLASS_NAMES)]]
+
+
+# What the numbers in a mask mean, by the name that users give.
+MASK_KINDS: dict[str, Callable[[UInt8Array], UInt8Array] | None] = {
+    "palette": None,
+    "colours": colour_mask_bgr,
+    "cityscapes": lambda labels: cityscapes_ids(labels),
+    "cityscapes_train": lambda labels: cityscapes_ids(labels, train=True),
+}
 
 
 def cityscapes_ids(labels: UInt8Array, train: bool = False) -> UInt8Array:

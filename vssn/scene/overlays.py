@@ -7,6 +7,7 @@ from collections.abc import Callable
 import cv2
 
 from vssn.labels import CLASS_NAMES
+from vssn.preprocess import size_hw
 from vssn.scene.draw import FONT, WHITE, TextSize, draw_text, text_extent
 from vssn.scene.palettes import Palette
 from vssn.types import Box, FrameResult, UInt8Array
@@ -25,28 +26,36 @@ class Legend:
     def __init__(self, palette: Palette) -> None:
         self._palette = palette
 
-    def draw(self, image_bgr: UInt8Array) -> Box:
+    def place(self, hw: tuple[int, int]) -> Box:
+        """What the legend covers in a frame of ``hw`` px; of no size where it has no room."""
+        height, width = hw
+        _, wide, row = self._extents(TextSize.of(height))
+        if row * len(CLASS_NAMES) > height or wide > width:
+            return Box(0, 0, 0, 0)
+        return Box(0, height - row * len(CLASS_NAMES), wide, height)
+
+    def draw(self, image_bgr: UInt8Array) -> None:
         """Draw the legend, in place.
 
         Args:
             image_bgr: (H, W, 3) uint8 BGR.
-
-        Returns:
-            What it covers, in px; of no size where the frame has no room for it.
         """
-        height, width = image_bgr.shape[:2]
-        size = TextSize.of(height)
+        whole = self.place(size_hw(image_bgr))
+        if whole.top == whole.bottom:
+            return
+        size = TextSize.of(image_bgr.shape[0])
+        baselines, _, row = self._extents(size)
+        for label, (name, baseline) in enumerate(zip(CLASS_NAMES, baselines, strict=True)):
+            top = whole.top + label * row
+            place = Box(0, top, whole.right, top + row)
+            draw_text(image_bgr, name, place, baseline, self._palette.colour_bgr(label), size)
+
+    def _extents(self, size: TextSize) -> tuple[list[int], int, int]:
+        """The names' baselines, and the width and height in px that all of them fit in."""
         extents = [text_extent(name, size) for name in CLASS_NAMES]
         wide = max(extent[0] for extent in extents)
         row = max(extent[1] for extent in extents)
-        if row * len(CLASS_NAMES) > height or wide > width:
-            return Box(0, 0, 0, 0)
-        top = first = height - row * len(CLASS_NAMES)
-        for label, (name, extent) in enumerate(zip(CLASS_NAMES, extents, strict=True)):
-            place = Box(0, top, wide, top + row)
-            draw_text(image_bgr, name, place, extent[2], self._palette.colour_bgr(label), size)
-            top += row
-        return Box(0, first, wide, height)
+        return [extent[2] for extent in extents], wide, row
 
 
 class StatusLine:
@@ -82,20 +91,21 @@ class StatusLine:
         self._last_s = now_s
         return " | ".join(parts)
 
-    def draw(self, image_bgr: UInt8Array, result: FrameResult) -> Box:
-        """Draw the line, in place.
+    def place(self, text: str, hw: tuple[int, int]) -> Box:
+        """What a text covers in a frame of ``hw`` px."""
+        width, height, _ = text_extent(text, TextSize.of(hw[0]))
+        return Box(0, 0, min(width, hw[1]), min(height, hw[0]))
+
+    def draw(self, image_bgr: UInt8Array, text: str) -> None:
+        """Draw a text, in place.
 
         Args:
             image_bgr: (H, W, 3) uint8 BGR.
-            result: of the frame.
-
-        Returns:
-            What it covers, in px.
+            text: see :meth:`text`.
         """
         size = TextSize.of(image_bgr.shape[0])
-        text = self.text(result)
-        width, height, baseline = text_extent(text, size)
-        place = Box(0, 0, min(width, image_bgr.shape[1]), min(height, image_bgr.shape[0]))
+        _, height, baseline = text_extent(text, size)
+        place = self.place(text, size_hw(image_bgr))
         # Darkened rather than filled, so that the picture behind it is still seen.
         window = image_bgr[: place.bottom, : place.right]
         window //= 4
@@ -103,4 +113,3 @@ class StatusLine:
         cv2.putText(
             image_bgr, text, origin, FONT, size.font_scale, WHITE, size.text_line, cv2.LINE_AA
         )
-        return place

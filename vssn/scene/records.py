@@ -1,4 +1,4 @@
-"""Results as data: one record for each frame, as JSON lines, CSV or Parquet.
+"""Results as data: one record for each frame, as JSON lines, CSV, Parquet or COCO.
 
 ``record_schema.json`` beside this file is the JSON schema of a record. Its ``schema_version``
 grows when a field changes its meaning or goes; new fields may come without.
@@ -11,6 +11,7 @@ import io
 import json
 from abc import ABC, abstractmethod
 from contextlib import ExitStack
+from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
 from typing import Any, BinaryIO
@@ -24,7 +25,7 @@ from vssn.scene.objects import polygons
 from vssn.types import FrameResult, SceneObject, TimedFrame
 
 SCHEMA_VERSION = 1
-SUFFIXES = (".jsonl", ".csv", ".parquet")
+SUFFIXES = (".jsonl", ".csv", ".parquet", ".json")
 
 Record = dict[str, Any]
 
@@ -113,11 +114,9 @@ class RecordWriter(ABC):
         Raises:
             MediaError: the file can't be written.
         """
-        record = frame_record(result, self._source)
-        if record["time_s"] is None:
-            record["time_s"] = round(frame.time_s, 6)
+        time_s = frame.time_s if result.time_s is None else result.time_s
         try:
-            self._add(record)
+            self._add(self._describe(result, time_s))
         except OSError as error:
             raise self._unwritable(error) from error
 
@@ -148,6 +147,10 @@ class RecordWriter(ABC):
         traceback: TracebackType | None,
     ) -> None:
         self.close(complete=error is None)
+
+    def _describe(self, result: FrameResult, time_s: float) -> Record:
+        """What is written of a frame."""
+        return frame_record(replace(result, time_s=time_s), self._source)
 
     @abstractmethod
     def _add(self, record: Record) -> None:
@@ -217,7 +220,7 @@ def open_records(path: str | Path, source: str = "") -> RecordWriter:
     """Open a file for records.
 
     Args:
-        path: its suffix says the format: ``.jsonl``, ``.csv`` or ``.parquet``.
+        path: its suffix says the format: ``.jsonl``, ``.csv``, ``.parquet``, or ``.json`` for COCO.
         source: what the frames are from, for the records.
 
     Raises:
@@ -232,4 +235,8 @@ def open_records(path: str | Path, source: str = "") -> RecordWriter:
         from vssn.scene.parquet import Parquet
 
         return Parquet(path, source)
+    if suffix == ".json":
+        from vssn.scene.coco_file import CocoFile
+
+        return CocoFile(path, source)
     return JsonLines(path, source) if suffix == ".jsonl" else CommaSeparated(path, source)

@@ -27,12 +27,15 @@ class Plan:
             region of it, has its own.
         grid: splits frames into regions; None processes them as a whole.
         rules: warping, labels and agreement.
+        blend: of segmented frames with propagated ones; see
+            :class:`vssn.streaming.segmenter.AdaptiveSegmenter`.
     """
 
     propagation: Propagation
     make_schedule: Callable[[ConfidenceEstimator], Schedule]
     grid: RegionGrid | None = None
     rules: StreamRules = VSSN_RULES
+    blend: float = 0.0
 
 
 def build_segmenter(networks: Networks, plan: Plan) -> Segmenter:
@@ -43,7 +46,7 @@ def build_segmenter(networks: Networks, plan: Plan) -> Segmenter:
     def make() -> AdaptiveSegmenter:
         schedule = plan.make_schedule(build_estimator(networks, plan.propagation))
         return AdaptiveSegmenter(
-            networks.segmentation, networks.flow, schedule, plan.rules, propagate
+            networks.segmentation, networks.flow, schedule, plan.rules, propagate, plan.blend
         )
 
     return RegionSegmenter(make, plan.grid) if plan.grid else make()

@@ -20,7 +20,8 @@ from vssn.streaming.punctuality import (
     check_latency_ms,
 )
 from vssn.streaming.schedule import Schedule
-from vssn.streaming.segmenter import VSSN_RULES, StageClock, StreamRules
+from vssn.streaming.segmenter import VSSN_RULES, StreamRules
+from vssn.streaming.stage_clock import StageClock
 from vssn.types import (
     Float32Array,
     FramePath,

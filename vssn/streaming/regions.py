@@ -13,7 +13,8 @@ import numpy as np
 from vssn.errors import BadInputError, argument
 from vssn.preprocess import resize_bilinear, size_hw
 from vssn.streaming.callers import OneThread, check_frame
-from vssn.streaming.segmenter import AdaptiveSegmenter, FrameProbabilities, Segmenter, StageClock
+from vssn.streaming.segmenter import AdaptiveSegmenter, FrameProbabilities, Segmenter
+from vssn.streaming.stage_clock import StageClock
 from vssn.types import Box, Float32Array, FramePath, FrameResult, UInt8Array
 
 DEFAULT_OVERLAP_PX = 64

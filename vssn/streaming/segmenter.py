@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Generator, Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Generator, Iterable
 from dataclasses import dataclass, replace
 from typing import Protocol
 
@@ -14,9 +12,11 @@ from vssn.flow.warp import warp_probabilities
 from vssn.networks import FlowComparison, FlowNetwork, SegmentationNetwork, View
 from vssn.preprocess import size_hw
 from vssn.streaming.agreement import class_agreement
+from vssn.streaming.blending import blend_weight, blended, check_blend
 from vssn.streaming.callers import OneThread, check_frame
 from vssn.streaming.labelling import labels_from_probabilities
 from vssn.streaming.schedule import Schedule
+from vssn.streaming.stage_clock import StageClock
 from vssn.types import (
     Float32Array,
     FlowEstimate,
@@ -117,6 +117,12 @@ class AdaptiveSegmenter(Segmenter):
         schedule: decides which is which.
         rules: what is done between the networks.
         propagate: which frame is the reference.
+        blend: weight, 0 to below 1, of the propagated probabilities in those of a segmented frame
+            where both agree; see :mod:`vssn.streaming.blending`. Above 0 every frame is compared
+            with its reference, even where the schedule asks for no comparison.
+
+    Raises:
+        BadInputError: there is no such weight.
 
     Example:
         >>> for result in segmenter.stream(frames_bgr):
@@ -130,12 +136,15 @@ class AdaptiveSegmenter(Segmenter):
         schedule: Schedule,
         rules: StreamRules = VSSN_RULES,
         propagate: Propagate = Propagate.CHAIN,
+        blend: float = 0.0,
     ) -> None:
+        check_blend(blend)
         self._segmentation = segmentation
         self._flow = flow
         self._schedule = schedule
         self._rules = rules
         self._propagate = propagate
+        self._blend = blend
         self._caller = OneThread()
         self.reset()
 
@@ -162,7 +171,8 @@ class AdaptiveSegmenter(Segmenter):
             Its labels at (H, W), how they came about and the seconds spent per stage:
             ``prepare``, ``decide`` (with as much of the flow as the schedule asks for),
             ``segment`` or ``warp`` (with the rest of the flow), ``learn`` (measuring what warping
-            would have been worth), ``labels`` (enlarging and picking the class).
+            would have been worth), ``blend`` (with what is warped), ``labels`` (enlarging and
+            picking the class).
 
         Raises:
             BadInputError: no such frame, another size than the stream's, or another thread is
@@ -194,11 +204,13 @@ class AdaptiveSegmenter(Segmenter):
         predicted_confidence = None
         if self._reference and self._compares:
             frame, predicted_confidence = self._compared(self._reference, frame_bgr, clock)
+        elif self._reference and self._blend:
+            frame = self._blended(self._reference, frame_bgr, clock)
         else:
             frame = self._segmented(frame_bgr, None, clock)
         distance = self._index - frame.key_index
         compares = self._schedule.compares_next(distance)
-        if compares and frame.view is None:
+        if (compares or self._blend) and frame.view is None:
             frame = replace(frame, view=self._prepared(frame_bgr, clock))
         path = FramePath.WARP if distance else FramePath.SEGMENT
         done = FrameProbabilities(
@@ -236,7 +248,11 @@ class AdaptiveSegmenter(Segmenter):
             decision = self._schedule.decide(comparison, self._index - reference.key_index)
         if decision.segment:
             frame = self._segmented(frame_bgr, view, clock)
-            if decision.learns:
+            if self._blend:
+                frame, agreement = self._mixed(reference, comparison, frame, clock)
+                if decision.learns and agreement is not None:
+                    self._schedule.observe(agreement)
+            elif decision.learns:
                 with clock.stage("learn"):
                     self._learn(reference, comparison, frame)
         else:
@@ -244,6 +260,35 @@ class AdaptiveSegmenter(Segmenter):
                 probabilities = self._rules.warp(reference.probabilities, comparison.estimate())
             frame = ReferenceFrame(reference.key_index, view, probabilities)
         return frame, decision.predicted_confidence
+
+    def _blended(
+        self, reference: ReferenceFrame, frame_bgr: UInt8Array, clock: StageClock
+    ) -> ReferenceFrame:
+        """The current frame, segmented unseen by the schedule, and blended."""
+        view = self._prepared(frame_bgr, clock)
+        assert reference.view is not None, "every frame is prepared where frames are blended"
+        comparison = self._flow.compare(view, reference.view)
+        frame = self._segmented(frame_bgr, view, clock)
+        return self._mixed(reference, comparison, frame, clock)[0]
+
+    def _mixed(
+        self,
+        reference: ReferenceFrame,
+        comparison: FlowComparison,
+        segmented: ReferenceFrame,
+        clock: StageClock,
+    ) -> tuple[ReferenceFrame, float | None]:
+        """A segmented frame blended with what is warped to it, and how well both agree."""
+        with clock.stage("blend"):
+            propagated = self._rules.warp(reference.probabilities, comparison.estimate())
+            agreement = self._agreement(propagated[::2, ::2], segmented)
+            weight = blend_weight(self._blend, agreement)
+            probabilities = blended(segmented.probabilities, propagated, weight)
+        return replace(segmented, probabilities=probabilities), agreement
+
+    def _agreement(self, sparse: Float32Array, segmented: ReferenceFrame) -> float | None:
+        """How well what is propagated agrees; every fourth pixel tells nearly as well as all."""
+        return self._rules.agreement(sparse, segmented.probabilities[::2, ::2])
 
     def _learn(
         self, reference: ReferenceFrame, comparison: FlowComparison, segmented: ReferenceFrame
@@ -254,20 +299,3 @@ class AdaptiveSegmenter(Segmenter):
         )
         if worth is not None:
             self._schedule.observe(worth)
-
-
-class StageClock:
-    """Adds up seconds by stage name, onto those given."""
-
-    def __init__(
-        self, seconds: dict[str, float], clock: Callable[[], float] = time.perf_counter
-    ) -> None:
-        self.seconds = dict(seconds)
-        self._clock = clock
-
-    @contextmanager
-    def stage(self, name: str) -> Iterator[None]:
-        """Count the time inside towards ``name``."""
-        start = self._clock()
-        yield
-        self.seconds[name] = self.seconds.get(name, 0.0) + self._clock() - start
