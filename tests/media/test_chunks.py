@@ -30,6 +30,7 @@ def picture(number: int) -> UInt8Array:
 
 def read(path: Path, **selected: Any) -> list[TimedFrame]:
     with VideoSource(path, **selected) as source:
+        source.may_be_empty = True
         return list(source.iter_timed())
 
 

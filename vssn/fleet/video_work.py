@@ -203,6 +203,7 @@ class VideoWork:
         labels = LabelHash()
         with ExitStack() as stack:
             source = stack.enter_context(self._open(given, start=start, end=end))
+            source.may_be_empty = number > 0  # of a video that is shorter than it says
             pictures = ChunkVideo(video, Path(given.name).suffix, source.info)
             run = annotate_video(
                 source,

@@ -37,6 +37,7 @@ class VideoSource:
             ``start``, ``end``, ``stride`` and ``max_frames``.
         name: the source in words, without a URL's password.
         origin: where the first second begins: ``start``, or 0.
+        may_be_empty: whether a span without a single frame is no error; False until it is set.
     """
 
     info: VideoInfo
@@ -82,6 +83,7 @@ class VideoSource:
         self.name = _name(source)
         self.origin = exact_seconds(start or 0)
         self.truncated = False
+        self.may_be_empty = False
         self._end = None if end is None else exact_seconds(end)
         self._stride = stride
         self._max_frames = max_frames
@@ -199,7 +201,7 @@ class VideoSource:
             if not self._closed:
                 self._reader.finish()
                 self.truncated = self._reader.truncated
-        if not (found or self._closed):
+        if not (found or self._closed or self.may_be_empty):
             raise MediaError(
                 f"{argument('start', float(self.origin))} of '{self.name}'",
                 "a time at which it has frames",
