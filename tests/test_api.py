@@ -2,14 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import numpy as np
 import pytest
 
 import vssn
+from vssn.api import process
 from vssn.runtime.load import WeightPaths
-from vssn.types import DEFAULT_PROPAGATION, DVSNET_PROPAGATION, FlowMethod, Propagate, Propagation
+from vssn.types import (
+    DEFAULT_PROPAGATION,
+    DVSNET_PROPAGATION,
+    FlowMethod,
+    Propagate,
+    Propagation,
+    TimedFrame,
+    UInt8Array,
+)
 
 if TYPE_CHECKING:
     from vssn.runtime.load import Networks
@@ -46,3 +58,21 @@ def test_load_segmenter_looks_for_what_it_needs(
     vssn.load_segmenter(target=100, **given)
     expected_paths = ("resnet50_segnet", given.get("flownets"), given.get("decision"))
     assert located == [(*expected_paths, expected)]
+
+
+def test_a_chunk_is_a_stream_of_its_own(
+    fake_networks: Networks, paint: Callable[[np.ndarray], UInt8Array]
+) -> None:
+    segmenter = vssn.load_segmenter(networks=fake_networks, target=0)
+    frame_bgr = paint(np.full((48, 64), 3))
+    frames = [TimedFrame(n, Fraction(n), frame_bgr, starts_chunk=n == 3) for n in range(5)]
+    results = [result for _, result in process(frames, segmenter)]
+    assert [result.path is vssn.FramePath.SEGMENT for result in results] == [
+        *(True, False, False, True, False)
+    ]
+    assert [result.index for result in results] == list(range(5))
+
+
+def test_a_preset_of_one_stream_has_no_chunks(weights_dir: Path) -> None:
+    with pytest.raises(vssn.BadInputError, match="chunk_s=60 with preset='original'"):
+        vssn.segment_dataset([], preset="original", chunk_s=60)

@@ -16,7 +16,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from conftest import FakeDecision, FakeSegmentation, painted
+from fake_networks import FakeDecision, FakeSegmentation, painted
 
 import vssn
 from vssn.api import process

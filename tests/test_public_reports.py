@@ -16,7 +16,7 @@ from rtsp_server import camera
 from vssn.cli.main import main
 
 if TYPE_CHECKING:
-    from conftest import FakeSegmentation
+    from fake_networks import FakeSegmentation
 
 pytestmark = pytest.mark.usefixtures("fake_networks")
 TWENTY = [made_frame(number) for number in range(20)]

@@ -19,7 +19,7 @@ import vssn
 from vssn.types import FrameResult, TimedFrame, UInt8Array
 
 if TYPE_CHECKING:
-    from conftest import FakeSegmentation
+    from fake_networks import FakeSegmentation
 
     from vssn.runtime.load import Networks
 

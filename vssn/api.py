@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Generator, Iterable, Sequence
+from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
 from contextlib import ExitStack, closing
 from dataclasses import replace
 from fractions import Fraction
@@ -21,7 +21,7 @@ from vssn.media.images import read_image_bgr
 from vssn.media.pipeline import Sink, WriteBehind, read_ahead
 from vssn.media.sinks import MaskFolder
 from vssn.media.video import VideoSource
-from vssn.original.preset import PRESETS, VIDEO_PRESETS
+from vssn.original.preset import PRESETS, VIDEO_PRESETS, Preset
 from vssn.runtime import load
 from vssn.scene.annotators import DrawingSink, SceneSink
 from vssn.scene.camera import Camera
@@ -97,7 +97,7 @@ def process(
     """Segment frames in order: the one loop. Reading runs ahead in a thread of its own.
 
     Args:
-        frames: in order.
+        frames: in order; at each that starts a chunk the segmenter is reset.
         segmenter: segments them.
         sinks: take each frame with its result.
 
@@ -106,7 +106,10 @@ def process(
     """
     with closing(read_ahead(frames)) as ahead:
         for frame in ahead:
-            result = replace(segmenter.step(frame.frame_bgr), time_s=frame.time_s)
+            if frame.starts_chunk:
+                segmenter.reset()
+            stepped = segmenter.step(frame.frame_bgr)
+            result = replace(stepped, index=frame.index, time_s=frame.time_s)
             for sink in sinks:
                 sink.write(frame, result)
             yield frame, result
@@ -221,15 +224,20 @@ def annotate_video(
     )
 
 
-def _assembly(segmenter: Segmenter | Assembly | None, config: SegmenterConfig) -> Assembly:
+def _assembly(
+    segmenter: Segmenter | Assembly | None,
+    config: SegmenterConfig,
+    presets: Mapping[str, Preset] = VIDEO_PRESETS,
+    first: DatasetFrame | None = None,
+) -> Assembly:
     """Of a segmenter that was passed in, reset, or else of the configuration."""
     if segmenter is None:
-        return assemble(config, VIDEO_PRESETS)
+        return assemble(config, presets, first)
     if isinstance(segmenter, Assembly):
         segmenter.segmenter.reset()
         return segmenter
     segmenter.reset()
-    return Assembly(segmenter, VIDEO_PRESETS[config.preset], config, "", None)
+    return Assembly(segmenter, presets[config.preset], config, "", None)
 
 
 def dataset_frames(
@@ -263,6 +271,8 @@ def segment_dataset(
     masks_dir: str | Path | None = None,
     config: SegmenterConfig | None = None,
     *,
+    segmenter: Segmenter | Assembly | None = None,
+    chunk_s: float | None = None,
     sinks: Sequence[FrameSink] = (),
     on_result: OnResult = lambda result: None,
     **changes: Any,
@@ -274,6 +284,9 @@ def segment_dataset(
         masks_dir: where masks go, ``mask<step>.png`` in the palette's colours; None saves none.
         config: see :func:`load_segmenter`.
         changes: likewise.
+        segmenter: use this one, reset, instead of loading one.
+        chunk_s: begin anew, with a key frame, after so many seconds; a frame counts as one. None
+            for one stream.
         sinks: take each frame with its result, and are closed at the end.
         on_result: called after each frame.
 
@@ -284,7 +297,10 @@ def segment_dataset(
         >>> frames = vssn.dataset_frames("CamVid", "val_list.txt")
         >>> print(vssn.segment_dataset(frames, target=80).evaluation.total.mean_iou())
     """
-    assembly = assemble(_config(config, changes), PRESETS, frames[0])
+    wanted = _config(config, changes)
+    if chunk_s is not None:
+        wanted.check_chunked(chunk_s)
+    assembly = _assembly(segmenter, wanted, PRESETS, frames[0])
     evaluation = DatasetEvaluation(assembly.preset.make_matrix)
     with ExitStack() as stack:
         taking = [*sinks]
@@ -292,11 +308,12 @@ def segment_dataset(
             masks = MaskFolder(Path(masks_dir), assembly.preset.paint)
             taking.append(stack.enter_context(WriteBehind(masks)))
         statistics = assembly.preset.make_statistics()
-        results = process(iter_frames(frames), assembly.segmenter, taking)
+        results = process(iter_frames(frames, chunk_s), assembly.segmenter, taking)
         for frame, result in stack.enter_context(closing(results)):
             statistics.add(result)
             if frame.truth is not None:
                 evaluation.add(result, frame.truth)
             on_result(result)
     statistics.stop()
-    return DatasetRun(statistics, evaluation, assembly.provenance(), assembly.budget_target)
+    provenance = assembly.provenance() if assembly.weights else {}
+    return DatasetRun(statistics, evaluation, provenance, assembly.budget_target)

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, Literal, TypeVar
 
 from vssn.errors import BadInputError, argument
+from vssn.media.video import check_chunk_s
 from vssn.models.architectures import ENSEMBLE, LIGHT_SEGMENTER, RESNET50_SEGNET
 from vssn.networks import Device, Precision, Runtime, RuntimeOptions
 from vssn.streaming.blending import check_blend
@@ -165,6 +166,20 @@ class SegmenterConfig:
                 "correct the name",
             )
         return replace(self, **changes)
+
+    def check_chunked(self, chunk_s: float) -> None:
+        """Find out whether a stream can be cut into chunks that begin with a key frame each.
+
+        Raises:
+            BadInputError: a preset that treats a stream's first frame in its own way, or no time.
+        """
+        check_chunk_s(chunk_s)
+        if self.preset != "vssn":
+            raise BadInputError(
+                f"{argument('chunk_s', chunk_s)} with {argument('preset', self.preset)}",
+                "one stream, as that preset's scripts had",
+                "leave one out",
+            )
 
     @property
     def runtime_options(self) -> RuntimeOptions:

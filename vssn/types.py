@@ -43,12 +43,15 @@ class TimedFrame:
         time: seconds since the video's start, exact.
         frame_bgr: (H, W, 3) uint8 BGR, in memory of its own.
         truth: (H, W) uint8 true labels, 11 void, where the source has any.
+        starts_chunk: whether a further chunk of the source begins with it: the segmenter and the
+            scene forget what came before, so that it is a key frame.
     """
 
     index: int
     time: Fraction
     frame_bgr: UInt8Array
     truth: UInt8Array | None = None
+    starts_chunk: bool = False
 
     @property
     def time_s(self) -> float:

@@ -18,7 +18,7 @@ from vssn.media.images import read_image_bgr
 from vssn.types import UInt8Array
 
 if TYPE_CHECKING:
-    from conftest import FakeDecision, FakeFlow, FakeSegmentation
+    from fake_networks import FakeDecision, FakeFlow, FakeSegmentation
 
 FRAMES = 24
 ROAD, CAR, VOID = 3, 8, 11

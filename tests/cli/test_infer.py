@@ -16,7 +16,7 @@ from vssn.labels import CLASS_NAMES, PALETTE_RGB
 from vssn.types import UInt8Array
 
 if TYPE_CHECKING:
-    from conftest import FakeDecision, FakeFlow, FakeSegmentation
+    from fake_networks import FakeDecision, FakeFlow, FakeSegmentation
 
     from vssn.runtime.load import Networks
 

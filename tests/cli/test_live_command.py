@@ -114,7 +114,7 @@ def test_a_source_that_is_not_there_is_told_before_anything_is_loaded(refuses: R
 SLOW_RUN = """
 import sys
 sys.path.insert(0, {tests!r})
-from conftest import FakeDecision, FakeFlow, FakeSegmentation
+from fake_networks import FakeDecision, FakeFlow, FakeSegmentation
 from vssn.cli.main import main
 from vssn.runtime import load
 

@@ -19,7 +19,7 @@ from vssn.media.sink import VideoSink
 from vssn.types import UInt8Array, VideoInfo
 
 if TYPE_CHECKING:
-    from conftest import FakeFlow, FakeSegmentation
+    from fake_networks import FakeFlow, FakeSegmentation
 
 Refuses = Callable[..., str]
 ROAD, CAR = 3, 8

@@ -24,7 +24,7 @@ from vssn.media.video import VideoSource
 from vssn.types import UInt8Array, VideoInfo
 
 if TYPE_CHECKING:
-    from conftest import FakeSegmentation
+    from fake_networks import FakeSegmentation
 
 Refuses = Callable[..., str]
 Paint = Callable[[np.ndarray], UInt8Array]
@@ -235,7 +235,7 @@ SLOW_RUN = """
 import signal, sys, time
 signal.signal(signal.SIGINT, signal.default_int_handler)  # a job in the background ignores it
 sys.path.insert(0, {tests!r})
-from conftest import FakeDecision, FakeFlow, FakeSegmentation
+from fake_networks import FakeDecision, FakeFlow, FakeSegmentation
 from vssn.cli.main import main
 from vssn.runtime import load
 

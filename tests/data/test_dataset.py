@@ -23,7 +23,7 @@ from vssn.streaming.segmenter import AdaptiveSegmenter
 from vssn.types import FramePath, FrameResult, UInt8Array
 
 if TYPE_CHECKING:
-    from conftest import FakeFlow, FakeSegmentation
+    from fake_networks import FakeFlow, FakeSegmentation
 
 Paint = Callable[[np.ndarray], UInt8Array]
 
@@ -90,6 +90,13 @@ def test_frames_are_read_one_by_one(data_dir: Path) -> None:
     (data_dir / "val/1.png").write_bytes(b"no image")
     with pytest.raises(MediaError, match=r"val/1\.png"):
         next(frames)
+
+
+def test_a_chunk_begins_after_so_many_frames(data_dir: Path) -> None:
+    entries = [ListEntry(f"val/{number}.png", "", "") for number in range(5)]
+    frames = dataset_frames(data_dir, entries)
+    starts = [frame.starts_chunk for frame in iter_frames(frames, chunk_s=2)]
+    assert starts == [False, False, True, False, True]
 
 
 def test_a_stream_is_scored_by_distance_from_the_key_frame(

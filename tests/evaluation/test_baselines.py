@@ -24,7 +24,7 @@ from vssn.types import FramePath, Propagate
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from conftest import FakeFlow, FakeSegmentation
+    from fake_networks import FakeFlow, FakeSegmentation
 
     from vssn.streaming.schedule import Schedule
     from vssn.types import Float32Array, UInt8Array

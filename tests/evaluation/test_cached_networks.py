@@ -11,7 +11,7 @@ from vssn.evaluation import cached_networks
 from vssn.evaluation.cached_networks import CachedFlow, CachedSegmentation
 
 if TYPE_CHECKING:
-    from conftest import FakeFlow, FakeSegmentation
+    from fake_networks import FakeFlow, FakeSegmentation
 
 
 def frame(value: int) -> np.ndarray:

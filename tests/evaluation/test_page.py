@@ -21,8 +21,8 @@ from vssn.evaluation.statistics import RunStatistics
 from vssn.types import Box, FramePath, FrameResult, SceneObject, TimedFrame, UInt8Array
 
 if TYPE_CHECKING:
-    from conftest import FakeDecision
     from evaluation.conftest import Browser
+    from fake_networks import FakeDecision
 
     from vssn.runtime.load import Networks
 

@@ -32,7 +32,7 @@ from vssn.streaming.segmenter import AdaptiveSegmenter
 from vssn.types import Propagate, UInt8Array
 
 if TYPE_CHECKING:
-    from conftest import FakeFlow, FakeSegmentation
+    from fake_networks import FakeFlow, FakeSegmentation
 
 ROAD, CAR = 3, 8
 FRAMES = 12

@@ -22,7 +22,7 @@ from vssn.flow.warp import warp
 from vssn.types import UInt8Array
 
 if TYPE_CHECKING:
-    from conftest import FakeFlow
+    from fake_networks import FakeFlow
 
 HW = (96, 144)
 STEP_PX = 4

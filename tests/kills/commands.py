@@ -15,7 +15,7 @@ from typing import Any
 
 import cv2
 import numpy as np
-from conftest import painted
+from fake_networks import painted
 
 from vssn.checkpoints.hdf5 import parse_layer_weights
 from vssn.media.images import read_image_bgr

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from conftest import FakeDecision, FakeFlow, FakeSegmentation
+from fake_networks import FakeDecision, FakeFlow, FakeSegmentation
 
 from vssn.checkpoints.hdf5 import LayerWeights, write_layer_weights
 from vssn.checkpoints.segnet_weights import write_segnet_config

@@ -10,7 +10,7 @@ from vssn.streaming.schedule import Schedule
 from vssn.types import FramePath
 
 if TYPE_CHECKING:
-    from conftest import FakeComparison
+    from fake_networks import FakeComparison
 
 
 class Falling(ConfidenceEstimator):

@@ -25,7 +25,7 @@ from vssn.types import (
 )
 
 if TYPE_CHECKING:
-    from conftest import FakeDecision, FakeFlow
+    from fake_networks import FakeDecision, FakeFlow
 
     from vssn.runtime.load import Networks
 

@@ -13,7 +13,7 @@ import pytest
 from vssn.streaming.background import SegmentationThread, lower_priority
 
 if TYPE_CHECKING:
-    from conftest import FakeSegmentation
+    from fake_networks import FakeSegmentation
 
 FRAME = np.full((48, 64, 3), 70, np.uint8)
 pytestmark = pytest.mark.timeout(20)

@@ -18,7 +18,7 @@ from vssn.streaming.segmenter import AdaptiveSegmenter, StreamRules
 from vssn.types import Float32Array, FlowEstimate, FramePath, Propagate, UInt8Array
 
 if TYPE_CHECKING:
-    from conftest import FakeDecision, FakeFlow, FakeSegmentation
+    from fake_networks import FakeDecision, FakeFlow, FakeSegmentation
 
 HW = (12, 16)
 

@@ -13,7 +13,7 @@ from vssn.errors import BadInputError
 from vssn.streaming.budget import BudgetSchedule, budget_ms
 
 if TYPE_CHECKING:
-    from conftest import FakeComparison, FakeFlow
+    from fake_networks import FakeComparison, FakeFlow
 
 
 @pytest.fixture

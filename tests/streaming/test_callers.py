@@ -21,7 +21,7 @@ from vssn.streaming.segmenter import AdaptiveSegmenter, Segmenter
 from vssn.types import UInt8Array
 
 if TYPE_CHECKING:
-    from conftest import FakeFlow, FakeSegmentation
+    from fake_networks import FakeFlow, FakeSegmentation
 
 Make = Callable[[], Segmenter]
 Paint = Callable[[np.ndarray], UInt8Array]

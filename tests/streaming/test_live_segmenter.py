@@ -26,7 +26,7 @@ from vssn.streaming.segmenter import AdaptiveSegmenter
 from vssn.types import FramePath, FrameResult, Propagate, TimedFrame, UInt8Array
 
 if TYPE_CHECKING:
-    from conftest import FakeFlow, FakeSegmentation
+    from fake_networks import FakeFlow, FakeSegmentation
 
 Paint = Callable[[np.ndarray], UInt8Array]
 SEGMENT, WARP = FramePath.SEGMENT, FramePath.WARP

@@ -24,7 +24,7 @@ from vssn.streaming.schedule import (
 )
 
 if TYPE_CHECKING:
-    from conftest import FakeComparison, FakeDecision, FakeFlow
+    from fake_networks import FakeComparison, FakeDecision, FakeFlow
 
 
 @pytest.fixture

@@ -14,7 +14,7 @@ from vssn.streaming.schedule import DynamicSchedule, TargetSchedule
 from vssn.streaming.schedule_names import parse_schedule
 
 if TYPE_CHECKING:
-    from conftest import FakeComparison, FakeDecision, FakeFlow
+    from fake_networks import FakeComparison, FakeDecision, FakeFlow
 
 
 @pytest.fixture

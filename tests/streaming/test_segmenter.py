@@ -17,7 +17,7 @@ from vssn.streaming.segmenter import AdaptiveSegmenter
 from vssn.types import FramePath, FrameResult, Propagate, UInt8Array
 
 if TYPE_CHECKING:
-    from conftest import FakeDecision, FakeFlow, FakeSegmentation
+    from fake_networks import FakeDecision, FakeFlow, FakeSegmentation
 
 SEGMENT, WARP = FramePath.SEGMENT, FramePath.WARP
 Paint = Callable[[np.ndarray], UInt8Array]

@@ -24,7 +24,7 @@ from vssn.training.features import (
 from vssn.types import UInt8Array
 
 if TYPE_CHECKING:
-    from conftest import FakeFlow, FakeSegmentation
+    from fake_networks import FakeFlow, FakeSegmentation
 
 SHAPE = (4, 5, 384)
 SETTINGS = {"weights_sha256": "weights", "pairs_sha256": "list"}

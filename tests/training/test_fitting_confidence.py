@@ -21,7 +21,7 @@ from vssn.training.confidence_fit import ConfidenceFitter, calibration
 from vssn.types import FlowMethod, Propagate, Propagation, UInt8Array
 
 if TYPE_CHECKING:
-    from conftest import FakeComparison, FakeFlow, FakeSegmentation
+    from fake_networks import FakeComparison, FakeFlow, FakeSegmentation
 
 
 @pytest.fixture

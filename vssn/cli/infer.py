@@ -6,17 +6,27 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from vssn.cli.fleet_flags import (
+    add_engine_arguments,
+    check_process_engine,
+    chunk_counter,
+    end_fleet_run,
+    given_place,
+    place,
+    place_or_none,
+    refuse_with_ray,
+)
 from vssn.cli.options import (
     add_mask_kind_argument,
     add_network_arguments,
     add_output_arguments,
     check_summary,
-    directory_or_none,
     positive,
     progress,
     segmenter_config,
     write_summary,
 )
+from vssn.errors import BadInputError
 from vssn.files import check_writable
 from vssn.scene.export import MASK_KINDS
 
@@ -36,20 +46,24 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="frames to process (default: the whole list)",
     )
     parser.add_argument(
-        "--data_dir", type=Path, default=Path("camvid_30_fps_test_only"), help="the data set"
+        "--data_dir",
+        type=place,
+        default=Path("camvid_30_fps_test_only"),
+        help="the data set; with --engine ray a URL too",
     )
     parser.add_argument(
         "--data_list",
-        type=Path,
+        type=place,
         help="list file, a line 'frame labelled label' per frame "
         "(default: list/test_file_list.txt); see vssn make-lists",
     )
     parser.add_argument(
         "--save_dir",
-        type=directory_or_none,
+        type=place_or_none,
         default=Path("inference-output"),
         metavar="DIR|none",
-        help="where masks go; none saves nothing (default: %(default)s)",
+        help="where masks go; with --engine ray a URL such as s3://bucket/folder too; none saves "
+        "nothing (default: %(default)s)",
     )
     add_mask_kind_argument(parser, "colours")
     parser.add_argument(
@@ -59,6 +73,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="write report.html here: the run over time, IoU of each class, confusion, the worst "
         "frames; with the pictures and report.json beside it",
     )
+    parser.add_argument(
+        "--resume",
+        action="store_true",
+        help="with --engine ray, go on with an earlier run: only what is missing is done",
+    )
+    add_engine_arguments(parser, "the list")
     add_network_arguments(parser)
     add_output_arguments(parser)
 
@@ -69,6 +89,11 @@ def run(args: argparse.Namespace) -> int:
     from vssn.media.sinks import MaskFolder
 
     check_summary(args.summary)
+    if args.engine == "ray":
+        return _on_ray(args)
+    check_process_engine(args)
+    if args.resume:
+        raise BadInputError("--resume", "--engine ray with it", "add that, or leave it out")
     if args.save_dir:
         check_writable(args.save_dir)
     config = segmenter_config(args)
@@ -82,6 +107,7 @@ def run(args: argparse.Namespace) -> int:
     with progress((), len(frames), args.quiet) as bar:
         done = segment_dataset(
             *(frames, coloured, config),
+            chunk_s=args.chunk_s,
             sinks=[sink for sink in (report, page, masks) if sink],
             on_result=lambda _: bar.update(),
         )
@@ -92,6 +118,34 @@ def run(args: argparse.Namespace) -> int:
         page.save(done, report.pictures())
         print("\n".join(report.lines()))
     return 0
+
+
+def _on_ray(args: argparse.Namespace) -> int:
+    """Segment the data set on a cluster.
+
+    Raises:
+        BadInputError: a flag that has no meaning there.
+    """
+    from vssn.fleet import segment_dataset
+    from vssn.fleet.videos import CHUNK_S
+
+    refuse_with_ray(args, ("report",))
+    if args.mask_kind != "colours":
+        raise BadInputError(f"--mask_kind {args.mask_kind} with --engine ray", "colours", "omit it")
+    folder = given_place(args)
+    with progress((), None, args.quiet, "chunk") as bar:
+        run = segment_dataset(
+            args.data_dir,
+            folder,
+            args.data_list,
+            segmenter_config(args),
+            num_steps=args.num_steps,
+            address=args.address,
+            chunk_s=args.chunk_s or CHUNK_S,
+            resume=args.resume,
+            on_chunk=chunk_counter(bar),
+        )
+    return end_fleet_run(args, run)
 
 
 def _report(

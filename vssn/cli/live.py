@@ -25,10 +25,10 @@ from vssn.cli.scene_flags import (
     add_camera_arguments,
     add_look_arguments,
     camera_of,
-    source_stem,
     style_of,
 )
 from vssn.files import check_writable
+from vssn.fleet.names import source_stem
 from vssn.streaming.punctuality import DEFAULT_MAX_LATENCY_MS
 
 EXIT_BAD_INPUT = 2

@@ -87,14 +87,3 @@ def camera_of(args: argparse.Namespace, info: VideoInfo) -> Camera:
         camera_height_m=args.camera_height_m,
         camera_pitch_deg=args.camera_pitch_deg,
     )
-
-
-def source_stem(source: str) -> str:
-    """The part of a source's name that its result keeps."""
-    if source == "-":
-        return "standard-input"
-    if source.isdecimal():
-        return f"camera-{source}"
-    name = Path(source.split("?")[0].rstrip("/")).stem
-    safe = "".join(letter if letter.isalnum() or letter in "-_. " else "_" for letter in name)
-    return safe.strip("._ ") or "video"

@@ -4,11 +4,17 @@ from __future__ import annotations
 
 import argparse
 import logging
-from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from vssn.cli.fleet_flags import (
+    check_process_engine,
+    chunk_counter,
+    end_fleet_run,
+    given_place,
+    refuse_with_ray,
+)
 from vssn.cli.options import (
     FLAGS,
     check_summary,
@@ -16,11 +22,12 @@ from vssn.cli.options import (
     segmenter_config,
     write_summary,
 )
-from vssn.cli.scene_flags import camera_of, source_stem, style_of
+from vssn.cli.scene_flags import camera_of, style_of
 from vssn.cli.video_flags import ORIGINAL_SOURCE
 from vssn.cli.video_flags import add_arguments as add_arguments
 from vssn.errors import BadInputError, VssnError
 from vssn.files import check_writable, in_natural_order, is_file
+from vssn.fleet.names import result_names
 
 if TYPE_CHECKING:
     from vssn.assembly import Assembly
@@ -59,6 +66,9 @@ def run(args: argparse.Namespace) -> int:
 
     check_summary(args.summary)
     _style(args)
+    if args.engine == "ray":
+        return _on_ray(args)
+    check_process_engine(args)
     if args.show:
         check_display()
     jobs = _jobs(args)
@@ -68,6 +78,8 @@ def run(args: argparse.Namespace) -> int:
             if folder:
                 check_writable(folder)
     config = segmenter_config(args)
+    if args.chunk_s is not None:
+        config.check_chunked(args.chunk_s)
     if len(jobs) == 1:
         # What is wrong with a single source or its camera is said before any network is loaded.
         with _open(args, jobs[0]) as source:
@@ -117,7 +129,7 @@ def _jobs(args: argparse.Namespace) -> list[Job]:
             "one source",
             "name a folder with --save_dir instead",
         )
-    names = _names(given)
+    names = result_names(given)
     if original is not None:
         names.insert(0, ORIGINAL_NAMES[args.process_original is not False])
     jobs = []
@@ -176,20 +188,6 @@ def _folder(path: Path | None, name: str, several: bool) -> Path | None:
     return path and (path / Path(name).stem if several else path)
 
 
-def _names(sources: list[str]) -> list[str]:
-    """A result's name for each source, no two alike."""
-    stems = [source_stem(source) for source in sources]
-    shared = Counter(stems)
-    taken: Counter[str] = Counter()
-    names = []
-    for source, stem in zip(sources, stems, strict=True):
-        parent = Path(source).parent.name
-        name = f"{parent}-{stem}" if shared[stem] > 1 and parent else stem
-        taken[name] += 1
-        names.append(f"{name}-{taken[name]}.mp4" if taken[name] > 1 else f"{name}.mp4")
-    return names
-
-
 def _open(args: argparse.Namespace, job: Job) -> VideoSource:
     from vssn.media.video import VideoSource
 
@@ -200,9 +198,50 @@ def _open(args: argparse.Namespace, job: Job) -> VideoSource:
         stride=args.stride,
         max_frames=args.max_frames,
         image_fps=args.image_fps,
+        chunk_s=args.chunk_s,
         raw_size=args.raw_size,
         raw_pixels=args.raw_pixels,
     )
+
+
+def _on_ray(args: argparse.Namespace) -> int:
+    """Annotate the sources on a cluster.
+
+    Raises:
+        BadInputError: a flag that has no meaning there.
+    """
+    from vssn.fleet import annotate_videos
+    from vssn.fleet.videos import CHUNK_S, SELECTIONS
+
+    without = (
+        "video_file",
+        "process_original",
+        "output",
+        "records",
+        "report",
+        "show",
+        "masks",
+        "raw_size",
+    )
+    refuse_with_ray(args, (*without, "max_frames"))
+    folder = given_place(args)
+    if not args.sources:
+        raise BadInputError("no SOURCE", "videos to annotate", "name some")
+    camera = ("camera", "fov_deg", "focal_px", "camera_height_m", "camera_pitch_deg")
+    with progress((), None, args.quiet, "chunk") as bar:
+        run = annotate_videos(
+            args.sources,
+            folder,
+            segmenter_config(args),
+            address=args.address,
+            chunk_s=args.chunk_s or CHUNK_S,
+            resume=args.resume,
+            style=_style(args),
+            camera={name: getattr(args, name) for name in camera},
+            selected={name: getattr(args, name) for name in SELECTIONS},
+            on_chunk=chunk_counter(bar),
+        )
+    return end_fleet_run(args, run)
 
 
 def _annotated(

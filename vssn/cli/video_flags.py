@@ -5,12 +5,12 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+from vssn.cli.fleet_flags import add_engine_arguments, place_or_none
 from vssn.cli.options import (
     add_mask_kind_argument,
     add_network_arguments,
     add_output_arguments,
     boolean,
-    directory_or_none,
     number,
     positive,
     positive_number,
@@ -41,6 +41,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     _add_destination_arguments(parser)
     _add_span_arguments(parser)
     add_camera_arguments(parser)
+    add_engine_arguments(parser, "a source")
     add_network_arguments(parser)
     add_output_arguments(parser)
 
@@ -48,11 +49,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def _add_destination_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--save_dir",
-        type=directory_or_none,
+        type=place_or_none,
         default=Path("video-output"),
         metavar="DIR|none",
-        help="where results go, as SOURCE's name with .mp4; none writes nothing "
-        "(default: %(default)s)",
+        help="where results go, as SOURCE's name with .mp4; with --engine ray a URL such as "
+        "s3://bucket/folder too; none writes nothing (default: %(default)s)",
     )
     parser.add_argument(
         "--output",

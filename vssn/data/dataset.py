@@ -11,6 +11,7 @@ from vssn.data.lists import ListEntry, resolve
 from vssn.errors import MediaError, argument
 from vssn.files import is_file
 from vssn.media.images import read_image_bgr, read_label
+from vssn.media.video import exact_seconds
 from vssn.preprocess import size_hw
 from vssn.types import TimedFrame, UInt8Array
 
@@ -72,8 +73,18 @@ def existing(data_dir: Path, relative: str) -> Path:
     return path
 
 
-def iter_frames(frames: Sequence[DatasetFrame]) -> Iterator[TimedFrame]:
-    """Read the frames one by one; see :meth:`DatasetFrame.read`. A step counts as a second."""
+def iter_frames(
+    frames: Sequence[DatasetFrame], chunk_s: float | None = None
+) -> Iterator[TimedFrame]:
+    """Read the frames one by one; see :meth:`DatasetFrame.read`. A step counts as a second.
+
+    Args:
+        frames: of the data set.
+        chunk_s: a chunk begins each time that this has passed; None for one chunk.
+    """
+    before = 0
     for index, frame in enumerate(frames):
         image, truth = frame.read()
-        yield TimedFrame(index, Fraction(index), image, truth)
+        chunk = int(index / exact_seconds(chunk_s)) if chunk_s else 0
+        yield TimedFrame(index, Fraction(index), image, truth, starts_chunk=chunk != before)
+        before = chunk

@@ -25,6 +25,7 @@ from vssn.files.temporary import (
 
 __all__ = [
     "LOCK_FILE",
+    "WRITE_REMEDY",
     "atomic_path",
     "check_writable",
     "child_path",

@@ -29,6 +29,8 @@ THREADED_PIXELS = 1280 * 720
 COUNTED_FORMATS = {"avi", "h264", "hevc", "m4v", "mpegvideo", "mjpeg", "vc1", "obu"}
 # A jump back by more is a clock that began anew, as in joined transport streams.
 RESTART_S = 1
+# How far before a time a key frame is looked for, one after another; the last is the start.
+SEEK_BACK_S = (0, 1, 5, 30, 10**9)
 
 
 class Decoder:
@@ -142,19 +144,40 @@ class Decoder:
         )
 
     def seek(self, time: Fraction) -> None:
-        """Go to the key frame at or before a time; stay where the container can't seek."""
-        base = self._stream.time_base
-        if not base:
+        """Go to a frame at or before a time; stay where the container can't seek.
+
+        Containers without an index, such as MPEG-TS, land after the time now and then; going back
+        further is tried then. Counted frames that are reordered, and those of an MPEG program
+        stream, whose packets have a time now and then, have no exact ones but from the start.
+        """
+        reordered = self._counted and self._stream.codec_context.has_b_frames
+        if reordered or self._container.format.name == "mpeg":
             return
+        lost = self.lost
+        for back_s in SEEK_BACK_S:
+            target = max(Fraction(0), time - back_s)
+            if not self._jump(target):
+                return
+            first = next(self._frames, None)
+            reached = None if first is None else self._time(first)
+            self._first, self._last, self.lost = first, None, lost
+            if target == 0 or (reached is not None and reached <= time):
+                return
+
+    def _jump(self, time: Fraction) -> bool:
+        base = self._stream.time_base
         try:
+            if not base:
+                return False
             self._container.seek(
                 int((time + self._start()) / base), stream=self._stream, backward=True
             )
         except (OSError, av.FFmpegError):
-            return
+            return False
         self._frames.close()
         self._first = self._last = None
         self._frames = self._iter_decoded()
+        return True
 
     def _start(self) -> Fraction:
         """The stream's own zero, in seconds."""

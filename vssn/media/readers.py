@@ -9,6 +9,7 @@ from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 
+import av
 from av.container import InputContainer
 
 from vssn.errors import MediaError
@@ -34,6 +35,7 @@ class Reader(ABC):
         truncated: whether the source ended before its end, known after reading.
         lost: how many frames could not be decoded so far.
         sound: the file that holds the source's sound, or None.
+        duration: the source's length in s, as it is stated, or None.
         files: the files that are read.
         live: whether frames come in their own time, rather than as fast as they are read.
     """
@@ -42,6 +44,7 @@ class Reader(ABC):
     truncated: bool = False
     lost: int = 0
     sound: Path | None = None
+    duration: Fraction | None = None
     files: Sequence[Path] = ()
     live: bool = False
 
@@ -78,6 +81,9 @@ class ContainerReader(Reader):
             container.close()
             raise
         self.info = self._decoder.info
+        self.duration = self._decoder.stated_end
+        if self.duration is None and container.duration:
+            self.duration = Fraction(container.duration, av.time_base)
         self._last = Fraction(0)
         self._frames = 0
 
@@ -188,6 +194,7 @@ class ImagesReader(Reader):
                 error = error or unreadable
                 continue
             self.info = VideoInfo(width, height, fps, len(paths), time_base=self._period)
+            self.duration = len(paths) * self._period
             return
         raise error or MediaError(f"'{name}'", "at least one image", "pass a folder with images")
 

@@ -1,18 +1,20 @@
-"""Finishing a video: the pictures copied from its part, the sound from its source."""
+"""Finishing a video: the pictures copied from its parts, the sound from its source."""
 
 from __future__ import annotations
 
 import errno
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
 import av
-from av.container import InputContainer, OutputContainer
+from av.container import OutputContainer
 from av.packet import Packet
+from av.video.stream import VideoStream
 
 from vssn.media.containers import open_file
 from vssn.media.encoding import OutputFormat
@@ -40,14 +42,27 @@ class Finishing:
     comment: str
 
 
-def remux(part: Path, target: Path, finishing: Finishing) -> int:
-    """Copy a part's pictures and its source's sound into a finished file.
+@dataclass(frozen=True)
+class Part:
+    """Pictures of a video.
+
+    Attributes:
+        path: their file, as :mod:`vssn.media.encoding` makes them.
+        shift: what is added to their times, in s.
+    """
+
+    path: Path
+    shift: Fraction = Fraction(0)
+
+
+def remux(parts: Sequence[Part], target: Path, finishing: Finishing) -> int:
+    """Copy the pictures of a video's parts and its source's sound into a finished file.
 
     Sound that the container does not take as it is, is encoded again; where that fails too, it is
     left out, with a logged warning.
 
     Args:
-        part: the pictures.
+        parts: the pictures, one after another, encoded alike.
         target: written over.
         finishing: what else goes into it.
 
@@ -60,20 +75,35 @@ def remux(part: Path, target: Path, finishing: Finishing) -> int:
     encoded = replace(finishing.output, copied_sound=frozenset())
     for output in (finishing.output, encoded) if finishing.sound else ():
         try:
-            return _remux(part, target, replace(finishing, output=output))
+            return _remux(parts, target, replace(finishing, output=output))
         except (av.FFmpegError, ValueError) as error:
             if getattr(error, "errno", None) in DISK_ERRORS:
                 raise
             logger.debug("sound of '%s': %s", finishing.sound, error)
     if finishing.sound:
         logger.warning("the output has no sound: that of '%s' is damaged", finishing.sound.path)
-    return _remux(part, target, replace(finishing, sound=None))
+    return _remux(parts, target, replace(finishing, sound=None))
 
 
-def _remux(part: Path, target: Path, finishing: Finishing) -> int:
+def part_packets(part: Part) -> Iterator[Packet[Any]]:
+    """A part's packets, with their times shifted.
+
+    Raises:
+        MediaError: it can't be read.
+    """
+    with open_file(part.path) as container:
+        for packet in container.demux(container.streams.video[0]):
+            if packet.size and packet.dts is not None:
+                shift = round(part.shift / packet.time_base)
+                packet.dts += shift
+                packet.pts = None if packet.pts is None else packet.pts + shift
+                yield packet
+
+
+def _remux(parts: Sequence[Part], target: Path, finishing: Finishing) -> int:
     output = finishing.output
     with (
-        open_file(part) as pictures,
+        open_file(parts[0].path) as first,
         av.open(
             f"file:{target.absolute()}",
             "w",
@@ -83,31 +113,28 @@ def _remux(part: Path, target: Path, finishing: Finishing) -> int:
         ) as finished,
     ):
         finished.metadata["comment"] = finishing.comment
-        copier = _Copier(pictures, finished, finishing.grid)
-        return copier.copy(sound_packets(finished, output, finishing.sound))
+        copier = _Copier(first.streams.video[0], finished, finishing.grid)
+        sound = sound_packets(finished, output, finishing.sound)
+        return copier.copy(chain.from_iterable(map(part_packets, parts)), sound)
 
 
 class _Copier:
     """Copies the pictures' packets, the sound's in between."""
 
     def __init__(
-        self, pictures: InputContainer, finished: OutputContainer, grid: Fraction | None
+        self, template: VideoStream, finished: OutputContainer, grid: Fraction | None
     ) -> None:
-        self._source = pictures.streams.video[0]
-        self._pictures = pictures
         self._finished = finished
-        self._stream = finished.add_stream_from_template(self._source, opaque=True)
+        self._stream = finished.add_stream_from_template(template, opaque=True)
         self._grid = grid
         self._last = -1
         if grid is not None:
             self._stream.time_base = grid
 
-    def copy(self, sound: Iterator[Packet[Any]]) -> int:
+    def copy(self, pictures: Iterator[Packet[Any]], sound: Iterator[Packet[Any]]) -> int:
         count = 0
         waiting = next(sound, None)
-        for packet in self._pictures.demux(self._source):
-            if not packet.size or packet.dts is None:
-                continue
+        for packet in pictures:
             while waiting is not None and packet_time_s(waiting) <= packet_time_s(packet):
                 self._finished.mux(waiting)
                 waiting = next(sound, None)

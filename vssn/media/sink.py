@@ -35,7 +35,7 @@ from vssn.media.parts import (
     warn_of_another_source,
 )
 from vssn.media.pipeline import ClosedOnExit
-from vssn.media.remux import Finishing, remux
+from vssn.media.remux import Finishing, Part, remux
 from vssn.media.sound import Sound
 from vssn.media.timeline import OutputTimes
 from vssn.types import UInt8Array, VideoInfo
@@ -240,7 +240,7 @@ class VideoSink(ClosedOnExit):
         os.close(create_exclusively(finished))
         try:
             wanted = (self._output, self._grid(), self._sound(complete), self._comment())
-            count = remux(self._part, finished, Finishing(*wanted))
+            count = remux([Part(self._part)], finished, Finishing(*wanted))
             self._check_finished(finished, count, complete)
             self._kept = count
             if complete:

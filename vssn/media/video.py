@@ -23,6 +23,7 @@ CAMERA = re.compile(r"(?:/dev/video)?(\d{1,3})", re.ASCII)
 URL = re.compile(r"(https?|rtsps?|rtmps?|rtp|udp|tcp|srt|ftp)://", re.IGNORECASE)
 SCHEME = re.compile(r"[a-z][a-z0-9+.-]*://", re.IGNORECASE)
 MAX_SECONDS = 1e9  # 31 years; FFmpeg counts in 64 bits
+MIN_CHUNK_S = 0.1
 
 Seconds = float | Fraction
 Source = str | Path | int | Sequence[str | Path]
@@ -36,6 +37,7 @@ class VideoSource:
             ``start``, ``end``, ``stride`` and ``max_frames``.
         name: the source in words, without a URL's password.
         origin: where the first second begins: ``start``, or 0.
+        may_be_empty: whether a span without a single frame is no error; False until it is set.
     """
 
     info: VideoInfo
@@ -49,6 +51,7 @@ class VideoSource:
         stride: int = 1,
         max_frames: int | None = None,
         image_fps: float = IMAGE_FPS,
+        chunk_s: Seconds | None = None,
         raw_size: tuple[int, int] | None = None,
         raw_pixels: str = RAW_PIXELS,
     ) -> None:
@@ -66,16 +69,22 @@ class VideoSource:
             raw_size: width and height in px of a file's or pipe's frames, where it holds frames
                 without any header.
             raw_pixels: FFmpeg's name of their pixel format, such as ``rgb24`` or ``yuv420p``.
+            chunk_s: a chunk, whose first frame says so, begins each time that so many seconds have
+                passed since ``start``; ``stride`` counts anew in it. None for one chunk.
 
         Raises:
             MediaError: missing, unreadable, no video, or without a single frame; or the arguments
                 leave nothing.
         """
         self._check(start, end, stride, max_frames, image_fps)
+        if chunk_s is not None:
+            check_chunk_s(chunk_s)
+        self._chunk = None if chunk_s is None else exact_seconds(chunk_s)
         self.name = _name(source)
-        self.origin = _exact(start or 0)
+        self.origin = exact_seconds(start or 0)
         self.truncated = False
-        self._end = None if end is None else _exact(end)
+        self.may_be_empty = False
+        self._end = None if end is None else exact_seconds(end)
         self._stride = stride
         self._max_frames = max_frames
         self._whole = end is None and max_frames is None
@@ -132,6 +141,11 @@ class VideoSource:
         return self._reader.sound
 
     @property
+    def duration(self) -> Fraction | None:
+        """The whole source's length in s, as it is stated; None where nothing tells it."""
+        return self._reader.duration
+
+    @property
     def files(self) -> Sequence[Path]:
         """The files that are read; none of a stream or a camera."""
         return self._reader.files
@@ -161,12 +175,16 @@ class VideoSource:
 
     def iter_timed(self) -> Iterator[TimedFrame]:
         """Yield the same frames with their places in time."""
-        count = 0
-        for number, (time, frame_bgr) in enumerate(self._in_range()):
-            if number % self._stride:
-                continue
-            yield TimedFrame(count, time, frame_bgr)
-            count += 1
+        count = number = chunk = 0
+        starts_chunk = False
+        for time, frame_bgr in self._in_range():
+            if self._chunk is not None and (now := int((time - self.origin) / self._chunk)) > chunk:
+                chunk, number, starts_chunk = now, 0, True
+            if number % self._stride == 0:
+                yield TimedFrame(count, time, frame_bgr, starts_chunk=starts_chunk and count > 0)
+                count += 1
+                starts_chunk = False
+            number += 1
             if count == self._max_frames:
                 return
 
@@ -183,7 +201,7 @@ class VideoSource:
             if not self._closed:
                 self._reader.finish()
                 self.truncated = self._reader.truncated
-        if not (found or self._closed):
+        if not (found or self._closed or self.may_be_empty):
             raise MediaError(
                 f"{argument('start', float(self.origin))} of '{self.name}'",
                 "a time at which it has frames",
@@ -214,7 +232,21 @@ class VideoSource:
                 self._lock.release()
 
 
-def _exact(seconds: Seconds) -> Fraction:
+def check_chunk_s(chunk_s: Seconds) -> None:
+    """Refuse a length of chunks that is none.
+
+    Raises:
+        MediaError: not above 0, or longer than any source.
+    """
+    if not MIN_CHUNK_S <= chunk_s <= MAX_SECONDS:  # NaN is refused too
+        raise MediaError(
+            argument("chunk_s", chunk_s),
+            f"{MIN_CHUNK_S:g} to {MAX_SECONDS:g} seconds",
+            f"pass {argument('chunk_s', 60)}",
+        )
+
+
+def exact_seconds(seconds: Seconds) -> Fraction:
     """The number that a decimal fraction such as 0.2 stands for."""
     return Fraction(seconds).limit_denominator(1_000_000)
 

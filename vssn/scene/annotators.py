@@ -132,7 +132,9 @@ class SceneSink(Sink[[TimedFrame, FrameResult]]):
         self._sinks = sinks
 
     def write(self, frame: TimedFrame, result: FrameResult) -> None:
-        """Look at a frame."""
+        """Look at a frame; one that starts a chunk begins anew, with object 1."""
+        if frame.starts_chunk:
+            self._analyser.reset()
         if result.time_s is None:
             result = replace(result, time_s=frame.time_s)
         result = self._analyser.analyse(result)

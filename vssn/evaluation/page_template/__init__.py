@@ -51,6 +51,33 @@ def render(content: dict[str, Any], video: bytes = b"") -> str:
     return text
 
 
+def render_static(title: str, body: str) -> str:
+    """A page of the same look without scripts.
+
+    Args:
+        title: as plain text.
+        body: what its ``main`` element holds, as HTML; what others chose in it is escaped.
+
+    Returns:
+        The page as text. It loads nothing.
+    """
+    style = _read("page.css")
+    policy = f"default-src 'none'; style-src '{_hash(style)}'; base-uri 'none'; form-action 'none'"
+    head = (
+        f'<meta charset="utf-8"><meta http-equiv="Content-Security-Policy" content="{policy}">'
+        '<meta name="viewport" content="width=device-width, initial-scale=1">'
+        '<meta name="color-scheme" content="light dark">'
+        '<meta name="referrer" content="no-referrer">'
+        f'<title>{html.escape(title)}</title><link rel="icon" href="data:,">'
+        f"<style>{style}</style>"
+    )
+    return (
+        f'<!DOCTYPE html>\n<html lang="en">\n<head>{head}</head>\n<body>\n'
+        f"<header><h1>{html.escape(title)}</h1></header>\n<main>\n{body}\n</main>\n"
+        "</body>\n</html>\n"
+    )
+
+
 def _read(name: str) -> str:
     return resources.files(__name__).joinpath(name).read_text(encoding="utf-8")
 

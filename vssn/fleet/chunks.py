@@ -1,0 +1,128 @@
+"""What is asked of a worker and what it answers; plain values that travel between machines."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass, field
+from fractions import Fraction
+from typing import Any, Protocol
+
+from vssn.config import SegmenterConfig
+from vssn.fleet.places import Place
+
+FOLDER = "chunks"
+
+
+@dataclass(frozen=True)
+class Input:
+    """A video, or a data set's list.
+
+    Attributes:
+        name: of its result, no two alike; for a video with the suffix.
+        source: its path or URL.
+    """
+
+    name: str
+    source: str
+
+    @property
+    def stem(self) -> str:
+        """The name without its suffix."""
+        return self.name.rpartition(".")[0] or self.name
+
+
+@dataclass(frozen=True)
+class InputPlan:
+    """How an input is cut.
+
+    Attributes:
+        chunks: how many.
+        origin: where the first begins, in s.
+        end: where the last ends; None for the input's end.
+    """
+
+    chunks: int
+    origin: Fraction = Fraction(0)
+    end: Fraction | None = None
+
+    def span(self, number: int, chunk_s: Fraction) -> tuple[Fraction, Fraction | None]:
+        """Where a chunk begins and ends, in s; the last one ends with the input."""
+        start = self.origin + number * chunk_s
+        return start, self.end if number == self.chunks - 1 else start + chunk_s
+
+
+def count_chunks(length: Fraction | None, chunk_s: Fraction) -> int:
+    """How many chunks a length makes; one where it isn't known."""
+    return max(1, -(-length // chunk_s)) if length else 1
+
+
+@dataclass(frozen=True)
+class ChunkResult:
+    """What became of a chunk; as a JSON file it also marks the chunk as done.
+
+    Attributes:
+        frames: how many it has.
+        segmented: how many of them were segmented; of frames in regions, how many regions.
+        hash: SHA-256 of the labels of all frames.
+        truncated: whether the source ended before its end.
+        lost: frames that could not be decoded.
+        seconds: that the work took.
+        node: where.
+        files: SHA-256 of each file written, by its name beside this one.
+        more: what joining needs.
+        reused: whether it was done before.
+    """
+
+    frames: int
+    segmented: int
+    hash: str
+    truncated: bool = False
+    lost: int = 0
+    seconds: float = 0.0
+    node: str = ""
+    files: dict[str, str] = field(default_factory=dict)
+    more: dict[str, Any] = field(default_factory=dict)
+    reused: bool = False
+
+    def to_json(self) -> bytes:
+        """As text."""
+        return json.dumps(asdict(self)).encode()
+
+    @classmethod
+    def from_json(cls, content: bytes) -> ChunkResult:
+        """Read it back."""
+        return cls(**json.loads(content))
+
+
+class Work(Protocol):
+    """What a worker does; it is sent to each and holds no network before :meth:`load`.
+
+    Attributes:
+        place: where results go.
+        job: tells apart what other settings made.
+        config: of the segmenter.
+        chunk_s: length of a chunk in s.
+    """
+
+    place: Place
+    job: str
+    config: SegmenterConfig
+    chunk_s: Fraction
+
+    def has_result(self, given: Input, there: set[str]) -> bool:
+        """Whether an input's result is among the names in the place."""
+
+    def forget(self, given: Input) -> None:
+        """Remove what is left of an input's chunks."""
+
+    def load(self) -> str:
+        """Get ready; tell what computes, which must be the same everywhere."""
+
+    def plan(self, given: Input) -> InputPlan:
+        """Find out how an input is cut."""
+
+    def chunk(self, given: Input, plan: InputPlan, number: int) -> ChunkResult:
+        """Do a chunk, or read what became of it when it was done before."""
+
+    def join(self, given: Input, plan: InputPlan) -> dict[str, Any]:
+        """Make an input's result of its chunks, or read what became of it before."""

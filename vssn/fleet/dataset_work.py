@@ -1,0 +1,150 @@
+"""What a worker does with a data set: spans of its list segmented one by one, then summed up."""
+
+from __future__ import annotations
+
+import json
+import tempfile
+import time
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from fractions import Fraction
+from math import ceil
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from vssn.api import segment_dataset
+from vssn.config import SegmenterConfig
+from vssn.data.dataset import dataset_frames
+from vssn.data.lists import ListEntry, resolve
+from vssn.evaluation.dataset_evaluation import DatasetEvaluation
+from vssn.fleet.chunks import FOLDER, ChunkResult, Input, InputPlan, count_chunks
+from vssn.fleet.places import Place, is_url
+from vssn.fleet.video_work import Assemble, LabelHash, assemble_video, start_networks
+from vssn.fleet.weights import PackedWeights
+
+EVALUATION = "evaluation.json"
+Counts = dict[str, list[list[int]]]
+
+
+@dataclass
+class DatasetWork:
+    """See :class:`vssn.fleet.chunks.Work`.
+
+    Attributes:
+        place: where masks and the evaluation go.
+        job: see :class:`vssn.fleet.video_work.VideoWork`.
+        config: of the segmenter.
+        weights: its files.
+        chunk_s: length of a chunk; a frame counts as a second.
+        data_dir: the folder that the list's paths start from, or its URL.
+        entries: of the list.
+        make: the assembler.
+    """
+
+    place: Place
+    job: str
+    config: SegmenterConfig
+    weights: PackedWeights | None
+    chunk_s: Fraction
+    data_dir: str
+    entries: list[ListEntry]
+    make: Assemble = assemble_video
+
+    def load(self) -> str:
+        """Load the networks."""
+        self._assembly, kind = start_networks(self.make, self.config, self.weights)
+        return kind
+
+    def plan(self, given: Input) -> InputPlan:
+        """Cut the list."""
+        return InputPlan(count_chunks(Fraction(len(self.entries)), self.chunk_s))
+
+    def has_result(self, given: Input, there: set[str]) -> bool:
+        """Whether the evaluation is among the names in the place."""
+        return given.name in there
+
+    def forget(self, given: Input) -> None:
+        """Remove what is left of the chunks."""
+        self.place.remove(self._folder(given))
+
+    def _folder(self, given: Input) -> str:
+        return f"{FOLDER}/{self.job}/{given.stem}"
+
+    def chunk(self, given: Input, plan: InputPlan, number: int) -> ChunkResult:
+        """Segment a span of the list; its masks are there before the file that says so."""
+        name = f"{self._folder(given)}/{number:06d}.json"
+        if self.place.size(name) is not None:
+            return replace(ChunkResult.from_json(self.place.read(name)), reused=True)
+        begun = time.perf_counter()
+        first, after = ceil(number * self.chunk_s), ceil((number + 1) * self.chunk_s)
+        entries = self.entries[first:after]
+        labels = LabelHash()
+        with tempfile.TemporaryDirectory(prefix="vssn-") as masks, self._fetched(entries) as data:
+            run = segment_dataset(
+                dataset_frames(data, entries),
+                masks,
+                self.config,
+                segmenter=self._assembly,
+                on_result=labels.add,
+            )
+            for index in range(run.statistics.frames):
+                mask = Path(masks) / f"mask{index}.png"
+                self.place.write(f"mask{first + index}.png", mask.read_bytes())
+        result = ChunkResult(
+            run.statistics.frames,
+            labels.segmented,
+            labels.hexdigest(),
+            seconds=time.perf_counter() - begun,
+            more={"counts": counts_of(run.evaluation)},
+        )
+        self.place.write(name, result.to_json())
+        return result
+
+    @contextmanager
+    def _fetched(self, entries: list[ListEntry]) -> Iterator[Path]:
+        """The local folder of a span's files."""
+        if not is_url(self.data_dir):
+            yield Path(self.data_dir)
+            return
+        with tempfile.TemporaryDirectory(prefix="vssn-") as folder:
+            source = Place(self.data_dir)
+            names = {entry.frame for entry in entries}
+            names |= {entry.label for entry in entries if entry.is_labelled}
+            for name in sorted(names):
+                path = resolve(Path(folder), name)
+                path.parent.mkdir(parents=True, exist_ok=True)
+                source.download(name, path)
+            yield Path(folder)
+
+    def join(self, given: Input, plan: InputPlan) -> dict[str, Any]:
+        """Sum up the chunks' evaluations."""
+        folder = self._folder(given)
+        results = (
+            ChunkResult.from_json(self.place.read(f"{folder}/{number:06d}.json"))
+            for number in range(plan.chunks)
+        )
+        counts = counts_of(evaluation_of(result.more["counts"] for result in results))
+        self.place.write(given.name, json.dumps(counts).encode())
+        return {}
+
+
+def counts_of(evaluation: DatasetEvaluation) -> Counts:
+    """The confusion counts by distance from the key frame, for JSON."""
+    return {
+        str(distance): matrix.counts.tolist()
+        for distance, matrix in evaluation.by_key_distance.items()
+    }
+
+
+def evaluation_of(parts: Iterable[Counts]) -> DatasetEvaluation:
+    """The sum of several counts."""
+    evaluation = DatasetEvaluation()
+    for part in parts:
+        for distance, rows in part.items():
+            counts = np.array(rows, np.int64)
+            evaluation.total.counts += counts
+            evaluation.by_key_distance[int(distance)].counts += counts
+    return evaluation

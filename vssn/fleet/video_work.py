@@ -1,0 +1,292 @@
+"""What a worker does with videos: chunks annotated one by one, then joined.
+
+Everything starts anew at a chunk: the segmenter with a key frame, the tracks with object 1, the
+estimate of the horizon. So a chunk's result depends on nothing but the chunk.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import tempfile
+import time
+from collections.abc import Callable
+from contextlib import ExitStack
+from dataclasses import asdict, dataclass, field, replace
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import cv2
+
+from vssn.api import annotate_video
+from vssn.assembly import Assembly, assemble
+from vssn.config import SegmenterConfig
+from vssn.errors import MediaError
+from vssn.fleet.chunk_video import CHUNK_SUFFIX, ChunkVideo, JoinPlan, join_chunks
+from vssn.fleet.chunks import FOLDER, ChunkResult, Input, InputPlan, count_chunks
+from vssn.fleet.places import Place, shown
+from vssn.fleet.record_files import join_records
+from vssn.fleet.settings import AttachedFiles, CameraOptions, look_with
+from vssn.fleet.sources import SourceCache
+from vssn.fleet.weights import PackedWeights
+from vssn.media.pipeline import WriteBehind
+from vssn.media.video import VideoSource, exact_seconds
+from vssn.original.preset import VIDEO_PRESETS
+from vssn.runtime.load import WeightPaths, load_networks
+from vssn.runtime.processor import byte_weight_limit
+from vssn.scene.camera import Camera, camera_for
+from vssn.scene.style import Style
+from vssn.types import FrameResult, VideoInfo
+
+JOINED = "joined.json"
+Assemble = Callable[[SegmenterConfig, WeightPaths | None], Assembly]
+
+
+class LabelHash:
+    """SHA-256 of a stream's labels, frame by frame.
+
+    Attributes:
+        segmented: how many frames, or regions, were segmented.
+    """
+
+    def __init__(self) -> None:
+        self._digest = hashlib.sha256()
+        self.segmented = 0
+
+    def add(self, result: FrameResult) -> None:
+        """Take the next frame's labels."""
+        self._digest.update(b"%d,%d;" % result.labels.shape)
+        self._digest.update(result.labels.tobytes())
+        self.segmented += result.segmentation_steps
+
+    def hexdigest(self) -> str:
+        """The hash so far."""
+        return self._digest.hexdigest()
+
+
+def assemble_video(config: SegmenterConfig, weights: WeightPaths | None = None) -> Assembly:
+    """Make the segmenter, of weights that lie elsewhere than the configuration says."""
+    if weights is None:
+        return assemble(config, VIDEO_PRESETS)
+    conventions = VIDEO_PRESETS[config.preset].conventions
+    networks = load_networks(weights, conventions, config.runtime_options)
+    return assemble(config, VIDEO_PRESETS, networks=networks)
+
+
+def start_networks(
+    make: Assemble, config: SegmenterConfig, weights: PackedWeights | None
+) -> tuple[Assembly, str]:
+    """Load the networks in a worker, and name what computes.
+
+    Args:
+        make: the assembler.
+        config: with as many threads as the worker has CPUs.
+        weights: None for those that the configuration names.
+
+    Returns:
+        The segmenter with what belongs to it; and the runtime, with whatever else changes results.
+    """
+    cv2.setNumThreads(config.threads or 1)
+    assembly = make(config, weights.unpacked() if weights else None)
+    kind = assembly.runtime
+    if kind.endswith("int8"):
+        kind += f", weights up to {byte_weight_limit()}"
+    return assembly, kind
+
+
+@dataclass
+class VideoWork:
+    """See :class:`vssn.fleet.chunks.Work`.
+
+    Attributes:
+        place: where results go.
+        job: tells apart what other settings made; the folder of the chunks has this name.
+        config: of the segmenter.
+        weights: its files.
+        chunk_s: length of a chunk.
+        selected: what :class:`VideoSource` is asked for besides chunks: start, end, stride,
+            image_fps.
+        style: of the pictures.
+        camera: arguments of :func:`vssn.scene.camera.camera_for`, or a camera.
+        attached: files that style and camera name.
+        make: the assembler.
+    """
+
+    place: Place
+    job: str
+    config: SegmenterConfig
+    weights: PackedWeights | None
+    chunk_s: Fraction
+    selected: dict[str, Any] = field(default_factory=dict)
+    style: Style | None = None
+    camera: CameraOptions = None
+    attached: AttachedFiles | None = None
+    make: Assemble = assemble_video
+
+    def load(self) -> str:
+        """Load the networks."""
+        self._cache = SourceCache()
+        if self.attached:
+            paths = self.attached.unpacked()
+            self.style, self.camera = look_with(self.style, self.camera, paths)
+        self._assembly, kind = start_networks(self.make, self.config, self.weights)
+        return kind
+
+    def release(self) -> None:
+        """Let go of what is kept on this node."""
+        self._cache.release()
+
+    def _open(self, given: Input, **selected: Any) -> VideoSource:
+        """Open an input, or a chunk of it, under the input's own name."""
+        local = self._cache.fetch(given.source)
+        try:
+            source = VideoSource(local, **{**self.selected, "chunk_s": self.chunk_s, **selected})
+        except MediaError as error:
+            if local == given.source:
+                raise
+            what = error.given.replace(local, shown(given.source))
+            raise MediaError(what, error.expected, error.remedy) from error
+        source.name = shown(given.source)
+        return source
+
+    def _camera(self, info: VideoInfo) -> Camera | None:
+        return camera_for(info, **self.camera) if isinstance(self.camera, dict) else self.camera
+
+    def plan(self, given: Input) -> InputPlan:
+        """Open a video and find out how long it is."""
+        with self._open(given) as source:
+            self._camera(source.info)
+            end = self.selected.get("end")
+            length = source.duration
+            if end is not None:
+                end = exact_seconds(end)
+                length = end if length is None else min(length, end)
+            if length is not None:
+                length = max(Fraction(0), length - source.origin)
+            return InputPlan(count_chunks(length, self.chunk_s), source.origin, end)
+
+    def has_result(self, given: Input, there: set[str]) -> bool:
+        """Whether an input's result is among the names in the place."""
+        return given.name in there
+
+    def forget(self, given: Input) -> None:
+        """Remove what is left of an input's chunks."""
+        self.place.remove(self._folder(given))
+
+    def _folder(self, given: Input) -> str:
+        return f"{FOLDER}/{self.job}/{given.stem}"
+
+    def chunk(self, given: Input, plan: InputPlan, number: int) -> ChunkResult:
+        """Annotate a chunk; its files are there before the one that says so."""
+        base = f"{self._folder(given)}/{number:06d}"
+        if self.place.size(f"{base}.json") is not None:
+            return replace(ChunkResult.from_json(self.place.read(f"{base}.json")), reused=True)
+        begun = time.perf_counter()
+        with tempfile.TemporaryDirectory(prefix="vssn-") as folder:
+            written = Path(folder) / f"chunk{CHUNK_SUFFIX}", Path(folder) / "chunk.parquet"
+            result = self._annotated(given, plan, number, *written)
+            files = {}
+            for path in written:
+                if path.exists():
+                    content = path.read_bytes()
+                    files[f"{number:06d}{path.suffix}"] = hashlib.sha256(content).hexdigest()
+                    self.place.write(f"{base}{path.suffix}", content)
+        result = replace(result, files=files, seconds=time.perf_counter() - begun)
+        self.place.write(f"{base}.json", result.to_json())
+        return result
+
+    def _annotated(
+        self, given: Input, plan: InputPlan, number: int, video: Path, records: Path
+    ) -> ChunkResult:
+        start, end = plan.span(number, self.chunk_s)
+        labels = LabelHash()
+        with ExitStack() as stack:
+            source = stack.enter_context(self._open(given, start=start, end=end))
+            source.may_be_empty = number > 0  # of a video that is shorter than it says
+            pictures = ChunkVideo(video, Path(given.name).suffix, source.info)
+            run = annotate_video(
+                source,
+                segmenter=self._assembly,
+                style=self.style,
+                camera=self._camera(source.info),
+                records=records,
+                pictures=[stack.enter_context(WriteBehind(pictures))],
+                on_result=labels.add,
+            )
+            info, sound = pictures.info, source.sound is not None
+        told = None if info is None else _info_json(info)
+        more = {"first": str(pictures.first), "info": told, "sound": sound, "whole": end is None}
+        frames, lost = run.statistics.frames, run.lost_frames
+        return ChunkResult(
+            frames, labels.segmented, labels.hexdigest(), run.truncated, lost, more=more
+        )
+
+    def join(self, given: Input, plan: InputPlan) -> dict[str, Any]:
+        """Join a video's chunks and their records, then remove them."""
+        folder = self._folder(given)
+        if self.place.size(f"{folder}/{JOINED}") is not None:
+            found: dict[str, Any] = json.loads(self.place.read(f"{folder}/{JOINED}"))
+            return found
+        results = [
+            ChunkResult.from_json(self.place.read(f"{folder}/{number:06d}.json"))
+            for number in range(plan.chunks)
+        ]
+        with tempfile.TemporaryDirectory(prefix="vssn-") as temporary:
+            chunks = self._fetched(folder, results, Path(temporary))
+            frames = self._joined_video(given, plan, results, chunks)
+            join_records(
+                [path.with_suffix(".parquet") for path in chunks],
+                self.place,
+                f"records/video={given.stem}/part-0.parquet",
+                [result.frames for result in results],
+            )
+        joined = {"frames": frames}
+        self.place.write(f"{folder}/{JOINED}", json.dumps(joined).encode())
+        for result in results:
+            for name in result.files:
+                self.place.remove(f"{folder}/{name}")
+        return joined
+
+    def _fetched(self, folder: str, results: list[ChunkResult], target: Path) -> list[Path]:
+        """Copy the chunks' files here and compare their hashes."""
+        for result in results:
+            for name, expected in result.files.items():
+                content = self.place.read(f"{folder}/{name}")
+                if hashlib.sha256(content).hexdigest() != expected:
+                    self.place.remove(f"{folder}/{name.partition('.')[0]}.json")  # is done again
+                    raise MediaError(
+                        f"chunk '{self.place.name_of(folder)}/{name}', whose content changed",
+                        "what was written",
+                        "run again with --resume",
+                    )
+                (target / name).write_bytes(content)
+        return [target / f"{number:06d}{CHUNK_SUFFIX}" for number in range(len(results))]
+
+    def _joined_video(
+        self, given: Input, plan: InputPlan, results: list[ChunkResult], chunks: list[Path]
+    ) -> int:
+        shown_chunks = [
+            (path, Fraction(result.more["first"]))
+            for path, result in zip(chunks, results, strict=True)
+            if result.frames
+        ]
+        if not shown_chunks:
+            return 0
+        told = next(result.more["info"] for result in results if result.frames)
+        sound = Path(self._cache.fetch(given.source)) if results[0].more["sound"] else None
+        suffix = Path(given.name).suffix
+        name = Path(shown(given.source)).name
+        how = JoinPlan(suffix, _info_from_json(told), plan.origin, sound, plan.end is None, name)
+        with self.place.written(given.name) as target:
+            return join_chunks(shown_chunks, target, how)
+
+
+def _info_json(info: VideoInfo) -> dict[str, Any]:
+    fractions = {"pixel_aspect": str(info.pixel_aspect), "time_base": str(info.time_base or "")}
+    return asdict(info) | fractions
+
+
+def _info_from_json(told: dict[str, Any]) -> VideoInfo:
+    base = Fraction(told["time_base"]) if told["time_base"] else None
+    return VideoInfo(**{**told, "pixel_aspect": Fraction(told["pixel_aspect"]), "time_base": base})
