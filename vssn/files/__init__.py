@@ -25,7 +25,6 @@ from vssn.files.temporary import (
 
 __all__ = [
     "LOCK_FILE",
-    "WRITE_REMEDY",
     "atomic_path",
     "check_writable",
     "child_path",

@@ -16,7 +16,8 @@ from pathlib import Path
 from typing import Any
 
 from vssn.errors import MediaError
-from vssn.files import WRITE_REMEDY, atomic_path, make_directory, reason
+from vssn.files import atomic_path, make_directory, reason
+from vssn.files.atomic import WRITE_REMEDY
 from vssn.media.containers import printable_url
 
 SCHEME = re.compile(r"([a-z][a-z0-9+.-]*)://", re.IGNORECASE)
