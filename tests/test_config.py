@@ -144,8 +144,8 @@ def test_a_profile_stands_for_its_settings() -> None:
     segmenters = {name: settings["segmenter"] for name, settings in PROFILES.items()}
     assert segmenters == {
         "accurate": "ensemble",
-        "original": "resnet50_segnet",
-        **dict.fromkeys(("balanced", "fast"), "light"),
+        **dict.fromkeys(("balanced", "original"), "resnet50_segnet"),
+        "fast": "light",
     }
     targets = [PROFILES[name]["target"] for name in ("accurate", "balanced", "fast")]
     assert targets == sorted(targets, reverse=True)

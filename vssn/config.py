@@ -24,8 +24,8 @@ PRESET_NAMES = ("vssn", "original")
 # Points of the measured front, docs/benchmarks.md: settings by the profile's name.
 PROFILES: dict[str, dict[str, Any]] = {
     "accurate": {"segmenter": ENSEMBLE, "target": 100.0},
-    "balanced": {"segmenter": LIGHT_SEGMENTER.option, "target": 95.0},
-    "fast": {"segmenter": LIGHT_SEGMENTER.option, "target": 80.0},
+    "balanced": {"segmenter": RESNET50_SEGNET.option, "target": 95.0},
+    "fast": {"segmenter": LIGHT_SEGMENTER.option, "target": 95.0},
     "original": {
         "segmenter": RESNET50_SEGNET.option,
         "flow": "flownets",
