@@ -202,6 +202,8 @@ def plot(rows: list[dict[str, Any]], machine: str, path: Path) -> None:
                 label=label,
             )
             for row in series:
+                if style == "-" and row["kind"] == SINGLE:
+                    continue  # its star has a note
                 note = row["precision"] if style == "none" else f"{row['target']:g}"
                 place = (row["fps"], row["mean_iou"])
                 panel.annotate(
