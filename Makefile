@@ -61,8 +61,9 @@ $(INSTALLED): requirements.lock clips.lock pyproject.toml
 	@test -n "$(PYTHON)" || { echo "No Python 3.11-3.13 found; name one: make PYTHON=..." >&2; exit 2; }
 	@"$(PYTHON)" -c '$(SUITABLE)' || { echo "$(PYTHON) is no Python 3.11-3.13 with ensurepip" >&2; exit 2; }
 	test -x $(VENV)/bin/pip || "$(PYTHON)" -m venv $(VENV)
-	$(VENV)/bin/pip install --require-hashes -r requirements.lock
-	$(VENV)/bin/pip install --require-hashes --no-deps -r clips.lock
+	@# Modules are compiled when they are first imported; most never are.
+	$(VENV)/bin/pip install --no-compile --no-deps --require-hashes -r requirements.lock
+	$(VENV)/bin/pip install --no-compile --no-deps --require-hashes -r clips.lock
 	$(VENV)/bin/pip install --no-deps --no-build-isolation -e .
 	@$(VENV)/bin/python -c 'import cv2' || { echo "$(LIBRARIES)" >&2; exit 2; }
 	touch $@
