@@ -28,6 +28,7 @@ from vssn.scene.annotators import SceneSink
 from vssn.scene.camera import Camera
 from vssn.scene.records import open_records
 from vssn.streaming.segmenter import Segmenter
+from vssn.streaming.stage_clock import StageClock
 from vssn.types import TimedFrame, VideoInfo
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
@@ -91,7 +92,7 @@ def test_a_paced_stream_keeps_its_pace_to_the_end(monkeypatch: pytest.MonkeyPatc
         nonlocal now
         now += SEGMENT_S
 
-    monkeypatch.setattr("vssn.streaming.segmenter.time.perf_counter", clock)
+    monkeypatch.setattr(StageClock.__init__, "__defaults__", (clock,))
     network = FakeSegmentation()
     network.before_each = slow
     paced = segmenter(network, fps=RATE)

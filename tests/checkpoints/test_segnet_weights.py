@@ -319,7 +319,7 @@ GOOD = {
         ("[]", "the file is no object"),
         ("\xff\xfe", "JSON"),
         ("[" * 100_000, "JSON"),
-        (json.dumps(GOOD | {"model_class": "fcn_8"}), "model_class 'fcn_8'.*'resnet50_segnet'"),
+        (json.dumps(GOOD | {"model_class": "fcn_8"}), "model_class 'fcn_8'.*resnet50_segnet"),
         (json.dumps(GOOD | {"n_classes": 19}), "n_classes 19.*12"),
         (json.dumps(GOOD | {"input_height": 400}), "input_height 400.*multiple of 32"),
         (json.dumps(GOOD | {"input_height": "416"}), "input_height is '416'"),

@@ -50,7 +50,7 @@ def test_the_table_marks_the_front_and_has_what_was_measured() -> None:
     assert rows[1] == ["*", "light", "int8", "100", "100%", "33.0", "-", "30.2", "0.771", "0.700"]
     assert rows[2][:4] == ["*", "light", "int8", "95"]
     assert len({len(line) for line in lines[start : start + 4]}) == 1
-    assert lines[-1] == "For 50 fps (81.0 measured): vssn video CLIP --profile balanced"
+    assert lines[-1] == "For 50 fps (81.0 measured): vssn video CLIP --profile fast"
 
 
 def test_errors_are_put_into_the_callers_words() -> None:
@@ -66,15 +66,15 @@ def test_what_is_too_slow_is_said() -> None:
 def test_the_number_of_threads_is_recommended_where_fewer_are_better() -> None:
     fewer = with_threads(20, 90, 70)
     assert fewer.lines()[-2].endswith("1: 20.0, 2: 90.0, 4: 70.0; best: 2")
-    assert fewer.flags == ["--profile", "balanced", "--threads", "2"]
+    assert fewer.flags == ["--profile", "fast", "--threads", "2"]
     assert "(90.0 measured)" in fewer.lines()[-1]
     all_cores = with_threads(20, 40, 80)
     assert all_cores.lines()[-2].endswith("best: 4")
-    assert all_cores.flags == ["--profile", "balanced"]
+    assert all_cores.flags == ["--profile", "fast"]
 
 
 def test_a_device_that_was_asked_for_is_among_the_flags() -> None:
-    assert replace(REPORT, device="cpu").flags == ["--profile", "balanced", "--device", "cpu"]
+    assert replace(REPORT, device="cpu").flags == ["--profile", "fast", "--device", "cpu"]
 
 
 def test_made_frames_are_named_as_such() -> None:
@@ -100,7 +100,7 @@ def test_the_summary_has_the_same_figures() -> None:
         "optimal": True,
     }
     assert [each["optimal"] for each in summary["measurements"]] == [False, True, True]
-    assert summary["recommended"] == ["--profile", "balanced", "--threads", "2"]
+    assert summary["recommended"] == ["--profile", "fast", "--threads", "2"]
     assert summary["recommended_fps"] == 90
     assert [each["threads"] for each in summary["by_threads"]] == [1, 2, 4]
     assert summary["left_out"][0].startswith("Left out: light bf16")

@@ -105,9 +105,9 @@ def test_other_settings_are_flags() -> None:
     assert candidate_flags(Candidate(HEAVY, "f32", 61, 3), automatic) == [
         *("--segmenter", HEAVY, "--precision", "f32", "--target", "61", "--threads", "3"),
     ]
-    target = PROFILES["balanced"]["target"]
+    target = PROFILES["fast"]["target"]
     assert candidate_flags(Candidate(LIGHT, "f32", target), automatic) == [
-        *("--profile", "balanced", "--precision", "f32"),
+        *("--profile", "fast", "--precision", "f32"),
     ]
 
 
