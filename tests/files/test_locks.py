@@ -150,3 +150,12 @@ def test_of_runs_that_begin_at_once_one_goes_on(tmp_path: Path) -> None:
         thread.join()
     assert len(made) == 1
     os.close(made[0][1])
+
+
+def test_a_folder_that_a_killed_run_left_goes_when_the_next_one_is_made(tmp_path: Path) -> None:
+    left = tmp_path / f".a.{'0' * 16}.part.pb"
+    left.mkdir()
+    (left / "a.pb").write_bytes(b"half")
+    with temporary_folder(tmp_path / "a.pb") as folder:
+        assert list(tmp_path.iterdir()) == [folder]
+    assert list(tmp_path.iterdir()) == []

@@ -97,9 +97,12 @@ def created(path: Path) -> Iterator[None]:
 def temporary_folder(path: Path) -> Iterator[Path]:
     """A folder beside ``path`` for what is made of several files; it goes at the end.
 
+    What killed runs left there goes at the start.
+
     Raises:
         OSError: it can't be created.
     """
+    remove_abandoned(path.parent)
     folder = temporary_name(path)
     try:
         with undisturbed(path.parent):
