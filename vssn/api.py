@@ -6,34 +6,29 @@ import logging
 from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
 from contextlib import ExitStack, closing
 from dataclasses import replace
-from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
 from vssn.assembly import Assembly, assemble, locate_weights
-from vssn.config import SegmenterConfig
+from vssn.config import SegmenterConfig, configured
 from vssn.data.dataset import DatasetFrame, iter_frames
 from vssn.data.lists import default_list, read_list
 from vssn.evaluation.dataset_evaluation import DatasetEvaluation
 from vssn.evaluation.runs import DatasetRun, VideoRun
-from vssn.media import outputs
 from vssn.media.images import read_image_bgr
-from vssn.media.pipeline import Sink, WriteBehind, read_ahead
+from vssn.media.pipeline import WriteBehind, read_ahead
 from vssn.media.sinks import MaskFolder
 from vssn.media.video import VideoSource
 from vssn.original.preset import PRESETS, VIDEO_PRESETS, Preset
 from vssn.runtime import load
-from vssn.scene.annotators import DrawingSink, SceneSink
+from vssn.scene.annotation import FrameSink, PictureSink, open_annotation
 from vssn.scene.camera import Camera
-from vssn.scene.records import open_records
 from vssn.scene.style import Style
 from vssn.streaming.segmenter import Segmenter
 from vssn.types import FrameResult, TimedFrame, UInt8Array
 
 logger = logging.getLogger(__name__)
 
-FrameSink = Sink[[TimedFrame, FrameResult]]
-PictureSink = Sink[[UInt8Array, Fraction]]
 OnResult = Callable[[FrameResult], None]
 
 
@@ -57,12 +52,12 @@ def load_segmenter(
     Example:
         >>> segmenter = vssn.load_segmenter(target=80, precision="f32")
     """
-    return assemble(_config(config, changes), PRESETS, networks=networks).segmenter
+    return assemble(configured(config, changes), PRESETS, networks=networks).segmenter
 
 
 def load_networks(config: SegmenterConfig | None = None, **changes: Any) -> load.Networks:
     """Load the networks alone; see :func:`load_segmenter`."""
-    wanted = _config(config, changes)
+    wanted = configured(config, changes)
     preset = PRESETS[wanted.preset]
     return load.load_networks(locate_weights(wanted), preset.conventions, wanted.runtime_options)
 
@@ -85,10 +80,6 @@ def segment(
     """
     frame_bgr = image if not isinstance(image, str | Path) else read_image_bgr(Path(image))
     return load_segmenter(config, **changes).step(frame_bgr)
-
-
-def _config(config: SegmenterConfig | None, changes: dict[str, Any]) -> SegmenterConfig:
-    return (config or SegmenterConfig()).changed(changes)
 
 
 def process(
@@ -139,7 +130,7 @@ def stream(
     """
     with ExitStack() as stack:
         opened = open_source(source, stack)
-        assembly = _assembly(segmenter, _config(config, changes))
+        assembly = _assembly(segmenter, configured(config, changes))
         results = stack.enter_context(closing(process(opened.iter_timed(), assembly.segmenter)))
         for frame, result in results:
             yield frame.frame_bgr, result
@@ -192,23 +183,12 @@ def annotate_video(
     """
     with ExitStack() as stack:
         opened = open_source(source, stack)
-        assembly = _assembly(segmenter, _config(config, changes))
-        analyser, annotator = assembly.preset.make_scene(opened.info, style, camera)
-        taking: list[FrameSink] = [*sinks]
-        if records is not None:
-            taking.append(stack.enter_context(open_records(records, source=opened.name)))
-        writer, drawn = None, [*pictures]
-        if output is not None:
-            # Closed by WriteBehind; an interruption may come before that has it.
-            writer = stack.enter_context(
-                outputs.open_sink(output, annotator.info, audio_from=opened)
-            )
-            drawn.append(stack.enter_context(WriteBehind(writer)))
-        if drawn:
-            taking.append(DrawingSink(annotator, drawn))
-        scene = [stack.enter_context(WriteBehind(SceneSink(analyser, taking)))] if taking else []
+        assembly = _assembly(segmenter, configured(config, changes))
+        made = assembly.preset.make_scene(opened.info, style, camera)
+        scene, writer = open_annotation(stack, opened, made, output, records, sinks, pictures)
+        taking = [stack.enter_context(WriteBehind(scene))] if scene else []
         statistics = assembly.preset.make_statistics()
-        results = process(opened.iter_timed(), assembly.segmenter, scene)
+        results = process(opened.iter_timed(), assembly.segmenter, taking)
         for _, result in stack.enter_context(closing(results)):
             statistics.add(result)
             on_result(result)
@@ -297,7 +277,7 @@ def segment_dataset(
         >>> frames = vssn.dataset_frames("CamVid", "val_list.txt")
         >>> print(vssn.segment_dataset(frames, target=80).evaluation.total.mean_iou())
     """
-    wanted = _config(config, changes)
+    wanted = configured(config, changes)
     if chunk_s is not None:
         wanted.check_chunked(chunk_s)
     assembly = _assembly(segmenter, wanted, PRESETS, frames[0])

@@ -242,6 +242,11 @@ class SegmenterConfig:
         return chosen
 
 
+def configured(config: SegmenterConfig | None, changes: dict[str, Any]) -> SegmenterConfig:
+    """A configuration, or the default one, with other values; see `SegmenterConfig.changed`."""
+    return (config or SegmenterConfig()).changed(changes)
+
+
 def _chosen(kind: type[Choice], name: str, given: str) -> Choice:
     try:
         return kind(given)

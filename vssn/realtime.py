@@ -11,9 +11,9 @@ from typing import Any
 import cv2
 import numpy as np
 
-from vssn.api import FrameSink, OnResult, PictureSink, open_source
+from vssn.api import OnResult, open_source
 from vssn.assembly import LiveAssembly, assemble_live
-from vssn.config import SegmenterConfig
+from vssn.config import SegmenterConfig, configured
 from vssn.evaluation.live_statistics import LiveStatistics
 from vssn.evaluation.runs import LiveRun
 from vssn.media import outputs
@@ -21,9 +21,8 @@ from vssn.media.live_feed import LiveFeed
 from vssn.media.pipeline import WriteBehind
 from vssn.media.video import VideoSource
 from vssn.runtime.load import Networks
-from vssn.scene.annotators import DrawingSink, SceneSink
+from vssn.scene.annotation import FrameSink, PictureSink, open_annotation
 from vssn.scene.camera import Camera
-from vssn.scene.records import open_records
 from vssn.scene.style import Style
 from vssn.streaming.live import LiveSegmenter
 from vssn.streaming.punctuality import DEFAULT_MAX_LATENCY_MS
@@ -74,7 +73,7 @@ def live(
         >>> for frame_bgr, result in vssn.live("street.mp4", max_latency_ms=33):
         ...     print(result.live.latency_ms, result.path.value, result.live.corrected)
     """
-    changed = (config or SegmenterConfig()).changed(changes)
+    changed = configured(config, changes)
     with ExitStack() as stack:
         opened = open_source(source, stack)
         assembly = _assembled(changed, max_latency_ms, networks, stack)
@@ -130,7 +129,7 @@ def annotate_live(
         >>> run = vssn.annotate_live("street.mp4", "annotated.mp4", max_latency_ms=33)
         >>> print(run.statistics.latency_ms()["p99"], run.statistics.dropped)
     """
-    changed = (config or SegmenterConfig()).changed(changes)
+    changed = configured(config, changes)
     interrupted = False
     run = None
     try:
@@ -240,23 +239,15 @@ class _Annotation:
         pictures: Sequence[PictureSink],
     ) -> _Leaving:
         """Open everything that is asked for, to be closed by ``stack``."""
-        analyser, annotator = self._assembly.preset.make_scene(self._source.info, style, camera)
-        taking: list[FrameSink] = [*sinks]
-        if records is not None:
-            taking.append(open_records(records, source=self._source.name))
-        drawn = [*pictures]
-        if output is not None:
-            self._writer = stack.enter_context(
-                outputs.open_sink(output, annotator.info, audio_from=self._source)
-            )
-            drawn.append(stack.enter_context(WriteBehind(self._writer)))
-        if drawn:
-            taking.append(DrawingSink(annotator, drawn))
-        if not taking:
+        made = self._assembly.preset.make_scene(self._source.info, style, camera)
+        scene, self._writer = open_annotation(
+            stack, self._source, made, output, records, sinks, pictures
+        )
+        if scene is None:
             return _Leaving(None, self.statistics)
         each_bytes = 4 * self._source.info.width_px * self._source.info.height_px
         depth = min(max(WAITING_BYTES // each_bytes, LEAST_WAITING), MOST_WAITING)
-        behind = stack.enter_context(WriteBehind(SceneSink(analyser, taking), depth))
+        behind = stack.enter_context(WriteBehind(scene, depth))
         return _Leaving(behind, self.statistics)
 
     def done(self, interrupted: bool) -> LiveRun:

@@ -8,7 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from vssn.config import SegmenterConfig
+from vssn.config import SegmenterConfig, configured
 from vssn.data.lists import ListEntry, default_list, read_list
 from vssn.fleet.chunks import Input
 from vssn.fleet.cluster import connected, import_ray
@@ -60,7 +60,7 @@ def segment_dataset(
     """
     import_ray()
     import_arrow()
-    wanted = portable((config or SegmenterConfig()).changed(changes), chunk_s)
+    wanted = portable(configured(config, changes), chunk_s)
     place = Place(save_dir)
     place.check_writable()
     source = str(data_list or default_list("test"))

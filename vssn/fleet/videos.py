@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from vssn.config import SegmenterConfig
+from vssn.config import SegmenterConfig, configured
 from vssn.errors import BadInputError, argument
 from vssn.fleet.chunks import FOLDER, Input, Work
 from vssn.fleet.cluster import connected, import_ray
@@ -76,7 +76,7 @@ def annotate_videos(
         MediaError: the folder can't be written to, or is of a job with other settings.
     """
     work = plan_work(
-        Place(save_dir), (config or SegmenterConfig()).changed(changes), chunk_s, selected or {},
+        Place(save_dir), configured(config, changes), chunk_s, selected or {},
         style, camera,
     )  # fmt: skip
     manifest = open_manifest(work, inputs_of(sources), resume)
