@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass, field
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass, field, replace
 from fractions import Fraction
 from typing import Any, Protocol
 
@@ -126,3 +127,43 @@ class Work(Protocol):
 
     def join(self, given: Input, plan: InputPlan) -> dict[str, Any]:
         """Make an input's result of its chunks, or read what became of it before."""
+
+
+class ChunkFolder:
+    """Where each chunk's result is kept until its input is joined; for a :class:`Work`.
+
+    Attributes:
+        place: see :class:`Work`.
+        job: see :class:`Work`.
+    """
+
+    place: Place
+    job: str
+
+    def has_result(self, given: Input, there: set[str]) -> bool:
+        """Whether an input's result is among the names in the place."""
+        return given.name in there
+
+    def forget(self, given: Input) -> None:
+        """Remove what is left of an input's chunks."""
+        self.place.remove(self._folder(given))
+
+    def _folder(self, given: Input) -> str:
+        return f"{FOLDER}/{self.job}/{given.stem}"
+
+    def _base(self, given: Input, number: int) -> str:
+        """The name of a chunk's files, without their suffixes."""
+        return f"{self._folder(given)}/{number:06d}"
+
+    def _done_before(self, base: str) -> ChunkResult | None:
+        """What became of a chunk, if it is done."""
+        if self.place.size(f"{base}.json") is None:
+            return None
+        return replace(self._result(base), reused=True)
+
+    def _result(self, base: str) -> ChunkResult:
+        return ChunkResult.from_json(self.place.read(f"{base}.json"))
+
+    def _results(self, given: Input, plan: InputPlan) -> Iterator[ChunkResult]:
+        """What became of all chunks of an input."""
+        return (self._result(self._base(given, number)) for number in range(plan.chunks))

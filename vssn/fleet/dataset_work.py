@@ -7,7 +7,7 @@ import tempfile
 import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from fractions import Fraction
 from math import ceil
 from pathlib import Path
@@ -20,7 +20,7 @@ from vssn.config import SegmenterConfig
 from vssn.data.dataset import dataset_frames
 from vssn.data.lists import ListEntry, resolve
 from vssn.evaluation.dataset_evaluation import DatasetEvaluation
-from vssn.fleet.chunks import FOLDER, ChunkResult, Input, InputPlan, count_chunks
+from vssn.fleet.chunks import ChunkFolder, ChunkResult, Input, InputPlan, count_chunks
 from vssn.fleet.places import Place, is_url
 from vssn.fleet.video_work import Assemble, LabelHash, assemble_video, start_networks
 from vssn.fleet.weights import PackedWeights
@@ -30,7 +30,7 @@ Counts = dict[str, list[list[int]]]
 
 
 @dataclass
-class DatasetWork:
+class DatasetWork(ChunkFolder):
     """See :class:`vssn.fleet.chunks.Work`.
 
     Attributes:
@@ -62,22 +62,11 @@ class DatasetWork:
         """Cut the list."""
         return InputPlan(count_chunks(Fraction(len(self.entries)), self.chunk_s))
 
-    def has_result(self, given: Input, there: set[str]) -> bool:
-        """Whether the evaluation is among the names in the place."""
-        return given.name in there
-
-    def forget(self, given: Input) -> None:
-        """Remove what is left of the chunks."""
-        self.place.remove(self._folder(given))
-
-    def _folder(self, given: Input) -> str:
-        return f"{FOLDER}/{self.job}/{given.stem}"
-
     def chunk(self, given: Input, plan: InputPlan, number: int) -> ChunkResult:
         """Segment a span of the list; its masks are there before the file that says so."""
-        name = f"{self._folder(given)}/{number:06d}.json"
-        if self.place.size(name) is not None:
-            return replace(ChunkResult.from_json(self.place.read(name)), reused=True)
+        base = self._base(given, number)
+        if done := self._done_before(base):
+            return done
         begun = time.perf_counter()
         first, after = ceil(number * self.chunk_s), ceil((number + 1) * self.chunk_s)
         entries = self.entries[first:after]
@@ -100,7 +89,7 @@ class DatasetWork:
             seconds=time.perf_counter() - begun,
             more={"counts": counts_of(run.evaluation)},
         )
-        self.place.write(name, result.to_json())
+        self.place.write(f"{base}.json", result.to_json())
         return result
 
     @contextmanager
@@ -121,12 +110,8 @@ class DatasetWork:
 
     def join(self, given: Input, plan: InputPlan) -> dict[str, Any]:
         """Sum up the chunks' evaluations."""
-        folder = self._folder(given)
-        results = (
-            ChunkResult.from_json(self.place.read(f"{folder}/{number:06d}.json"))
-            for number in range(plan.chunks)
-        )
-        counts = counts_of(evaluation_of(result.more["counts"] for result in results))
+        parts = (result.more["counts"] for result in self._results(given, plan))
+        counts = counts_of(evaluation_of(parts))
         self.place.write(given.name, json.dumps(counts).encode())
         return {}
 

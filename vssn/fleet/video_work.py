@@ -24,7 +24,7 @@ from vssn.assembly import Assembly, assemble
 from vssn.config import SegmenterConfig
 from vssn.errors import MediaError
 from vssn.fleet.chunk_video import CHUNK_SUFFIX, ChunkVideo, JoinPlan, join_chunks
-from vssn.fleet.chunks import FOLDER, ChunkResult, Input, InputPlan, count_chunks
+from vssn.fleet.chunks import ChunkFolder, ChunkResult, Input, InputPlan, count_chunks
 from vssn.fleet.places import Place, shown
 from vssn.fleet.record_files import join_records
 from vssn.fleet.settings import AttachedFiles, CameraOptions, look_with
@@ -96,7 +96,7 @@ def start_networks(
 
 
 @dataclass
-class VideoWork:
+class VideoWork(ChunkFolder):
     """See :class:`vssn.fleet.chunks.Work`.
 
     Attributes:
@@ -166,22 +166,11 @@ class VideoWork:
                 length = max(Fraction(0), length - source.origin)
             return InputPlan(count_chunks(length, self.chunk_s), source.origin, end)
 
-    def has_result(self, given: Input, there: set[str]) -> bool:
-        """Whether an input's result is among the names in the place."""
-        return given.name in there
-
-    def forget(self, given: Input) -> None:
-        """Remove what is left of an input's chunks."""
-        self.place.remove(self._folder(given))
-
-    def _folder(self, given: Input) -> str:
-        return f"{FOLDER}/{self.job}/{given.stem}"
-
     def chunk(self, given: Input, plan: InputPlan, number: int) -> ChunkResult:
         """Annotate a chunk; its files are there before the one that says so."""
-        base = f"{self._folder(given)}/{number:06d}"
-        if self.place.size(f"{base}.json") is not None:
-            return replace(ChunkResult.from_json(self.place.read(f"{base}.json")), reused=True)
+        base = self._base(given, number)
+        if done := self._done_before(base):
+            return done
         begun = time.perf_counter()
         with tempfile.TemporaryDirectory(prefix="vssn-") as folder:
             written = Path(folder) / f"chunk{CHUNK_SUFFIX}", Path(folder) / "chunk.parquet"
@@ -228,10 +217,7 @@ class VideoWork:
         if self.place.size(f"{folder}/{JOINED}") is not None:
             found: dict[str, Any] = json.loads(self.place.read(f"{folder}/{JOINED}"))
             return found
-        results = [
-            ChunkResult.from_json(self.place.read(f"{folder}/{number:06d}.json"))
-            for number in range(plan.chunks)
-        ]
+        results = list(self._results(given, plan))
         with tempfile.TemporaryDirectory(prefix="vssn-") as temporary:
             chunks = self._fetched(folder, results, Path(temporary))
             frames = self._joined_video(given, plan, results, chunks)
