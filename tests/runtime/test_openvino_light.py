@@ -23,8 +23,8 @@ from vssn.labels import NUM_CLASSES
 from vssn.models.architectures import LIGHT_SEGMENTER, RESNET50_SEGNET
 from vssn.preprocess import segnet_input
 from vssn.runtime.int8_ranges import calibrate, write_ranges
-from vssn.runtime.openvino_light import build_light_graph
 from vssn.runtime.openvino_networks import OpenVINOLoader, OpenVINOSegmentation
+from vssn.runtime.openvino_segmentation import build_segmentation_graph
 from vssn.runtime.quantisation import Layers
 from vssn.runtime.tensorflow import TensorFlowLoader
 
@@ -52,7 +52,7 @@ def weights_file(small_light: keras.Model, tmp_path: Path) -> Path:
 def test_the_graph_is_the_keras_model_to_the_last_border_pixel(
     small_light: keras.Model, frame_bgr: np.ndarray, expected: np.ndarray
 ) -> None:
-    graph = build_light_graph(model_weights(small_light), HW)
+    graph = build_segmentation_graph(model_weights(small_light), HW)
     compiled = ov.Core().compile_model(graph, "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
     probabilities = OpenVINOSegmentation(compiled).probabilities(frame_bgr)
     assert np.ptp(expected) > 0.03  # probabilities that are all alike would prove little
@@ -86,7 +86,7 @@ def test_depthwise_convolutions_run_in_eight_bits(
 ) -> None:
     weights = model_weights(small_light)
     layers = Layers(calibrate(weights, [frame_bgr], HW))
-    compiled = ov.Core().compile_model(build_light_graph(weights, HW, layers), "CPU")
+    compiled = ov.Core().compile_model(build_segmentation_graph(weights, HW, layers), "CPU")
     precisions = [
         node.get_rt_info()["runtimePrecision"].astype(str)
         for node in compiled.get_runtime_model().get_ordered_ops()

@@ -10,7 +10,7 @@ from vssn.labels import NUM_CLASSES
 from vssn.preprocess import segnet_input
 from vssn.runtime.int8_ranges import calibrate
 from vssn.runtime.openvino_networks import OpenVINOSegmentation
-from vssn.runtime.openvino_segnet import build_segnet_graph
+from vssn.runtime.openvino_segmentation import build_segmentation_graph
 from vssn.runtime.quantisation import Layers
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ def expected(small_segnet: keras.Model, frame_bgr: np.ndarray) -> np.ndarray:
 def test_the_graph_is_the_keras_model_to_the_last_border_pixel(
     segnet_arrays: Weights, frame_bgr: np.ndarray, expected: np.ndarray
 ) -> None:
-    network = OpenVINOSegmentation(compiled(build_segnet_graph(segnet_arrays, HW)))
+    network = OpenVINOSegmentation(compiled(build_segmentation_graph(segnet_arrays, HW)))
     probabilities = network.probabilities(frame_bgr)
     assert probabilities.dtype == np.float32
     assert np.ptp(expected) > 0.1  # scores that are all alike would prove little
@@ -42,7 +42,7 @@ def test_the_graph_is_the_keras_model_to_the_last_border_pixel(
 
 
 def test_scores_outlive_the_next_frame(segnet_arrays: Weights, frame_bgr: np.ndarray) -> None:
-    network = OpenVINOSegmentation(compiled(build_segnet_graph(segnet_arrays, HW)))
+    network = OpenVINOSegmentation(compiled(build_segmentation_graph(segnet_arrays, HW)))
     probabilities = network.probabilities(frame_bgr)
     kept = probabilities.copy()
     assert abs(network.probabilities(255 - frame_bgr) - kept).max() > 1e-3
@@ -53,7 +53,7 @@ def test_quantised_convolutions_run_in_eight_bits_and_agree(
     segnet_arrays: Weights, frame_bgr: np.ndarray, expected: np.ndarray
 ) -> None:
     ranges = calibrate(segnet_arrays, [frame_bgr], HW)
-    quantised = compiled(build_segnet_graph(segnet_arrays, HW, Layers(ranges)))
+    quantised = compiled(build_segmentation_graph(segnet_arrays, HW, Layers(ranges)))
     kinds = [
         (str(node.get_rt_info()["layerType"].astype(str)), node.get_rt_info())
         for node in quantised.get_runtime_model().get_ordered_ops()
@@ -72,9 +72,9 @@ def test_a_tensor_without_a_range_stays_in_floating_point(
     ranges = calibrate(segnet_arrays, [frame_bgr], HW)
     one = {"image": ranges["image"]}
     probabilities = OpenVINOSegmentation(
-        compiled(build_segnet_graph(segnet_arrays, HW, Layers(one)))
+        compiled(build_segmentation_graph(segnet_arrays, HW, Layers(one)))
     ).probabilities(frame_bgr)
     every = OpenVINOSegmentation(
-        compiled(build_segnet_graph(segnet_arrays, HW, Layers(ranges)))
+        compiled(build_segmentation_graph(segnet_arrays, HW, Layers(ranges)))
     ).probabilities(frame_bgr)
     assert abs(probabilities - expected).mean() < abs(every - expected).mean()

@@ -57,7 +57,8 @@ def build_frozen_graph(path: Path) -> ov.Model:
         path: the .pb file.
 
     Returns:
-        As :func:`vssn.runtime.openvino_segnet.build_segnet_graph`, but run as it is written.
+        As :func:`vssn.runtime.openvino_segmentation.build_segmentation_graph`, but run as it is
+        written.
 
     Raises:
         CheckpointError: damaged, or of another network.

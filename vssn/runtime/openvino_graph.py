@@ -8,7 +8,6 @@ from typing import Any
 import numpy as np
 import openvino.opset13 as ops
 
-from vssn.labels import NUM_CLASSES
 from vssn.runtime.folding import ConvWeights
 from vssn.types import Float32Array
 
@@ -27,19 +26,6 @@ def channels_first(x: Node) -> Node:
 def channels_last(x: Node) -> Node:
     """(n, c, h, w) to (n, h, w, c)."""
     return ops.transpose(x, [0, 2, 3, 1])
-
-
-def class_probabilities(logits: Node, side: int) -> Node:
-    """(h, w, 12, side * side) logits of cells of pixels to (side * h, side * w, 11) probabilities.
-
-    Void takes part in the softmax and is left out after it.
-    """
-    height, width = shape_of(logits)[:2]
-    # Softmax is quick along an axis that isn't the innermost.
-    x = ops.slice(ops.softmax(logits, 2), [0], [NUM_CLASSES], [1], [2])
-    x = ops.reshape(x, [height, width, NUM_CLASSES, side, side], special_zero=False)
-    x = ops.transpose(x, [0, 3, 1, 4, 2])
-    return ops.reshape(x, [side * height, side * width, NUM_CLASSES], special_zero=False)
 
 
 def shape_of(x: Node) -> list[int]:

@@ -6,7 +6,6 @@ Batch norms are folded into the convolutions, colour order and scaling into the 
 from __future__ import annotations
 
 import numpy as np
-import openvino as ov
 import openvino.opset13 as ops
 
 from vssn.checkpoints.arrays import Weights
@@ -24,12 +23,18 @@ from vssn.runtime.folding import ConvWeights, folded, with_means
 from vssn.runtime.openvino_graph import (
     ALPHA,
     Node,
+    Padding,
     channels_first,
     shape_of,
 )
 from vssn.runtime.quantisation import Layers
 
 POOL = 5  # px of stride 32
+
+
+def _same(size: int, stride: int) -> Padding:
+    """Zero padding of TensorFlow's "SAME" in both directions."""
+    return (same_padding(size, stride), same_padding(size, stride))
 
 
 def _relu6(x: Node) -> Node:
@@ -42,10 +47,9 @@ def _stem(layers: Layers, image: Node, weights: Weights) -> Node:
     bgr = ConvWeights(rgb.kernel[:, :, ::-1] / np.float32(LITE_SCALE), rgb.bias)
     conv = with_means(bgr, means, ALPHA)
     x = layers.named("image", channels_first(ops.convert(image, "f32")))
-    padding = (same_padding(3, 2), same_padding(3, 2))
     # The mean image is to give nothing in eight bits too.
     reference_input = np.append(means, np.float32(ALPHA))
-    x = layers.convolution(x, "image", conv, 2, padding, reference_input)
+    x = layers.convolution(x, "image", conv, 2, _same(3, 2), reference_input)
     return layers.named("stem", _relu6(x))
 
 
@@ -59,9 +63,10 @@ def _block(layers: Layers, x: Node, source: str, weights: Weights, block: LiteBl
     if block.expands:
         inner = f"{block.name}_expand"
         y = _unit(layers, x, source, weights, inner)
-    padding = same_padding(block.kernel, block.stride)
     name = f"{block.name}_depthwise"
-    y = layers.depthwise(y, inner, folded(weights, name), block.stride, (padding, padding))
+    y = layers.depthwise(
+        y, inner, folded(weights, name), block.stride, _same(block.kernel, block.stride)
+    )
     y = layers.named(name, _relu6(y))
     y = layers.convolution(y, name, folded(weights, f"{block.name}_project"))
     if block.has_shortcut:
@@ -111,8 +116,7 @@ def _twice(x: Node) -> Node:
 
 def _decoder(layers: Layers, skips: list[tuple[Node, str]], weights: Weights) -> Node:
     (half, edges), (quarter, _), (eighth, _), (sixteenth, _), (deepest, source) = skips
-    padding = (same_padding(3, 2), same_padding(3, 2))
-    half = layers.convolution(half, edges, folded(weights, "edges"), 2, padding)
+    half = layers.convolution(half, edges, folded(weights, "edges"), 2, _same(3, 2))
     fine = ops.concat([quarter, layers.named("edges", _relu6(half))], 1)
     x = _context(layers, deepest, source, weights)
     for number, skip in enumerate((sixteenth, eighth, fine), start=1):
@@ -132,21 +136,6 @@ def _probabilities(logits: Node) -> Node:
     return ops.reshape(x, [2 * height, 2 * width, NUM_CLASSES], special_zero=False)
 
 
-def build_light_graph(
-    weights: Weights, input_hw: tuple[int, int], layers: Layers | None = None
-) -> ov.Model:
-    """Build the graph.
-
-    Args:
-        weights: from :func:`vssn.checkpoints.segnet_weights.read_any_segnet`.
-        input_hw: height and width of the input in px, multiples of 32.
-        layers: makes the convolutions; without it, all are in floating point.
-
-    Returns:
-        Model from (1, H, W, 4) uint8 BGRA, the fourth channel 255 everywhere, to class
-        probabilities (H/2, W/2, 11) float32, void left out.
-    """
-    layers = Layers() if layers is None else layers
-    image = ops.parameter([1, *input_hw, 4], np.uint8, name="frame_bgra")
-    probabilities = _probabilities(_decoder(layers, _encoder(layers, image, weights), weights))
-    return ov.Model([probabilities], [image], "light_segmenter")
+def light_probabilities(layers: Layers, image: Node, weights: Weights) -> Node:
+    """The light segmenter; see :class:`vssn.runtime.openvino_segmentation.Network`."""
+    return _probabilities(_decoder(layers, _encoder(layers, image, weights), weights))

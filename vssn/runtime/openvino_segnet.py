@@ -16,11 +16,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 import numpy as np
-import openvino as ov
 import openvino.opset13 as ops
 
 from vssn.checkpoints.arrays import Weights
-from vssn.labels import NUM_OUTPUTS
+from vssn.labels import NUM_CLASSES, NUM_OUTPUTS
 from vssn.models.layout import STAGES
 from vssn.preprocess import SEGNET_MEANS_RGB
 from vssn.runtime.folding import (
@@ -36,7 +35,6 @@ from vssn.runtime.openvino_graph import (
     Node,
     channels_first,
     channels_last,
-    class_probabilities,
     cropped,
     every_second,
     shape_of,
@@ -123,23 +121,19 @@ def _decoder(layers: Layers, x: Node, source: str, weights: Weights) -> Node:
     return _tail(layers, x, merged_tail(convolutions[2:]))
 
 
-def build_segnet_graph(
-    weights: Weights, input_hw: tuple[int, int], layers: Layers | None = None
-) -> ov.Model:
-    """Build the graph.
+def _probabilities(logits: Node) -> Node:
+    """(h, w, 12, 16) to probabilities (4h, 4w, 11); void takes part in the softmax alone."""
+    height, width = shape_of(logits)[:2]
+    side = TAIL_STRIDE
+    # Softmax is quick along an axis that isn't the innermost.
+    x = ops.slice(ops.softmax(logits, 2), [0], [NUM_CLASSES], [1], [2])
+    x = ops.reshape(x, [height, width, NUM_CLASSES, side, side], special_zero=False)
+    x = ops.transpose(x, [0, 3, 1, 4, 2])
+    return ops.reshape(x, [side * height, side * width, NUM_CLASSES], special_zero=False)
 
-    Args:
-        weights: from :func:`vssn.checkpoints.segnet_weights.read_any_segnet`.
-        input_hw: height and width of the input in px, multiples of 32.
-        layers: makes the convolutions; without it, all are in floating point.
 
-    Returns:
-        Model from (1, H, W, 4) uint8 BGRA, the fourth channel 255 everywhere, to class
-        probabilities (H/2, W/2, 11) float32, void left out.
-    """
-    layers = Layers() if layers is None else layers
-    image = ops.parameter([1, *input_hw, 4], np.uint8, name="frame_bgra")
+def segnet_probabilities(layers: Layers, image: Node, weights: Weights) -> Node:
+    """ResNet50-SegNet; see :class:`vssn.runtime.openvino_segmentation.Network`."""
     x = _encoder(layers, image, weights)
     last = f"{STAGES[-1][0]}{STAGES[-1][2][-1]}"
-    logits = layers.named("logits", _decoder(layers, x, last, weights))
-    return ov.Model([class_probabilities(logits, TAIL_STRIDE)], [image], "resnet50_segnet")
+    return _probabilities(layers.named("logits", _decoder(layers, x, last, weights)))
