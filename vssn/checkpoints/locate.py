@@ -9,7 +9,7 @@ from pathlib import Path
 
 from vssn.errors import CheckpointError
 from vssn.files import is_dir, is_file, open_regular, read_regular
-from vssn.models.architectures import ARCHITECTURES, RESNET50_SEGNET, architecture_named
+from vssn.models.architectures import ARCHITECTURES, BY_OPTION, RESNET50_SEGNET
 from vssn.shipped import find_shipped
 
 FLOWNETS_FOLDER = "dvs_net_flownets_checkpoints"
@@ -74,7 +74,7 @@ def locate_segnet(path: str | Path | None, suffixes: tuple[str, ...] = SEGNET_SU
     Raises:
         CheckpointError: there is none, or the file is of another kind.
     """
-    named = architecture_named(str(path)) if path is not None else RESNET50_SEGNET
+    named = BY_OPTION.get(str(path)) if path is not None else RESNET50_SEGNET
     start = find_shipped(named.folder) if named else Path(str(path)).expanduser()
     if is_file(start):
         if not start.name.endswith(suffixes) and not is_hdf5(start):

@@ -17,9 +17,8 @@ from vssn.cli.recipe_flags import add_recipe_arguments, recipe_from_arguments
 from vssn.errors import BadInputError
 from vssn.files import is_dir
 from vssn.models.architectures import (
-    ARCHITECTURES,
+    BY_OPTION,
     RESNET50_SEGNET,
-    Architecture,
     architecture_of,
 )
 from vssn.training.segnet_recipe import SegnetRecipe
@@ -39,7 +38,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     _add_data_arguments(parser)
     parser.add_argument(
         "--model",
-        choices=[architecture.option for architecture in ARCHITECTURES],
+        choices=list(BY_OPTION),
         default=RESNET50_SEGNET.option,
         help="which network (default: %(default)s)",
     )
@@ -113,7 +112,7 @@ def run(args: argparse.Namespace) -> int:
     """Train, keeping the best model by validation mean IoU."""
     from vssn.training.loop import LoopConfig, train
 
-    args.save_dir = args.save_dir or Path(_architecture(args).folder)
+    args.save_dir = args.save_dir or Path(BY_OPTION[args.model].folder)
     task, fingerprint = _task(args)
     config = LoopConfig(args.epochs, args.save_dir, args.validate_every, args.resume, fingerprint)
     print_epochs(train(task, config, training_reporter(args.quiet)), config.directory, args.epochs)
@@ -156,17 +155,13 @@ def _sources(args: argparse.Namespace) -> list[Source]:
     return sources
 
 
-def _architecture(args: argparse.Namespace) -> Architecture:
-    return next(each for each in ARCHITECTURES if each.option == args.model)
-
-
 def _initial(args: argparse.Namespace) -> keras.Model:
     from vssn.checkpoints.segnet_weights import build_network, load_segnet
     from vssn.training.encoder import start_encoder
 
     if args.start_weights and not args.resume:
         return _checked(load_segnet(args.start_weights), args)
-    model = build_network(_architecture(args))
+    model = build_network(BY_OPTION[args.model])
     if not args.resume:
         start_encoder(model, args.encoder_weights)
     return model
@@ -175,7 +170,7 @@ def _initial(args: argparse.Namespace) -> keras.Model:
 def _checked(model: keras.Model, args: argparse.Namespace) -> keras.Model:
     """The model, unless it is not the one that is to be trained."""
     given = architecture_of(layer.name for layer in model.layers)
-    if given is not _architecture(args):
+    if given is not BY_OPTION[args.model]:
         raise BadInputError(
             f"--start_weights '{args.start_weights}' of a {given.title}",
             f"those of --model {args.model}",

@@ -77,9 +77,8 @@ ENSEMBLE = "ensemble"  # what a user calls the mean of all of them
 SEGMENTER_NAMES = (*(each.option for each in ARCHITECTURES), ENSEMBLE)
 
 
-def architecture_named(option: str) -> Architecture | None:
-    """The network that a user calls so; None where there is none."""
-    return next((each for each in ARCHITECTURES if each.option == option), None)
+# By what a user calls them.
+BY_OPTION = {each.option: each for each in ARCHITECTURES}
 
 
 def architecture_of(layers: Iterable[str]) -> Architecture:

@@ -23,7 +23,7 @@ from vssn.models.light_layout import (
     POOLED_FILTERS,
 )
 from vssn.models.resnet50 import Tensor
-from vssn.models.segnet import check_input_hw
+from vssn.models.segnet import check_input_hw, probabilities_model
 from vssn.preprocess import SEGNET_INPUT_HW, SEGNET_MEANS_RGB
 
 
@@ -42,12 +42,13 @@ def _context(x: Tensor) -> Tensor:
     return unit(x, "context", CONTEXT_FILTERS, 3)
 
 
-def _spread_cells(x: Tensor, name: str, dtype: str) -> Tensor:
-    """Depth to space: (batch, h, w, 4c) to (batch, 2h, 2w, c), row by row."""
+def _logits(x: Tensor) -> Tensor:
+    """Depth to space: (batch, h, w, 4c) to (batch, 2h, 2w, c) float32, row by row."""
     _, height, width, channels = x.shape
-    x = layers.Reshape((height, width, 2, 2, channels // 4), name=f"{name}_split", dtype=dtype)(x)
-    x = layers.Permute((1, 3, 2, 4, 5), name=f"{name}_order", dtype=dtype)(x)
-    return layers.Reshape((2 * height, 2 * width, channels // 4), name=name, dtype=dtype)(x)
+    classes = channels // PIXELS_PER_CELL
+    x = layers.Reshape((height, width, 2, 2, classes), dtype="float32", name="logits_split")(x)
+    x = layers.Permute((1, 3, 2, 4, 5), dtype="float32", name="logits_order")(x)
+    return layers.Reshape((2 * height, 2 * width, classes), dtype="float32", name="logits")(x)
 
 
 def build_light(
@@ -86,8 +87,4 @@ def build_light(
         x = layers.Concatenate(name=f"skip{number}")([x, skip])
         x = unit(x, f"decoder{number}", DECODER_FILTERS[number - 1], 3)
     x = layers.Conv2D(PIXELS_PER_CELL * n_classes, 3, padding="same", name="head")(x)
-    # float32 here keeps the softmax exact when the body runs in bfloat16.
-    logits = _spread_cells(x, "logits", "float32")
-    flat = layers.Reshape((-1, n_classes), dtype="float32", name="reshape")(logits)
-    probabilities = layers.Softmax(dtype="float32", name="softmax")(flat)
-    return keras.Model(image, probabilities, name="light_segmenter")
+    return probabilities_model(image, _logits(x), "light_segmenter")

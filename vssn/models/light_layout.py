@@ -13,7 +13,6 @@ from dataclasses import dataclass
 from vssn.labels import NUM_OUTPUTS
 from vssn.models.layout import Shape
 
-LIGHT_MULTIPLE = 32  # of the input's sides
 STEM_FILTERS = 32
 CHANNEL_MULTIPLE = 8
 LITE_VARIANT = 0
@@ -35,7 +34,6 @@ SKIP_STAGES = (0, 1, 2, 4, 6)
 
 CONTEXT_FILTERS = 128
 POOLED_FILTERS = 64
-CONTEXT_BRANCHES = ("local", "wide", "whole")
 # The decoder's convolutions at strides 16, 8 and 4.
 DECODER_FILTERS = (96, 64, 64)
 EDGE_FILTERS = 24  # what stride 2 adds at stride 4

@@ -45,6 +45,16 @@ def _decoder(x: Tensor, n_classes: int) -> Tensor:
     return layers.Conv2D(n_classes, 3, padding="same", name=f"conv2d_{last}")(x)
 
 
+def probabilities_model(image: Tensor, logits: Tensor, name: str) -> keras.Model:
+    """The model from ``image`` to the softmax of ``logits``, (batch, h, w, n) to (batch, h * w, n).
+
+    In float32, which keeps the softmax exact when the body runs in bfloat16.
+    """
+    flat = layers.Reshape((-1, logits.shape[-1]), dtype="float32", name="reshape")(logits)
+    probabilities = layers.Softmax(dtype="float32", name="softmax")(flat)
+    return keras.Model(image, probabilities, name=name)
+
+
 def build_segnet(
     input_hw: tuple[int, int] = SEGNET_INPUT_HW, n_classes: int = NUM_OUTPUTS
 ) -> keras.Model:
@@ -66,8 +76,5 @@ def build_segnet(
     check_input_hw(input_hw)
     image = keras.Input((*input_hw, 3), name="input_1")
     x = _decoder(resnet50_stage4(image), n_classes)
-    # float32 here keeps the softmax exact when the body runs in bfloat16.
     logits = layers.Activation("linear", dtype="float32", name="logits")(x)
-    flat = layers.Reshape((-1, n_classes), dtype="float32", name="reshape")(logits)
-    probabilities = layers.Softmax(dtype="float32", name="softmax")(flat)
-    return keras.Model(image, probabilities, name="resnet50_segnet")
+    return probabilities_model(image, logits, "resnet50_segnet")

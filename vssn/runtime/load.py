@@ -20,7 +20,7 @@ from vssn.checkpoints.locate import (
 )
 from vssn.errors import BadInputError, argument
 from vssn.flow.dis import DISFlow
-from vssn.models.architectures import ARCHITECTURES, ENSEMBLE
+from vssn.models.architectures import BY_OPTION, ENSEMBLE
 from vssn.networks import (
     DEFAULT_OPTIONS,
     DecisionNetwork,
@@ -74,7 +74,7 @@ class WeightPaths:
             CheckpointError: one is missing; none is ever replaced by random weights.
         """
         has_flownets = propagation.flow is FlowMethod.FLOWNETS
-        names = [each.option for each in ARCHITECTURES] if segnet == ENSEMBLE else [segnet]
+        names = list(BY_OPTION) if segnet == ENSEMBLE else [segnet]
         first, *others = map(locate_segnet, names)
         return cls(
             first,

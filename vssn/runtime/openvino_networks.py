@@ -20,7 +20,7 @@ from vssn.checkpoints.locate import sha256_of, weights_files
 from vssn.checkpoints.segnet_weights import read_any_segnet, segnet_input_hw
 from vssn.errors import BadInputError, printable
 from vssn.json_files import parse
-from vssn.models.architectures import ARCHITECTURES, architecture_of
+from vssn.models.architectures import BY_OPTION, architecture_of
 from vssn.networks import Device, Precision
 from vssn.preprocess import FLOW_INPUT_HW, flow_input
 from vssn.runtime.device import CPU, choose_device
@@ -189,7 +189,7 @@ class _WeightFacts:
     Attributes:
         weights_sha256: see :func:`vssn.checkpoints.folded.weights_digest`; empty for another
             network.
-        network: its name, see :class:`vssn.models.architectures.Architecture`.
+        network: what a user calls it, see :class:`vssn.models.architectures.Architecture`.
         input_hw: of a frozen graph; None where a config beside the weights says it.
         reason: why it is another network.
     """
@@ -271,7 +271,7 @@ class OpenVINOLoader:
         layers = Layers()
         if ranges and chosen == "int8":
             layers = Layers(ranges, byte_weight_limit())
-        architecture = next(each for each in ARCHITECTURES if each.name == facts.network)
+        architecture = BY_OPTION[facts.network]
         input_hw = facts.input_hw or segnet_input_hw(path, architecture=architecture)
         key = {"weights": facts.weights_sha256, "input_hw": input_hw}
         key |= {"ranges": dict(layers.ranges), "weight_limit": layers.weight_limit}
@@ -291,7 +291,7 @@ class OpenVINOLoader:
                 weights, input_hw = read_any_segnet(path)
             except OtherNetworkError as error:
                 return json.dumps(asdict(_WeightFacts("", reason=str(error)[:200])))
-            network = architecture_of(weights).name
+            network = architecture_of(weights).option
             facts = _WeightFacts(weights_digest(weights), network, input_hw if suffix else None)
             return json.dumps(asdict(facts))
 

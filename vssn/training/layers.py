@@ -34,17 +34,19 @@ class FusedBatchNormalization(keras.layers.BatchNormalization):  # type: ignore[
         return out
 
 
-def for_training(model: keras.Model, is_frozen: Callable[[str], bool]) -> keras.Model:
+def for_training(
+    model: keras.Model, is_frozen: Callable[[keras.layers.Layer], bool]
+) -> keras.Model:
     """Return a copy of ``model`` with new random weights and fused batch norms.
 
     Args:
         model: with batch norms of Keras' own.
-        is_frozen: whether a layer, by its name, keeps its weights; a batch norm that does uses the
-            mean and variance that it has.
+        is_frozen: whether a layer keeps its weights; a batch norm that does uses the mean and
+            variance that it has.
     """
 
     def swap(layer: keras.layers.Layer) -> keras.layers.Layer:
-        frozen = is_frozen(layer.name)
+        frozen = is_frozen(layer)
         is_norm = type(layer) is keras.layers.BatchNormalization
         kind = FusedBatchNormalization if is_norm and not frozen else type(layer)
         copy = kind.from_config(layer.get_config())

@@ -11,7 +11,6 @@ import numpy as np
 import numpy.typing as npt
 import tensorflow as tf
 
-from vssn.checkpoints.folded import convolutions
 from vssn.checkpoints.segnet_weights import (
     build_network,
     save_segnet_weights,
@@ -45,16 +44,14 @@ Batch = tuple[npt.NDArray[Any], npt.NDArray[Any], npt.NDArray[Any], npt.NDArray[
 Drawn = tuple[list[tuple[int, tuple[int, int]]], int | None]
 
 
-def _is_frozen(architecture: Architecture, recipe: SegnetRecipe, layer: str) -> bool:
+def _is_frozen(architecture: Architecture, recipe: SegnetRecipe, layer: keras.layers.Layer) -> bool:
     """Whether a layer keeps the weights that it starts with."""
+    in_encoder = architecture.is_encoder(layer.name)
     held = [prefix for stage in architecture.stages[: recipe.frozen_stages] for prefix in stage]
-    if layer.startswith(tuple(held)) and architecture.is_encoder(layer):
+    if in_encoder and layer.name.startswith(tuple(held)):
         return True
-    norms = {architecture.batch_norm_of(name) for name in convolutions(architecture.shapes())}
-    norms_held = recipe.frozen_norms or (
-        recipe.frozen_encoder_norms and architecture.is_encoder(layer)
-    )
-    return norms_held and layer in norms
+    is_norm = isinstance(layer, keras.layers.BatchNormalization)
+    return is_norm and (recipe.frozen_norms or (recipe.frozen_encoder_norms and in_encoder))
 
 
 def _build(
