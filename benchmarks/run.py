@@ -13,7 +13,6 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import platform
 from itertools import islice
 from pathlib import Path
 
@@ -25,6 +24,7 @@ import video
 
 from vssn.data.clips import iter_clip
 from vssn.data.demo import demo_clip
+from vssn.evaluation.machine import processor_name
 
 PARTS = {
     "stages": stages,
@@ -38,10 +38,7 @@ CLIP_FRAMES = 15  # at least, for growth
 
 def machine() -> str:
     """The processor's name and how many of it there are."""
-    info = Path("/proc/cpuinfo")
-    lines = info.read_text().splitlines() if info.is_file() else []
-    names = [line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")]
-    return f"{names[0] if names else platform.processor()}, {os.cpu_count()} cores"
+    return f"{processor_name()}, {os.cpu_count()} cores"
 
 
 def arguments() -> argparse.Namespace:

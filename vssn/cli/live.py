@@ -6,6 +6,7 @@ import argparse
 import sys
 from pathlib import Path
 
+from vssn.cli.main import EXIT_BAD_INPUT
 from vssn.cli.options import (
     add_checkpoint_arguments,
     add_output_arguments,
@@ -31,7 +32,6 @@ from vssn.files import check_writable
 from vssn.fleet.names import source_stem
 from vssn.streaming.punctuality import DEFAULT_MAX_LATENCY_MS
 
-EXIT_BAD_INPUT = 2
 # Python lets a thread keep its lock for 5 ms while another waits for it; drawing would hold frames
 # up by that.
 SWITCH_S = 0.0005
@@ -85,7 +85,7 @@ def _add_destination_arguments(parser: argparse.ArgumentParser) -> None:
         "--records",
         type=Path,
         metavar="FILE",
-        help="write each frame's figures and objects: .jsonl, .csv or .parquet",
+        help="write each frame's figures and objects: .jsonl, .csv, .parquet, or .json for COCO",
     )
     parser.add_argument(
         "--report",

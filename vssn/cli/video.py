@@ -15,6 +15,7 @@ from vssn.cli.fleet_flags import (
     given_place,
     refuse_with_ray,
 )
+from vssn.cli.main import EXIT_BAD_INPUT
 from vssn.cli.options import (
     FLAGS,
     check_summary,
@@ -35,7 +36,6 @@ if TYPE_CHECKING:
     from vssn.scene.camera import Camera
     from vssn.scene.style import Style
 
-EXIT_BAD_INPUT = 2
 ORIGINAL_NAMES = {True: "output-video-original.avi", False: "output-video-segmented.avi"}
 
 logger = logging.getLogger(__name__)

@@ -102,7 +102,7 @@ def temporary_folder(path: Path) -> Iterator[Path]:
     Raises:
         OSError: it can't be created.
     """
-    remove_abandoned(path.parent)
+    tidy(path.parent)
     folder = temporary_name(path)
     try:
         with undisturbed(path.parent):
