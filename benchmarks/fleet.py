@@ -4,10 +4,10 @@
     python benchmarks/fleet.py simulated --chunks 100000 --nodes 2
     python benchmarks/fleet.py engines --chunks 2000
 
-``scaling`` annotates real videos, one thread for each worker, and takes the numbers of workers in
-turn so that a busy moment hits all of them. ``simulated`` hands out chunks without work on a
-cluster of several nodes on this machine. ``engines`` compares the actors of ``vssn.fleet`` with
-Ray Data's streaming execution.
+``scaling`` annotates real videos, one thread for each worker, each on a core of its own and not,
+and takes the numbers of workers in turn so that a busy moment hits all of them. ``simulated``
+hands out chunks without work on a cluster of several nodes on this machine. ``engines`` compares
+the actors of ``vssn.fleet`` with Ray Data's streaming execution.
 """
 
 from __future__ import annotations
@@ -171,25 +171,36 @@ def ray_data_seconds(ray: Any, chunks: int, work_s: float, workers: int) -> floa
 
 
 def scaling(args: argparse.Namespace) -> None:
-    """Frames per second of 1, 2, ... workers of one thread each."""
+    """Frames per second of 1, 2, ... workers of one thread each, on cores of their own or not."""
     clips = sorted(str(path) for path in args.clips.glob("*.mp4"))
-    rates: dict[int, list[float]] = {count: [] for count in args.workers}
     with connected() as ray:
+        room = int(ray.cluster_resources()["CPU"])
+        counts = [count for count in args.workers if count <= room]
+        for count in set(args.workers) - set(counts):
+            print(f"{count} workers: left out, as there are {room} cores", flush=True)
+        ways = [(pinned, count) for count in counts for pinned in (True, False)]
+        rates: dict[tuple[bool, int], list[float]] = {way: [] for way in ways}
         for _ in range(args.repeats):
-            for count in args.workers:
-                rates[count].append(_rate(ray, clips, count, args.chunk_s))
-                print(f"{count} workers: {rates[count][-1]:.2f} frames per second", flush=True)
-    one = statistics.median(rates[args.workers[0]]) / args.workers[0]
-    for count, found in rates.items():
-        rate = statistics.median(found)
-        print(f"| {count} | {rate:.2f} | {rate / one / count:.2f} |")
+            for pinned, count in ways:
+                rate = _rate(ray, clips, count, args.chunk_s, pinned)
+                rates[pinned, count].append(rate)
+                print(f"{count} workers, {_held(pinned)}: {rate:.2f} frames per second", flush=True)
+    for pinned in (True, False):
+        one = statistics.median(rates[pinned, counts[0]]) / counts[0]
+        for count in counts:
+            rate = statistics.median(rates[pinned, count])
+            print(f"| {_held(pinned)} | {count} | {rate:.2f} | {rate / one / count:.2f} |")
 
 
-def _rate(ray: Any, clips: list[str], workers: int, chunk_s: float) -> float:
+def _held(pinned: bool) -> str:
+    return "pinned" if pinned else "not pinned"
+
+
+def _rate(ray: Any, clips: list[str], workers: int, chunk_s: float, pinned: bool) -> float:
     with tempfile.TemporaryDirectory() as folder:
         work = plan_work(Place(folder), vssn.SegmenterConfig(), chunk_s, {})
         job = Job(open_manifest(work, inputs_of(clips), False), work.place)
-        pool = RayPool(ray, work, 1, workers)
+        pool = RayPool(ray, work, 1, workers, pin_cpus=pinned)
         pool.wait_for(workers)
         begun = time.perf_counter()
         job.run(pool)

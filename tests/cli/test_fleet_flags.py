@@ -20,6 +20,7 @@ Refuses = Callable[..., str]
     [
         (["--save_dir", "s3://bucket/out"], ["--save_dir", "--engine ray"]),
         (["--address", "auto"], ["--address auto", "--engine ray"]),
+        (["--no-pin_cpus"], ["--no-pin_cpus", "--engine ray"]),
         (["--engine", "ray", "--records", "a.csv"], ["--records with --engine ray"]),
         (["--engine", "ray", "--max_frames", "3"], ["--max_frames with --engine ray"]),
         (["--engine", "ray", "--save_dir", "none"], ["--save_dir none"]),

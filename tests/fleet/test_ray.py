@@ -20,6 +20,7 @@ from vssn.cli.main import main
 from vssn.fleet import videos
 from vssn.fleet.cluster import connected, import_ray
 from vssn.fleet.job import FleetRun, Job
+from vssn.fleet.pool import _node_cpus
 from vssn.fleet.videos import inputs_of, open_manifest, run_job
 
 pytest.importorskip("ray")
@@ -174,6 +175,11 @@ def test_a_chunk_that_kills_its_workers_fails_alone(
     done = run(tmp_path / "out", [clip], make=dying)
     assert [failure.error for failure in done.failures] == ["the worker died"]
     assert columns(tmp_path / "out", "status", "attempt") == [("failed", 2)]
+
+
+def test_a_worker_knows_how_many_cpus_its_node_has(cluster: Any) -> None:
+    with connected() as ray:
+        assert ray.get(ray.remote(num_cpus=1)(_node_cpus).remote()) == NODE["num_cpus"]
 
 
 def refusing(config: vssn.SegmenterConfig, weights: object) -> Any:

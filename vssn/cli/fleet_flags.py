@@ -54,14 +54,26 @@ def add_engine_arguments(parser: argparse.ArgumentParser, what: str) -> None:
         help=f"begin {what} anew, with a key frame, each time that so many seconds have passed "
         "(default: 60 with --engine ray, else never)",
     )
+    parser.add_argument(
+        "--pin_cpus",
+        action=argparse.BooleanOptionalAction,
+        default=None,
+        help="hold each worker of --engine ray on cores of its own, on machines where Ray has "
+        "exactly those that may be used (default: yes)",
+    )
 
 
 def check_process_engine(args: argparse.Namespace) -> None:
     """Refuse what only a cluster knows.
 
     Raises:
-        BadInputError: an address, or a folder behind a URL.
+        BadInputError: an address, cores of workers, or a folder behind a URL.
     """
+    if args.pin_cpus is not None:
+        flag = "--pin_cpus" if args.pin_cpus else "--no-pin_cpus"
+        raise BadInputError(
+            f"{flag} without --engine ray", "a cluster", "add --engine ray, or leave it out"
+        )
     for name in ("address", "save_dir", "data_dir", "data_list"):
         value = getattr(args, name, None)
         if isinstance(value, str):

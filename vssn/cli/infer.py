@@ -143,6 +143,7 @@ def _on_ray(args: argparse.Namespace) -> int:
             address=args.address,
             chunk_s=args.chunk_s or CHUNK_S,
             resume=args.resume,
+            pin_cpus=args.pin_cpus is not False,
             on_chunk=chunk_counter(bar),
         )
     return end_fleet_run(args, run)

@@ -236,6 +236,7 @@ def _on_ray(args: argparse.Namespace) -> int:
             address=args.address,
             chunk_s=args.chunk_s or CHUNK_S,
             resume=args.resume,
+            pin_cpus=args.pin_cpus is not False,
             style=_style(args),
             camera={name: getattr(args, name) for name in camera},
             selected={name: getattr(args, name) for name in SELECTIONS},

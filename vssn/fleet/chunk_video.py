@@ -30,16 +30,18 @@ class ChunkVideo:
         path: of the file.
         suffix: of the video that the chunk will be part of.
         info: of the source; pictures may be wider.
+        threads: that encode; the same for all chunks, so that any worker makes the same of one.
 
     Attributes:
         first: time of the first frame in the source, in s; None before it.
         info: of the pictures; None before the first.
     """
 
-    def __init__(self, path: Path, suffix: str, info: VideoInfo) -> None:
+    def __init__(self, path: Path, suffix: str, info: VideoInfo, threads: int) -> None:
         self._path = path
         self._format = FORMATS[suffix]
         self._source = info
+        self._threads = threads
         self.info: VideoInfo | None = None
         self.first: Fraction | None = None
 
@@ -57,7 +59,9 @@ class ChunkVideo:
         self.info = replace(self._source, width_px=width, height_px=height)
         self._times = OutputTimes(self.info, None)
         self._container = av.open(f"file:{self._path.absolute()}", "w", format="mp4")
-        self._encoder = make_encoder(self._container, self.info, self._times.unit, self._format)
+        self._encoder = make_encoder(
+            self._container, self.info, self._times.unit, self._format, self._threads
+        )
 
     def close(self, complete: bool = True) -> None:
         """Write what is held back; called again, or without frames, it does nothing."""

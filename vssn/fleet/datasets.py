@@ -32,6 +32,7 @@ def segment_dataset(
     address: str | None = None,
     chunk_s: float = CHUNK_S,
     resume: bool = False,
+    pin_cpus: bool = True,
     on_chunk: OnChunk = lambda over, known: None,
     **changes: Any,
 ) -> FleetRun:
@@ -49,6 +50,7 @@ def segment_dataset(
         address: see :func:`vssn.fleet.annotate_videos`.
         chunk_s: length of a chunk; a frame counts as a second.
         resume: go on with an earlier call of the same settings; what is done is left as it is.
+        pin_cpus: see :func:`vssn.fleet.annotate_videos`.
         on_chunk: called after each chunk with how many are over and how many are known.
         changes: attributes of :class:`vssn.SegmenterConfig` that differ from ``config``.
 
@@ -71,7 +73,8 @@ def segment_dataset(
     work = DatasetWork(place, job, wanted, weights, exact_seconds(chunk_s), str(data_dir), entries)
     manifest = open_manifest(work, [Input(EVALUATION, source)], resume)
     with connected(address) as ray:
-        return with_evaluation(run_job(work, manifest, ray, on_chunk), place)
+        run = run_job(work, manifest, ray, on_chunk, pin_cpus=pin_cpus)
+    return with_evaluation(run, place)
 
 
 def read_entries(source: str) -> list[ListEntry]:

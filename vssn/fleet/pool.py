@@ -16,6 +16,8 @@ from typing import Any, Protocol
 
 from vssn.errors import VssnError
 from vssn.fleet.chunks import Work
+from vssn.fleet.cluster import import_ray
+from vssn.fleet.cores import Cores
 
 logger = logging.getLogger(__name__)
 
@@ -93,13 +95,22 @@ def answer(work: Work, method: str, arguments: tuple[Any, ...]) -> Answer:
 
 
 class _Worker:
-    """An actor's state: the work with its networks."""
+    """An actor's state: the work with its networks, and the cores that it is held on."""
 
-    def __init__(self, work: Work) -> None:
+    def __init__(self, work: Work, cpus: int, pin_cpus: bool) -> None:
         self._work = work
+        self._cores = Cores(cpus, _node_cpus()) if pin_cpus else None
 
     def call(self, method: str, arguments: tuple[Any, ...]) -> Answer:
         return answer(self._work, method, arguments)
+
+
+def _node_cpus() -> int:
+    """How many CPUs Ray has on the node of this worker."""
+    ray = import_ray()
+    here = ray.get_runtime_context().get_node_id()
+    (node,) = (node for node in ray.nodes() if node["NodeID"] == here)
+    return int(node["Resources"].get("CPU", 0))
 
 
 class RayPool:
@@ -110,16 +121,27 @@ class RayPool:
         work: sent to every worker once, through the object store.
         threads: CPUs of a worker.
         most: workers at most; None for as many as the cluster has room for.
+        pin_cpus: whether each worker is held on cores of its own, see
+            :class:`vssn.fleet.cores.Cores`.
 
     Attributes:
         size: how many workers are loaded.
     """
 
-    def __init__(self, ray: Any, work: Work, threads: int = 1, most: int | None = None) -> None:
+    def __init__(
+        self,
+        ray: Any,
+        work: Work,
+        threads: int = 1,
+        most: int | None = None,
+        *,
+        pin_cpus: bool = True,
+    ) -> None:
         self._ray = ray
         self._work = ray.put(work)
         self._threads = threads
         self._most = most
+        self._pin_cpus = pin_cpus
         options = {"num_cpus": threads, "max_restarts": 0, "scheduling_strategy": "SPREAD"}
         self._actor = ray.remote(**options)(_Worker)
         self._loading: dict[Any, Any] = {}  # actors by the answer to load() that they owe
@@ -217,7 +239,7 @@ class RayPool:
         room = sum(int(node["Resources"].get("CPU", 0)) // self._threads for node in nodes)
         wanted = room if self._most is None else min(room, self._most)
         for _ in range(wanted - self.size - len(self._loading)):
-            actor = self._actor.remote(self._work)
+            actor = self._actor.remote(self._work, self._threads, self._pin_cpus)
             self._loading[actor.call.remote("load", ())] = actor
 
     def _tell_of_waiting(self, heard: bool, nobody: bool) -> None:

@@ -193,7 +193,8 @@ class VideoWork(ChunkFolder):
         with ExitStack() as stack:
             source = stack.enter_context(self._open(given, start=start, end=end))
             source.may_be_empty = number > 0  # of a video that is shorter than it says
-            pictures = ChunkVideo(video, Path(given.name).suffix, source.info)
+            suffix, threads = Path(given.name).suffix, self.config.threads or 1
+            pictures = ChunkVideo(video, suffix, source.info, threads)
             run = annotate_video(
                 source,
                 segmenter=self._assembly,

@@ -42,6 +42,7 @@ def annotate_videos(
     address: str | None = None,
     chunk_s: float = CHUNK_S,
     resume: bool = False,
+    pin_cpus: bool = True,
     style: Style | None = None,
     camera: CameraOptions = None,
     selected: dict[str, Any] | None = None,
@@ -62,6 +63,8 @@ def annotate_videos(
         address: of a Ray cluster; None for ``$RAY_ADDRESS``, or else one started on this machine.
         chunk_s: length of a chunk in s.
         resume: go on with an earlier call of the same settings; what is done is left as it is.
+        pin_cpus: hold each worker on cores of its own, on nodes where Ray has exactly those that
+            may be used.
         style: see :func:`vssn.annotate_video`.
         camera: a camera, or arguments of :func:`vssn.scene.camera.camera_for` by name.
         selected: ``start``, ``end``, ``stride`` and ``image_fps``, see :class:`vssn.VideoSource`.
@@ -81,7 +84,7 @@ def annotate_videos(
     )  # fmt: skip
     manifest = open_manifest(work, inputs_of(sources), resume)
     with connected(address) as ray:
-        return run_job(work, manifest, ray, on_chunk)
+        return run_job(work, manifest, ray, on_chunk, pin_cpus=pin_cpus)
 
 
 def plan_work(
@@ -161,11 +164,13 @@ def open_manifest(work: Work, inputs: Sequence[Input], resume: bool) -> Manifest
     return manifest
 
 
-def run_job(work: Work, manifest: Manifest, ray: Any, on_chunk: OnChunk) -> FleetRun:
+def run_job(
+    work: Work, manifest: Manifest, ray: Any, on_chunk: OnChunk, *, pin_cpus: bool = True
+) -> FleetRun:
     """Do a job on a cluster and write its report."""
     begun = time.perf_counter()
     job = Job(manifest, work.place, on_chunk)
-    pool = RayPool(ray, work, work.config.threads or 1)
+    pool = RayPool(ray, work, work.config.threads or 1, pin_cpus=pin_cpus)
     try:
         job.run(pool)
     finally:

@@ -168,8 +168,9 @@ class YuvEncoder(Encoder):
         info: VideoInfo,
         time_base: Fraction,
         output: OutputFormat,
+        threads: int | None = None,
     ) -> None:
-        """Describe the stream."""
+        """Describe the stream; see :func:`make_encoder`."""
         super().__init__(container, info, time_base, output.codec)
         self._width, self._height = info.width_px, info.height_px
         self._scaled = output.square and info.pixel_aspect != 1
@@ -187,7 +188,7 @@ class YuvEncoder(Encoder):
         context.color_primaries = ColorPrimaries.BT709
         context.color_trc = ColorTrc.BT709
         context.gop_size = min(MAX_KEY_FRAMES, max(1, round(KEY_FRAME_S * info.fps)))
-        context.thread_count = min(MAX_ENCODER_THREADS, os.cpu_count() or 1)
+        context.thread_count = min(MAX_ENCODER_THREADS, threads or os.cpu_count() or 1)
         context.options = output.options
 
     def encode(self, frame_bgr: UInt8Array, stamp: int) -> list[Packet[Any]]:
@@ -218,9 +219,21 @@ class YuvEncoder(Encoder):
 
 
 def make_encoder(
-    container: OutputContainer, info: VideoInfo, time_base: Fraction, output: OutputFormat
+    container: OutputContainer,
+    info: VideoInfo,
+    time_base: Fraction,
+    output: OutputFormat,
+    threads: int | None = None,
 ) -> Encoder:
-    """The encoder for a kind of output."""
+    """The encoder for a kind of output.
+
+    Args:
+        container: that gets the stream.
+        info: of the pictures.
+        time_base: the unit of time stamps, in s.
+        output: the kind.
+        threads: that encode, on which H.264's bits depend; None for as many as there are cores.
+    """
     if output.codec == "mjpeg":
         return JpegEncoder(container, info, time_base)
-    return YuvEncoder(container, info, time_base, output)
+    return YuvEncoder(container, info, time_base, output, threads)
