@@ -39,6 +39,31 @@ def test_what_can_not_be_had_is_refused(
     refuses(["video", str(clip), *where, *flags], *words)
 
 
+@pytest.mark.timeout(60)  # Ray itself would try for minutes
+@pytest.mark.parametrize("from_variable", [False, True])
+@pytest.mark.parametrize(
+    ("address", "word"),
+    [("127.0.0.1:1", "refused"), ("127.0.0.1:99999", "answers"), ("nonsense", "HOST:PORT")],
+)
+def test_an_address_where_nobody_answers(
+    refuses: Refuses,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    address: str,
+    word: str,
+    from_variable: bool,
+) -> None:
+    pytest.importorskip("ray")
+    monkeypatch.setattr("vssn.fleet.videos.pack_weights", lambda config: None)
+    source = write_video(tmp_path / "a.mp4")
+    argv = ["video", str(source), "--engine", "ray", "--save_dir", str(tmp_path / "out")]
+    if from_variable:
+        monkeypatch.setenv("RAY_ADDRESS", address)
+        refuses(argv, f"$RAY_ADDRESS {address}", word)
+    else:
+        refuses([*argv, "--address", address], f"--address {address}", word)
+
+
 @pytest.mark.parametrize(("package", "named"), [("ray", "Ray"), ("pyarrow", "pyarrow")])
 def test_a_missing_package_is_named_with_what_installs_it(
     refuses: Refuses,
