@@ -13,7 +13,7 @@ import pytest
 from vssn.fleet.chunks import ChunkResult, Input, InputPlan, count_chunks
 from vssn.fleet.job import Job
 from vssn.fleet.manifest import JOINED, Manifest
-from vssn.fleet.manifest_file import resume_manifest, write_manifest
+from vssn.fleet.manifest_file import GROUP, resume_manifest, write_manifest
 from vssn.fleet.places import Place
 from vssn.fleet.pool import Answer, Task, Tasks
 
@@ -64,7 +64,25 @@ def test_memory_stays_flat_while_chunks_are_done(tmp_path: Path) -> None:
     assert max(runner.memory) - runner.memory[0] < 500_000
 
 
-def test_what_was_written_is_read_back(tmp_path: Path) -> None:
+def test_writing_takes_no_more_memory_for_more_rows(tmp_path: Path) -> None:
+    peaks = []
+    for groups in (1, 2, 8):  # the first imports something too
+        manifest = Manifest(inputs(1), "job", MINUTE)
+        manifest.add_plan(0, InputPlan(groups * GROUP))
+        tracemalloc.start()
+        try:
+            write_manifest(manifest, Place(tmp_path))
+            peaks.append(tracemalloc.get_traced_memory()[1])
+        finally:
+            tracemalloc.stop()
+    assert peaks[2] < peaks[1] + 1_000_000
+
+
+@pytest.mark.parametrize("group", [2, GROUP])
+def test_what_was_written_is_read_back(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, group: int
+) -> None:
+    monkeypatch.setattr("vssn.fleet.manifest_file.GROUP", group)
     manifest = Manifest(inputs(3), "job", MINUTE)
     manifest.add_plan(2, InputPlan(3, Fraction(1, 2), Fraction(150)))
     manifest.add_plan(0, InputPlan(2))

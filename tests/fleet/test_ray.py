@@ -160,6 +160,16 @@ def test_forty_clips_survive_a_killed_worker_a_lost_node_and_a_stop(
         assert ours.read_bytes() == theirs.read_bytes()
 
 
+def test_paths_from_the_current_folder_mean_the_same_to_workers(
+    cluster: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make_video(tmp_path / "drive.mp4", 5)
+    monkeypatch.chdir(tmp_path)  # which the cluster's processes were not started in
+    done = run(Path("out"), [Path("drive.mp4")])
+    assert (done.joined, done.failures) == (1, ())
+    assert {"drive.mp4", "manifest.parquet", "records"} <= set(os.listdir(tmp_path / "out"))
+
+
 def dying(config: vssn.SegmenterConfig, weights: object) -> Any:
     """An assembly whose segmenter ends its process at the first frame."""
     assembly = assemble_fakes(config)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field, replace
@@ -9,9 +10,10 @@ from fractions import Fraction
 from typing import Any, Protocol
 
 from vssn.config import SegmenterConfig
-from vssn.fleet.places import Place
+from vssn.fleet.places import Place, shown
 
 FOLDER = "chunks"
+DIGEST_LETTERS = 8
 
 
 @dataclass(frozen=True)
@@ -149,7 +151,8 @@ class ChunkFolder:
         self.place.remove(self._folder(given))
 
     def _folder(self, given: Input) -> str:
-        return f"{FOLDER}/{self.job}/{given.stem}"
+        digest = hashlib.sha256(shown(given.source).encode()).hexdigest()[:DIGEST_LETTERS]
+        return f"{FOLDER}/{self.job}/{given.stem}-{digest}"  # names are of one call, sources not
 
     def _base(self, given: Input, number: int) -> str:
         """The name of a chunk's files, without their suffixes."""

@@ -33,7 +33,6 @@ def import_ray() -> Any:
     """
     os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
     os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")  # else a warning is printed
-    os.environ.setdefault("RAY_BACKEND_LOG_LEVEL", "error")  # what is wrong is said in one line
     os.environ.setdefault("RAY_worker_niceness", "0")  # of a cluster that is started here; else 15
     try:
         import ray

@@ -14,7 +14,7 @@ from vssn.fleet.chunks import Input
 from vssn.fleet.cluster import connected, import_ray
 from vssn.fleet.dataset_work import EVALUATION, DatasetWork, evaluation_of
 from vssn.fleet.job import FleetRun, OnChunk
-from vssn.fleet.places import Place, is_url
+from vssn.fleet.places import Place, absolute, is_url
 from vssn.fleet.record_files import import_arrow
 from vssn.fleet.settings import job_id, portable
 from vssn.fleet.videos import CHUNK_S, open_manifest, run_job
@@ -68,11 +68,12 @@ def segment_dataset(
     source = str(data_list or default_list("test"))
     entries = read_entries(source)[:num_steps]
     weights = pack_weights(wanted)
+    data_dir = absolute(str(data_dir))
     listed = [(entry.frame, entry.label) for entry in entries]
-    job = job_id(wanted, weights, chunk_s=chunk_s, entries=listed, data_dir=str(data_dir))
-    work = DatasetWork(place, job, wanted, weights, exact_seconds(chunk_s), str(data_dir), entries)
-    manifest = open_manifest(work, [Input(EVALUATION, source)], resume)
-    with connected(address) as ray:
+    job = job_id(wanted, weights, chunk_s=chunk_s, entries=listed, data_dir=data_dir)
+    work = DatasetWork(place, job, wanted, weights, exact_seconds(chunk_s), data_dir, entries)
+    with place.locked(), connected(address) as ray:
+        manifest = open_manifest(work, [Input(EVALUATION, absolute(source))], resume)
         run = run_job(work, manifest, ray, on_chunk, pin_cpus=pin_cpus)
     return with_evaluation(run, place)
 

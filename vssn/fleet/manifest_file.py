@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import ExitStack
 from fractions import Fraction
 from typing import Any
 
@@ -14,6 +15,7 @@ from vssn.fleet.places import Place, shown
 from vssn.fleet.record_files import import_arrow
 
 NAME = "manifest.parquet"
+GROUP = 8192  # rows that are written at once
 NUMBERS = ("attempt", "seconds", "frames", "segmented", "lost_frames", "truncated")
 
 
@@ -24,24 +26,35 @@ def write_manifest(manifest: Manifest, place: Place) -> None:
         MediaError: it can't be written.
     """
     _, parquet = import_arrow()
-    with place.written(NAME) as path:
-        parquet.write_table(_table(manifest), path)
+    starts = range(0, max(1, len(manifest)), GROUP)
+    with place.written(NAME) as path, ExitStack() as stack:
+        writer: Any = None
+        for start in starts:
+            table = _table(manifest, start, start == starts[-1])
+            writer = writer or stack.enter_context(parquet.ParquetWriter(path, table.schema))
+            writer.write_table(table)
 
 
-def _with_unplanned(manifest: Manifest) -> tuple[Any, list[str | None]]:
-    """The rows, with one for each input that could not be opened, and the errors."""
-    more = np.zeros(len(manifest.unplanned), ROW)
+def _unplanned(manifest: Manifest) -> tuple[Any, list[str]]:
+    """A row for each input that could not be opened, and the errors."""
+    rows = np.zeros(len(manifest.unplanned), ROW)
     failed = sorted(manifest.unplanned.items())
-    more["input"] = [number for number, _ in failed]
-    more["attempt"] = [attempts for _, (_, attempts) in failed]
-    more["chunk"], more["status"], more["end_s"] = -1, STATUSES.index("failed"), NO_END
-    errors: list[str | None] = [manifest.errors.get(row) for row in range(len(manifest))]
-    return np.concatenate([manifest.rows, more]), [*errors, *(error for _, (error, _) in failed)]
+    rows["input"] = [number for number, _ in failed]
+    rows["attempt"] = [attempts for _, (_, attempts) in failed]
+    rows["chunk"], rows["status"], rows["end_s"] = -1, STATUSES.index("failed"), NO_END
+    return rows, [error for _, (error, _) in failed]
 
 
-def _table(manifest: Manifest) -> Any:
+def _table(manifest: Manifest, start: int, last: bool) -> Any:
+    """A group of rows; all at once would need memory that grows with the job."""
     arrow, _ = import_arrow()
-    rows, errors = _with_unplanned(manifest)
+    rows = manifest.rows[start : start + GROUP]
+    errors = [manifest.errors.get(row) for row in range(start, start + len(rows))]
+    if last:
+        more, said = _unplanned(manifest)
+        rows, errors = np.concatenate([rows, more]), [*errors, *said]
+    present, keys = np.unique(rows["input"], return_inverse=True)
+    inputs = [manifest.inputs[number] for number in present.tolist()]
 
     def named(numbers: Any, names: list[str]) -> Any:
         keys = arrow.array(numbers.astype("i4"))
@@ -50,17 +63,16 @@ def _table(manifest: Manifest) -> Any:
     def text(name: str) -> Any:
         return arrow.array(rows[name].astype(str).tolist(), arrow.string())
 
-    inputs = manifest.inputs
     columns = {
-        "video": named(rows["input"], [given.stem for given in inputs]),
-        "input": named(rows["input"], [shown(given.source) for given in inputs]),
+        "video": named(keys, [given.stem for given in inputs]),
+        "input": named(keys, [shown(given.source) for given in inputs]),
         "chunk": arrow.array(rows["chunk"].astype("i4"), mask=rows["chunk"] < 0),
         "start_s": arrow.array(rows["start_s"], mask=rows["chunk"] < 0),
         "end_s": arrow.array(rows["end_s"], mask=rows["end_s"] == NO_END),
         "status": named(rows["status"], list(STATUSES)),
         **{name: arrow.array(np.ascontiguousarray(rows[name])) for name in NUMBERS},
         "error": arrow.array(errors, arrow.string()),
-        "output": named(rows["input"], [given.name for given in inputs]),
+        "output": named(keys, [given.name for given in inputs]),
         "hash": text("hash"),
         "finished": arrow.array(
             (rows["finished"] * 1000).astype("i8"), mask=rows["finished"] == 0
@@ -110,10 +122,17 @@ def resume_manifest(manifest: Manifest, place: Place) -> bool:
 def _take(manifest: Manifest, table: Any) -> None:
     arrow, _ = import_arrow()
     known = {(each.stem, shown(each.source)): n for n, each in enumerate(manifest.inputs)}
+    asked = {each.name: shown(each.source) for each in manifest.inputs}
     names = (table[name].to_pylist() for name in ("video", "input", "output"))
     numbers = np.zeros(len(table), int)
     for row, (video, source, output) in enumerate(zip(*names, strict=True)):
         if (video, source) not in known:  # not asked for now; what is done of it stays noted
+            if output in asked:
+                raise MediaError(
+                    f"'{asked[output]}', whose result '{output}' an earlier run made of '{source}'",
+                    "results of one source each",
+                    "name that source, or begin anew in another folder",
+                )
             known[video, source] = len(manifest.inputs)
             manifest.inputs.append(Input(output, source))
         numbers[row] = known[video, source]

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from vssn.errors import MediaError
-from vssn.files import atomic_path, make_directory, reason
+from vssn.files import atomic_path, folder_lock, make_directory, reason
 from vssn.files.atomic import WRITE_REMEDY
 from vssn.media.containers import printable_url
 
@@ -38,6 +38,11 @@ def is_url(text: str) -> bool:
 def shown(url: str) -> str:
     """A URL without a user's name, a password or a signature."""
     return printable_url(url).partition("?")[0] if is_url(url) else url
+
+
+def absolute(path: str) -> str:
+    """A local path from the root; URLs stay as they are."""
+    return path if is_url(path) else os.path.abspath(path)
 
 
 def without_secrets(text: str) -> str:
@@ -111,7 +116,8 @@ class Place:
             self._fs, self._root = _fsspec(self.url)
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return Place, (self.url,)  # connections stay where they were made
+        # Connections stay where they were made, and a worker's current folder is another one.
+        return Place, (absolute(self.url),)
 
     def __str__(self) -> str:
         return shown(self.url)
@@ -128,6 +134,19 @@ class Place:
         """
         self.write(".vssn-check", b"")
         self.remove(".vssn-check")
+
+    @contextmanager
+    def locked(self) -> Iterator[None]:
+        """Keep other jobs out of a local folder; where a URL stands for one, nothing can.
+
+        Raises:
+            MediaError: another one is at work there.
+        """
+        if self._folder is None:
+            yield
+            return
+        with folder_lock(make_directory(self._folder)):
+            yield
 
     def size(self, name: str) -> int | None:
         """A file's size in bytes; None where there is none."""

@@ -15,7 +15,7 @@ from vssn.fleet.job import FleetRun, Job, OnChunk
 from vssn.fleet.manifest import JOINED, Manifest
 from vssn.fleet.manifest_file import resume_manifest
 from vssn.fleet.names import result_names
-from vssn.fleet.places import FILE_SCHEMES, SCHEME, Place, is_url, matches
+from vssn.fleet.places import FILE_SCHEMES, SCHEME, Place, absolute, is_url, matches
 from vssn.fleet.pool import RayPool
 from vssn.fleet.record_files import import_arrow
 from vssn.fleet.report import write_report
@@ -82,8 +82,9 @@ def annotate_videos(
         Place(save_dir), configured(config, changes), chunk_s, selected or {},
         style, camera,
     )  # fmt: skip
-    manifest = open_manifest(work, inputs_of(sources), resume)
-    with connected(address) as ray:
+    inputs = inputs_of(sources)
+    with work.place.locked(), connected(address) as ray:
+        manifest = open_manifest(work, inputs, resume)
         return run_job(work, manifest, ray, on_chunk, pin_cpus=pin_cpus)
 
 
@@ -124,10 +125,14 @@ def plan_work(
 def inputs_of(sources: Sequence[str | Path]) -> list[Input]:
     """The sources with their results' names; patterns of URLs become what they stand for.
 
+    Each counts once. Local ones get paths from the root, as workers have other current folders.
+
     Raises:
         MediaError: a pattern names nothing.
-        BadInputError: a source has no end, or can't be read in parts.
+        BadInputError: there is none, or one has no end, or can't be read in parts.
     """
+    if not sources:
+        raise BadInputError("no source", "videos to annotate", "name some")
     found: list[str] = []
     for source in map(str, sources):
         found += matches(source) if is_url(source) and "*" in source else [source]
@@ -140,7 +145,10 @@ def inputs_of(sources: Sequence[str | Path]) -> list[Input]:
                 "files, which can be read in parts",
                 "leave it out",
             )
-    return [Input(name, source) for name, source in zip(result_names(found), found, strict=True)]
+    once: dict[str, str] = {}
+    for source in found:
+        once.setdefault(absolute(source), source)
+    return [Input(*each) for each in zip(result_names([*once.values()]), once, strict=True)]
 
 
 def open_manifest(work: Work, inputs: Sequence[Input], resume: bool) -> Manifest:
