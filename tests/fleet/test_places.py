@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import functools
 import http.server
+import re
+import sys
 import threading
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 from fakes import fake_work, make_video
+from fsspec.core import url_to_fs
 from pyarrow import parquet
 from test_job import run
 
@@ -50,7 +54,26 @@ def bucket(server: str, monkeypatch: pytest.MonkeyPatch) -> str:
     return f"s3://{name}"
 
 
-def test_a_job_reads_from_s3_and_writes_there(bucket: str, tmp_path: Path) -> None:
+@pytest.fixture
+def gs_bucket(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    """An empty bucket's URL at an emulator of Google's storage."""
+    emulator = pytest.importorskip("gcp_storage_emulator.server")
+    gcsfs = pytest.importorskip("gcsfs")
+    server = emulator.create_server("127.0.0.1", 0, in_memory=True, default_bucket="bucket")
+    server.start()
+    port = server._api._httpd.server_address[1]
+    monkeypatch.setenv("STORAGE_EMULATOR_HOST", f"http://127.0.0.1:{port}")
+    monkeypatch.setenv("GOOGLE_CLOUD_PROJECT", "project")
+    gcsfs.GCSFileSystem.clear_instance_cache()
+    yield "gs://bucket"
+    server.stop()
+
+
+@pytest.mark.parametrize("system", ["bucket", "gs_bucket"])
+def test_a_job_reads_from_a_bucket_and_writes_there(
+    request: pytest.FixtureRequest, tmp_path: Path, system: str
+) -> None:
+    bucket: str = request.getfixturevalue(system)
     place = Place(f"{bucket}/drives")
     for number in range(2):
         clip = make_video(tmp_path / f"drive{number}.mp4", 15, 5 * number)
@@ -68,15 +91,10 @@ def test_a_job_reads_from_s3_and_writes_there(bucket: str, tmp_path: Path) -> No
     assert out.read("drive0.mp4") == (tmp_path / "here/drive0.mp4").read_bytes()
     again, runner = run(work, [f"{bucket}/drives/*.mp4"], resume=True)
     assert (again.worked, runner.done) == (0, [])
-    table = parquet.read_table(f"{bucket[5:]}/out/records", filesystem=_filesystem())
+    files, path = url_to_fs(f"{bucket}/out/records")
+    table = parquet.read_table(path, filesystem=files)
     assert len(table) == 30
     assert set(table["video"].to_pylist()) == {"drive0", "drive1"}
-
-
-def _filesystem() -> object:
-    import s3fs
-
-    return s3fs.S3FileSystem()
 
 
 def test_what_s3_refuses_is_said_in_one_line_without_secrets(bucket: str, tmp_path: Path) -> None:
@@ -106,20 +124,57 @@ def test_a_copy_stays_as_long_as_somebody_needs_it(bucket: str, tmp_path: Path) 
     assert not first.exists()
 
 
+class _Ranges(http.server.SimpleHTTPRequestHandler):
+    """Answers for parts of files as well, and ends in the middle of one that is called cut."""
+
+    def do_GET(self) -> None:
+        content = Path(self.directory, self.path.strip("/")).read_bytes()
+        asked = re.fullmatch(r"bytes=(\d+)-(\d*)", self.headers.get("Range", ""))
+        start, end = (int(asked[1]), int(asked[2] or 10**9) + 1) if asked else (0, None)
+        self.send_response(206 if asked else 200)
+        self.send_header("Accept-Ranges", "bytes")
+        self.send_header("Content-Length", str(len(content[start:end])))
+        if asked:
+            last = start + len(content[start:end]) - 1
+            self.send_header("Content-Range", f"bytes {start}-{last}/{len(content)}")
+        self.end_headers()
+        part = content[start:end]
+        self.wfile.write(part[: len(part) // 2] if "cut" in self.path else part)
+
+
+def test_a_copy_that_breaks_off_is_no_short_video(tmp_path: Path) -> None:
+    pytest.importorskip("aiohttp")
+    clip = make_video(tmp_path / "web/drive.mp4", 15)
+    (tmp_path / "web/cut.mp4").write_bytes(clip.read_bytes())
+    with _served(_Ranges, clip.parent) as url:
+        done, _ = run(fake_work(tmp_path / "out"), [f"{url}/cut.mp4", f"{url}/drive.mp4"])
+    assert (done.joined, done.frames, done.truncated) == (1, 15, ())
+    (failure,) = done.failures
+    assert failure.source == f"{url}/cut.mp4"
+    assert "\n" not in failure.error
+
+
+@contextmanager
+def _served(handler: type[http.server.SimpleHTTPRequestHandler], folder: Path) -> Iterator[str]:
+    """A folder behind HTTP on this machine."""
+    made = functools.partial(handler, directory=str(folder))
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), made)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    try:
+        yield f"http://127.0.0.1:{server.server_port}"
+    finally:
+        server.shutdown()
+        server.server_close()
+
+
 def test_a_source_behind_http(tmp_path: Path) -> None:
     pytest.importorskip("aiohttp")
     clip = make_video(tmp_path / "web/drive.mp4", 15)
-    handler = functools.partial(http.server.SimpleHTTPRequestHandler, directory=str(clip.parent))
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    try:
-        url = f"http://127.0.0.1:{server.server_port}"
+    with _served(http.server.SimpleHTTPRequestHandler, clip.parent) as url:
         done, _ = run(
             fake_work(tmp_path / "out"),
             [f"{url}/drive.mp4?signature={SECRET}", f"{url}/none.mp4?signature={SECRET}"],
         )
-    finally:
-        server.shutdown()
     assert done.joined == 1
     (failure,) = done.failures
     assert SECRET not in failure.error
@@ -131,9 +186,15 @@ def test_a_source_behind_http(tmp_path: Path) -> None:
 def test_a_place_without_its_package_says_what_to_install(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setitem(__import__("sys").modules, "fsspec", None)
-    with pytest.raises(MediaError, match=r"pip install vssn\[ray\]"):
-        Place("s3://bucket")
+    with monkeypatch.context() as missing:
+        missing.setitem(sys.modules, "fsspec", None)
+        with pytest.raises(MediaError, match=r"pip install vssn\[ray\]"):
+            Place("s3://bucket")
+    monkeypatch.setitem(sys.modules, "gcsfs", None)
+    known = sys.modules["fsspec.registry"]._registry
+    monkeypatch.delitem(known, "gs", raising=False)  # where a test before used it
+    with pytest.raises(MediaError, match=r"'gs://bucket/out': .*pip install gcsfs$"):
+        Place("gs://bucket/out")
     with pytest.raises(MediaError, match="s3:// or https://"):
         Place("rtsp://camera")
 
