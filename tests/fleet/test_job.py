@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
+import os
 import re
 from dataclasses import replace
 from fractions import Fraction
@@ -18,6 +20,7 @@ from pyarrow import parquet
 import vssn
 from vssn.errors import MediaError
 from vssn.fleet.job import FleetRun, Job
+from vssn.fleet.places import Place, told
 from vssn.fleet.report import report_page
 from vssn.fleet.video_work import VideoWork
 from vssn.fleet.videos import inputs_of, open_manifest
@@ -232,6 +235,46 @@ def test_a_source_that_is_cut_short_is_named(tmp_path: Path, clips: list[Path]) 
     assert done.truncated == (str(cut),)
     assert done.joined == 2
     assert 0 < len(pictures(tmp_path / "out/cut.mp4")) < 100
+
+
+class _FullDisk:
+    """Refuses to write chunks for some times, as a disk without space does."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, times: int) -> None:
+        self.left = times
+        self._write = Place.write
+        monkeypatch.setattr(Place, "write", lambda *given: self.write(*given))
+
+    def write(self, place: Place, name: str, content: bytes) -> None:
+        if name.startswith("chunks/") and self.left:
+            self.left -= 1
+            error = OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+            with told("output", place.name_of(name)):
+                raise error
+        self._write(place, name, content)
+
+
+def test_a_chunk_that_met_a_full_disk_is_done_elsewhere(
+    tmp_path: Path, clips: list[Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _FullDisk(monkeypatch, 3)  # more than a chunk that is at fault itself may be tried
+    done, runner = run(fake_work(tmp_path / "out"), [clips[0]])
+    assert (done.joined, done.worked, done.failures) == (1, 3, ())
+    assert len(runner.chunks()) == 3 + 3
+
+
+def test_a_job_ends_where_every_disk_is_full(
+    tmp_path: Path, clips: list[Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    disk = _FullDisk(monkeypatch, 10**9)
+    work = fake_work(tmp_path / "out")
+    with pytest.raises(vssn.VssnError, match=r"No space left.*8 times in a row") as ended:
+        run(work, [*clips])
+    assert "resume" in str(ended.value)
+    assert {row["status"] for row in manifest_rows(tmp_path / "out")} == {"waiting"}
+    disk.left = 0
+    done, _ = run(work, [*clips], resume=True)
+    assert (done.joined, done.worked) == (3, 9)
 
 
 def test_the_report_names_what_was_slow_and_what_failed(tmp_path: Path, clips: list[Path]) -> None:

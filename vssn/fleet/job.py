@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from vssn.errors import VssnError, argument
 from vssn.evaluation.dataset_evaluation import DatasetEvaluation
 from vssn.fleet.chunks import FOLDER, ChunkResult, InputPlan
 from vssn.fleet.manifest import DONE, JOINED, WAITING, Manifest
@@ -22,6 +23,7 @@ logger = logging.getLogger(__name__)
 
 MAX_ATTEMPTS = 2  # of a chunk that raises an error
 MAX_DEATHS = 4  # of workers at one chunk
+MAX_FULL = 8  # full disks in a row, after which the rest would find them full too
 MANIFEST_S = 5.0  # how often the manifest is written, and at most this share of the time:
 MANIFEST_SHARE = 0.02
 
@@ -129,6 +131,7 @@ class Job:
         self._left: Counter[int] = Counter()  # by input, chunks that are not done
         self._attempts: Counter[tuple[str, int]] = Counter()
         self._deaths: Counter[tuple[str, int]] = Counter()
+        self._full = 0
         self._written, self._writing_s = time.monotonic(), 0.0
         for number in range(manifest.asked):
             if number in manifest.plans:
@@ -176,7 +179,7 @@ class Job:
         """Do everything; whatever ends this, the manifest is written.
 
         Raises:
-            VssnError: the workers can't start, or the manifest can't be written.
+            VssnError: the workers can't start, disks are full, or the manifest can't be written.
         """
         try:
             for task, answer in runner.answers(self):
@@ -197,6 +200,13 @@ class Job:
 
     def _take(self, task: Task, answer: Answer) -> None:
         failed = answer.error is not None
+        if answer.full:
+            self._full += 1
+        elif not failed and task.method != "plan":  # which writes nothing
+            self._full = 0
+        if self._full >= MAX_FULL:
+            resume = argument("resume", True)
+            raise VssnError(f"{answer.error} ({self._full} times in a row); go on with {resume}")
         if failed and self._is_tried_again(task, answer):
             self._again(task, answer.lost)
         elif task.method == "chunk":

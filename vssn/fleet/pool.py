@@ -6,6 +6,7 @@ when nodes are.
 
 from __future__ import annotations
 
+import errno
 import logging
 import os
 import socket
@@ -50,7 +51,8 @@ class Answer:
     Attributes:
         value: what the method gave.
         error: what it raised, in one line, arguments' names still open; None for nothing.
-        lost: whether the worker died.
+        lost: whether the worker died, or is of no use.
+        full: whether that is because a disk is full, the worker's own or that of the results.
         seconds: that the method took.
         node: where.
     """
@@ -60,6 +62,7 @@ class Answer:
     lost: bool = False
     seconds: float = 0.0
     node: str = ""
+    full: bool = False
 
 
 class Tasks(Protocol):
@@ -86,12 +89,22 @@ def answer(work: Work, method: str, arguments: tuple[Any, ...]) -> Answer:
     try:
         value = getattr(work, method)(*arguments)
     except VssnError as problem:
-        text = str(problem.args[0])
+        text, full = str(problem.args[0]), _is_full(problem)
     except Exception as problem:  # noqa: BLE001 - one chunk's fault is not the job's
         text = " ".join(f"{type(problem).__name__}: {problem}".split())
+        full = _is_full(problem)
     else:
         return Answer(value, None, False, time.perf_counter() - begun, node)
-    return Answer(None, text, False, time.perf_counter() - begun, node)
+    return Answer(None, text, full, time.perf_counter() - begun, node, full)
+
+
+def _is_full(error: BaseException | None) -> bool:
+    """Whether an error, or one that it came from, is that of a full disk."""
+    while error is not None:
+        if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
+            return True
+        error = error.__cause__ or error.__context__
+    return False
 
 
 class _Worker:
@@ -199,7 +212,12 @@ class RayPool:
             self._kill(actor)
             self._looked = 0.0
             return task, Answer(error="the worker died", lost=True)
-        self._idle.append(actor)
+        if result.lost:  # a fresh one takes a while to load, in which others get the task
+            logger.warning("a disk is full at %s; its task is done again", result.node)
+            self._kill(actor)
+            self._looked = 0.0
+        else:
+            self._idle.append(actor)
         return task, result
 
     def _loaded(self, reference: Any) -> None:
