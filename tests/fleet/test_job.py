@@ -183,6 +183,20 @@ def test_a_call_with_fewer_sources_forgets_nothing(tmp_path: Path, clips: list[P
     assert (all_again.joined, all_again.worked, runner.done) == (3, 0, [])
 
 
+def test_a_call_with_fewer_sources_keeps_the_chunks_of_others(
+    tmp_path: Path, clips: list[Path]
+) -> None:
+    work = fake_work(tmp_path / "out")
+    with pytest.raises(KeyboardInterrupt):
+        run(work, [*clips], stop_after=3)  # a plan and two chunks of the first
+    fewer, _ = run(work, [clips[1]], resume=True)
+    assert (fewer.joined, fewer.worked) == (1, 3)
+    rest, runner = run(work, [*clips], resume=True)
+    assert (rest.joined, rest.worked) == (3, 9 - 3 - 2)
+    assert (0, 0) not in runner.chunks()
+    assert list((tmp_path / "out/chunks").iterdir()) == []
+
+
 def test_other_settings_are_another_job(tmp_path: Path, clips: list[Path]) -> None:
     run(fake_work(tmp_path / "out"), [clips[0]])
     with pytest.raises(MediaError, match="of a job with other settings"):

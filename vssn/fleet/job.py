@@ -187,7 +187,7 @@ class Job:
                 self._write_now_and_then()
         finally:
             write_manifest(self._manifest, self._place)
-        statuses = self._manifest.asked_rows["status"]
+        statuses = self._manifest.rows["status"]  # of inputs of earlier calls too
         if (statuses == JOINED).all() and not self._manifest.unplanned:
             self._place.remove(f"{FOLDER}/{self._manifest.job}")
 
@@ -205,7 +205,7 @@ class Job:
         elif not failed and task.method != "plan":  # which writes nothing
             self._full = 0
         if self._full >= MAX_FULL:
-            resume = argument("resume", True)
+            resume = argument("resume")
             raise VssnError(f"{answer.error} ({self._full} times in a row); go on with {resume}")
         if failed and self._is_tried_again(task, answer):
             self._again(task, answer.lost)
