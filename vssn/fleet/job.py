@@ -189,7 +189,7 @@ class Job:
             write_manifest(self._manifest, self._place)
         statuses = self._manifest.rows["status"]  # of inputs of earlier calls too
         if (statuses == JOINED).all() and not self._manifest.unplanned:
-            self._place.remove(f"{FOLDER}/{self._manifest.job}")
+            self._place.remove(FOLDER)
 
     def _write_now_and_then(self) -> None:
         now = time.monotonic()

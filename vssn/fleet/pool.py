@@ -23,6 +23,7 @@ from vssn.fleet.cores import Cores
 logger = logging.getLogger(__name__)
 
 LOOK_S = 5.0  # how often new nodes are looked for
+NOBODY_S = 0.2  # between two looks while no worker even loads
 PATIENCE_S = 60.0  # after which a pool without workers says that it waits
 MAX_FAILED_STARTS = 8  # in a row, of workers that die while they load
 
@@ -174,7 +175,10 @@ class RayPool:
         """Start workers and wait until so many are loaded."""
         while self.size < count:
             self._look()
-            ready, _ = self._ray.wait([*self._loading], timeout=LOOK_S)
+            loading = [*self._loading]
+            ready, _ = self._ray.wait(loading, timeout=LOOK_S) if loading else ([], [])
+            if not loading:
+                time.sleep(NOBODY_S)
             for reference in ready:
                 self._loaded(reference)
 
@@ -268,7 +272,7 @@ class RayPool:
             logger.warning("no worker is ready yet: each needs %d free CPUs", self._threads)
             self._told = now
         if nobody:
-            time.sleep(0.2)
+            time.sleep(NOBODY_S)
 
     def _kill(self, actor: Any) -> None:
         self._last.pop(actor, None)
