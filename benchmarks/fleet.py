@@ -65,6 +65,9 @@ class SimulatedWork:
     def has_result(self, given: Input, there: set[str]) -> bool:
         return False
 
+    def release(self) -> None:
+        pass
+
     def forget(self, given: Input) -> None:
         pass
 

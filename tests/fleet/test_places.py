@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import http.server
+import os
 import re
 import sys
 import threading
@@ -110,6 +111,23 @@ def test_what_s3_refuses_is_said_in_one_line_without_secrets(bucket: str, tmp_pa
         assert "\n" not in text
         assert SECRET not in text
         assert "an-access-key-id" not in text
+
+
+def test_what_a_killed_worker_left_is_removed_by_the_next(bucket: str, tmp_path: Path) -> None:
+    Place(bucket).write("a.mp4", b"a")
+    Place(bucket).write("b.mp4", b"b")
+    killed, other = SourceCache(tmp_path), SourceCache(tmp_path)
+    left = Path(killed.fetch(f"{bucket}/a.mp4"))
+    used = Path(other.fetch(f"{bucket}/b.mp4"))
+    with pytest.raises(MediaError):
+        other.fetch(f"{bucket}/none.mp4")
+    assert not list(tmp_path.rglob("*.part"))
+    other.fetch(f"{bucket}/b.mp4")
+    assert killed._held is not None
+    os.close(killed._held[0])  # as the end of its process does
+    SourceCache(tmp_path).fetch(f"{bucket}/b.mp4")
+    assert not left.exists()
+    assert used.exists()
 
 
 def test_a_copy_stays_as_long_as_somebody_needs_it(bucket: str, tmp_path: Path) -> None:

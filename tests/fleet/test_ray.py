@@ -6,7 +6,7 @@ import os
 import shutil
 import signal
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -21,6 +21,7 @@ from vssn.fleet import videos
 from vssn.fleet.cluster import connected, import_ray
 from vssn.fleet.job import FleetRun, Job
 from vssn.fleet.pool import _node_cpus
+from vssn.fleet.sources import node_folder
 from vssn.fleet.videos import inputs_of, open_manifest, run_job
 
 pytest.importorskip("ray")
@@ -73,7 +74,7 @@ def cluster() -> Iterator[Any]:
 
 def run(
     folder: Path,
-    clips: list[Path],
+    clips: Sequence[str | Path],
     on_chunk: Callable[[int, int], None] = lambda over, known: None,
     *,
     resume: bool = False,
@@ -168,6 +169,13 @@ def test_paths_from_the_current_folder_mean_the_same_to_workers(
     done = run(Path("out"), [Path("drive.mp4")])
     assert (done.joined, done.failures) == (1, ())
     assert {"drive.mp4", "manifest.parquet", "records"} <= set(os.listdir(tmp_path / "out"))
+
+
+def test_no_copy_of_a_source_is_left(cluster: Any, tmp_path: Path) -> None:
+    clip = make_video(tmp_path / f"drive-{os.getpid()}.mp4", 5)
+    done = run(tmp_path / "out", [f"file://{clip}"])
+    assert (done.joined, done.failures) == (1, ())
+    assert [*(node_folder() / "sources").rglob(clip.name)] == []
 
 
 def dying(config: vssn.SegmenterConfig, weights: object) -> Any:

@@ -121,6 +121,9 @@ class Work(Protocol):
     def load(self) -> str:
         """Get ready; tell what computes, which must be the same everywhere."""
 
+    def release(self) -> None:
+        """Let go of what is kept on this node; nothing is asked afterwards."""
+
     def plan(self, given: Input) -> InputPlan:
         """Find out how an input is cut."""
 
@@ -149,6 +152,9 @@ class ChunkFolder:
     def forget(self, given: Input) -> None:
         """Remove what is left of an input's chunks."""
         self.place.remove(self._folder(given))
+
+    def release(self) -> None:
+        """Let go of what is kept on this node; nothing is by default."""
 
     def _folder(self, given: Input) -> str:
         digest = hashlib.sha256(shown(given.source).encode()).hexdigest()[:DIGEST_LETTERS]

@@ -23,6 +23,7 @@ from vssn.fleet.cores import Cores
 logger = logging.getLogger(__name__)
 
 LOOK_S = 5.0  # how often new nodes are looked for
+RELEASE_S = 10.0
 NOBODY_S = 0.2  # between two looks while no worker even loads
 PATIENCE_S = 60.0  # after which a pool without workers says that it waits
 MAX_FAILED_STARTS = 8  # in a row, of workers that die while they load
@@ -279,7 +280,10 @@ class RayPool:
         self._ray.kill(actor)
 
     def close(self) -> None:
-        """End all workers."""
+        """End all workers; those that are at nothing let go of what they keep on their nodes."""
+        letting = [actor.call.remote("release", ()) for actor in self._idle]
+        if letting:
+            self._ray.wait(letting, num_returns=len(letting), timeout=RELEASE_S)
         actors = [
             *self._idle,
             *self._loading.values(),

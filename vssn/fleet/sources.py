@@ -7,7 +7,7 @@ import hashlib
 import os
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path, PurePosixPath
 
 from vssn.fleet.places import Place, is_url, shown
@@ -19,6 +19,7 @@ except ImportError:  # Windows: each process then keeps a copy of its own
 
 
 LOCK = ".lock"  # held while a copy is made or removed
+PARTIAL = ".part"
 USERS = ".users"  # held together by all who read it
 
 
@@ -43,6 +44,7 @@ class SourceCache:
     def __init__(self, folder: Path | None = None) -> None:
         self._folder = (folder or node_folder()) / "sources"
         self._url = ""
+        self._swept = False
         self._held: tuple[int, Path] | None = None
 
     def fetch(self, source: str) -> str:
@@ -63,16 +65,35 @@ class SourceCache:
         digest = hashlib.sha256(source.encode()).hexdigest()[:16]
         copy = self._folder / digest / name
         copy.parent.mkdir(parents=True, exist_ok=True)
+        self._sweep()
         with _locked(copy.parent / LOCK):
             if not copy.exists():
-                partial = copy.with_name(f".{name}.part")
-                Place(source).download("", partial)
-                partial.replace(copy)
+                partial = copy.with_name(f".{name}{PARTIAL}")
+                try:
+                    Place(source).download("", partial)
+                    partial.replace(copy)
+                finally:
+                    partial.unlink(missing_ok=True)
             users = _opened(copy.parent / USERS)
             if fcntl is not None:
                 fcntl.flock(users, fcntl.LOCK_SH)
         self._held, self._url = (users, copy), source
         return str(copy)
+
+    def _sweep(self) -> None:
+        """Remove what workers that were killed left, unless somebody is at it."""
+        if self._swept or fcntl is None:
+            return
+        self._swept = True
+        for folder in self._folder.iterdir():
+            with contextlib.suppress(OSError), ExitStack() as stack:
+                for name in (LOCK, USERS):
+                    held = _opened(folder / name)
+                    stack.callback(os.close, held)
+                    fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                for path in folder.iterdir():
+                    if path.name not in (LOCK, USERS):
+                        path.unlink()
 
     def release(self) -> None:
         """Let the copy go; the last user removes it."""
