@@ -93,14 +93,24 @@ def test_the_search_is_opencvs_with_its_preset_and_what_is_chosen(
         if value is not None:
             setter(value)
     expected = method.calc(*views, None)  # type: ignore[call-overload]
-    network = DISFlow(preset, HW, *chosen)
+    network = DISFlow(preset, HW, *chosen, refine_steps=0)
     np.testing.assert_array_equal(network.compare(*views).estimate().flow, expected)
 
 
-@pytest.mark.parametrize("other", ["finest_scale", "patch_px", "stride_px"])
-def test_by_default_the_search_is_finer_than_the_preset(other: str) -> None:
+@pytest.mark.parametrize("other", ["finest_scale", "patch_px", "stride_px", "refine_steps"])
+def test_by_default_the_search_is_finer_than_the_preset_and_refined(other: str) -> None:
     views = grey_views()
-    default = DISFlow(finest_scale=1, patch_px=4, stride_px=2).compare(*views).estimate().flow
+    chosen = {"finest_scale": 2, "patch_px": 4, "stride_px": 2, "refine_steps": 2}
+    default = DISFlow(**chosen).compare(*views).estimate().flow  # type: ignore[arg-type]
     np.testing.assert_array_equal(DISFlow().compare(*views).estimate().flow, default)
-    preset = DISFlow(**{other: None})  # type: ignore[arg-type]
-    assert np.abs(default - preset.compare(*views).estimate().flow).max() > 1e-3
+    changed = DISFlow(**chosen | {other: 1})  # type: ignore[arg-type]
+    assert np.abs(default - changed.compare(*views).estimate().flow).max() > 1e-3
+
+
+def test_a_picture_is_halved_while_it_is_twice_as_large() -> None:
+    frame = np.random.default_rng(0).integers(0, 256, (720, 960, 3), np.uint8)
+    grey = np.asarray(cv2.cvtColor(frame, cv2.COLOR_BGR2GRAY), np.float32)
+    means = grey.reshape(180, 4, 240, 4).mean((1, 3))
+    assert np.abs(DISFlow().prepare(frame) - means).max() <= 1
+    odd = np.pad(frame, ((0, 1), (0, 1), (0, 0)))
+    np.testing.assert_array_equal(DISFlow().prepare(odd), DISFlow().prepare(frame))

@@ -105,8 +105,8 @@ def _warpers(flownets: FlowNetwork, frames: list[UInt8Array]) -> dict[str, Warpe
     methods = {
         "FlowNetS": flownets,
         "DIS": DISFlow(),
-        "DIS ultrafast": DISFlow(ultrafast, LARGE_HW, None, None, None),
-        "DIS medium": DISFlow(medium, FLOW_INPUT_HW, None, None, None),
+        "DIS ultrafast": DISFlow(ultrafast, LARGE_HW, None, None, None, 0),
+        "DIS medium": DISFlow(medium, FLOW_INPUT_HW, None, None, None, 0),
     }
     warpers = {name: flow_warper(method, frames) for name, method in methods.items()}
     return {COPYING: copying, **warpers}
