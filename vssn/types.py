@@ -119,22 +119,6 @@ DEFAULT_PROPAGATION = Propagation(FlowMethod.DIS, Propagate.CHAIN)
 DVSNET_PROPAGATION = Propagation(FlowMethod.FLOWNETS, Propagate.KEY)
 
 
-@dataclass(frozen=True)
-class ReferenceFrame:
-    """A frame that results can be warped from.
-
-    Attributes:
-        key_index: number of the key frame that the result comes from; its own for a key frame.
-        view: what the flow method sees of the frame; see
-            :class:`vssn.networks.FlowNetwork`. None where no frame is compared with it.
-        probabilities: (h, w, 11) float32 class probabilities.
-    """
-
-    key_index: int
-    view: npt.NDArray[Any] | None
-    probabilities: Float32Array
-
-
 class FramePath(Enum):
     """How a frame's labels came about."""
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from vssn.flow.compose import compose, on_grid
+from vssn.flow.compose import compose
 from vssn.flow.warp import pixel_grid, warp
 from vssn.types import Float32Array, FlowEstimate
 
@@ -59,12 +59,3 @@ def test_scales_multiply_where_the_pixels_come_from() -> None:
     composed = compose(FlowEstimate(flow, np.full_like(scale, 2)), FlowEstimate(flow, scale))
     assert composed.scale is not None
     np.testing.assert_allclose(composed.scale[:, :-1], 2 * scale[:, 1:], rtol=1e-5)
-
-
-def test_another_grid_has_longer_vectors_and_its_own_is_left_alone() -> None:
-    estimate = FlowEstimate(np.full((20, 25, 2), (1, -2), np.float32), np.ones((20, 25, 11), "f4"))
-    assert on_grid(estimate, (20, 25)) is estimate
-    larger = on_grid(estimate, HW)
-    np.testing.assert_allclose(larger.flow, np.broadcast_to((2, -4), (*HW, 2)))
-    assert larger.scale is not None
-    assert larger.scale.shape == (*HW, 11)

@@ -13,8 +13,9 @@ from vssn.flow.warp import warp_probabilities
 from vssn.networks import FlowComparison
 from vssn.runtime.load import Networks
 from vssn.streaming.blending import blend_weight, blended, check_blend
+from vssn.streaming.rules import StreamRules
 from vssn.streaming.schedule import Decision, FixedInterval, Schedule
-from vssn.streaming.segmenter import AdaptiveSegmenter, StreamRules
+from vssn.streaming.segmenter import AdaptiveSegmenter
 from vssn.types import Float32Array, FlowEstimate, FramePath, Propagate, UInt8Array
 
 if TYPE_CHECKING:

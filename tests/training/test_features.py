@@ -13,7 +13,7 @@ import pytest
 
 from vssn.errors import BadInputError, MediaError
 from vssn.streaming.agreement import pixel_agreement
-from vssn.streaming.segmenter import VSSN_RULES
+from vssn.streaming.rules import VSSN_RULES
 from vssn.training.decision import read_feature_set
 from vssn.training.features import (
     FeatureWriter,

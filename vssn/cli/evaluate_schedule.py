@@ -133,8 +133,9 @@ def _on_sources(
         by_split,
     )
     from vssn.streaming.assemble import build_estimator
+    from vssn.streaming.rules import VSSN_RULES
     from vssn.streaming.schedule import TargetSchedule
-    from vssn.streaming.segmenter import VSSN_RULES, AdaptiveSegmenter
+    from vssn.streaming.segmenter import AdaptiveSegmenter
 
     propagation = config.propagation
 

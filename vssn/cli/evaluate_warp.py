@@ -19,7 +19,7 @@ from vssn.cli.options import (
 from vssn.types import Propagate
 
 if TYPE_CHECKING:
-    from vssn.evaluation.warp_evaluation import Warper
+    from vssn.evaluation.warp_evaluation import Mover
     from vssn.networks import FlowNetwork
     from vssn.types import Float32Array, UInt8Array
 
@@ -80,7 +80,7 @@ def run(args: argparse.Namespace) -> int:
     probabilities = _probabilities(args, frames, labels)
     measure = partial(chained_iou if chained else warped_iou, probabilities, labels)
     steps = args.intervals if chained else args.distances
-    table = propagation_table(measure, steps, _warpers(network, frames))
+    table = propagation_table(measure, steps, _movers(network, frames))
     _print(table, "at interval" if chained else "at distance")
     finite = {
         name: {k: finite_or_none(value) for k, value in row.items()} for name, row in table.items()
@@ -90,11 +90,11 @@ def run(args: argparse.Namespace) -> int:
     return 0
 
 
-def _warpers(flownets: FlowNetwork, frames: list[UInt8Array]) -> dict[str, Warper]:
+def _movers(flownets: FlowNetwork, frames: list[UInt8Array]) -> dict[str, Mover]:
     """The methods that are compared."""
     import cv2
 
-    from vssn.evaluation.warp_evaluation import copying, flow_warper
+    from vssn.evaluation.warp_evaluation import copying, flow_mover
     from vssn.flow.dis import DISFlow
     from vssn.preprocess import FLOW_INPUT_HW
 
@@ -108,8 +108,8 @@ def _warpers(flownets: FlowNetwork, frames: list[UInt8Array]) -> dict[str, Warpe
         "DIS ultrafast": DISFlow(ultrafast, LARGE_HW, None, None, None, 0),
         "DIS medium": DISFlow(medium, FLOW_INPUT_HW, None, None, None, 0),
     }
-    warpers = {name: flow_warper(method, frames) for name, method in methods.items()}
-    return {COPYING: copying, **warpers}
+    movers = {name: flow_mover(method, frames) for name, method in methods.items()}
+    return {COPYING: copying, **movers}
 
 
 def _video(args: argparse.Namespace) -> tuple[list[UInt8Array], list[UInt8Array]]:

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 
 from vssn.networks import FlowNetwork, View
 from vssn.streaming.confidence import EXPONENT, fit_loss, motion_pct
-from vssn.streaming.segmenter import VSSN_RULES
+from vssn.streaming.propagated import KeyResult, Propagated
+from vssn.streaming.rules import VSSN_RULES
 from vssn.types import Float32Array, Propagate, UInt8Array
 
 START_EVERY = 4  # frames; a key frame from which results are propagated
@@ -14,11 +15,11 @@ LONGEST = 16  # frames that they are propagated over
 
 
 @dataclass
-class _Propagated:
+class _UnderWay:
     """A result on its way from a key frame: where it is now, or the key frame's own."""
 
     view: View
-    probabilities: Float32Array
+    result: Propagated
     motion_pct: float = 0.0
     frames: int = 0
 
@@ -41,7 +42,7 @@ class AgreementGrowth:
     def __init__(self, flow: FlowNetwork, propagate: Propagate) -> None:
         self._flow = flow
         self._propagate = propagate
-        self._under_way: list[_Propagated] = []
+        self._under_way: list[_UnderWay] = []
         self._frames = 0
         self.exposures: list[float] = []
         self.losses: list[float] = []
@@ -62,21 +63,21 @@ class AgreementGrowth:
                 self.losses.append(100 - agreement)
         self._under_way = [each for each in self._under_way if each.frames < LONGEST]
         if self._frames % START_EVERY == 0:
-            self._under_way.append(_Propagated(view, segmented))
+            self._under_way.append(_UnderWay(view, Propagated(KeyResult(segmented))))
         self._frames += 1
 
     def fit(self) -> tuple[float, float]:
         """Flicker and rate of the video; see :func:`vssn.streaming.confidence.fit_loss`."""
         return fit_loss(self.exposures, self.losses)
 
-    def _step(self, view: View, each: _Propagated) -> Float32Array:
+    def _step(self, view: View, each: _UnderWay) -> Float32Array:
         """The result propagated to the present frame."""
         estimate = self._flow.compare(view, each.view).estimate()
-        propagated = VSSN_RULES.warp(each.probabilities, estimate)
+        propagated = each.result.along(estimate)
         each.frames += 1
         if self._propagate is Propagate.CHAIN:
             each.motion_pct += motion_pct(estimate.flow)
-            each.view, each.probabilities = view, propagated
+            each.view, each.result = view, propagated
         else:
             each.motion_pct = motion_pct(estimate.flow)
-        return propagated
+        return VSSN_RULES.probabilities_of(propagated)

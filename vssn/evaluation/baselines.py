@@ -7,8 +7,9 @@ from collections.abc import Sequence
 
 from vssn.networks import FlowComparison
 from vssn.streaming.confidence import GainScale
+from vssn.streaming.propagated import KeyResult, Propagated
+from vssn.streaming.rules import VSSN_RULES
 from vssn.streaming.schedule import Decision, FixedInterval, Schedule
-from vssn.streaming.segmenter import VSSN_RULES
 from vssn.types import Float32Array, Propagate
 
 MOST_PHASES = 3
@@ -117,17 +118,17 @@ class Oracle(Schedule):
         self._target = target
         self._chained = propagate is Propagate.CHAIN
         self._position = 0
-        self._reference = segmented[0]
+        self._reference = Propagated(KeyResult(segmented[0]))
         self._confidence = MeasuredConfidence(flicker)
 
     def decide(self, comparison: FlowComparison, key_distance: int) -> Decision:
         """Warp, and compare with the segmentation."""
         self._position += 1
         segmented = self._segmented_frames[self._position]
-        propagated = VSSN_RULES.warp(self._reference, comparison.estimate())
-        agreement = measured_agreement(propagated, segmented)
+        propagated = self._reference.along(comparison.estimate())
+        agreement = measured_agreement(VSSN_RULES.probabilities_of(propagated), segmented)
         confidence = self._confidence.of(agreement, key_distance)
         segment = confidence < self._target  # not where it is NaN
         if segment or self._chained:
-            self._reference = segmented if segment else propagated
+            self._reference = Propagated(KeyResult(segmented)) if segment else propagated
         return Decision(segment, None if math.isnan(confidence) else confidence)

@@ -18,8 +18,10 @@ from vssn.evaluation.metrics import ConfusionMatrix, Float64Array
 from vssn.evaluation.temporal_consistency import TemporalConsistency
 from vssn.preprocess import size_hw
 from vssn.runtime.load import Networks
+from vssn.streaming.propagated import Propagated
+from vssn.streaming.rules import VSSN_RULES
 from vssn.streaming.schedule import Schedule
-from vssn.streaming.segmenter import VSSN_RULES, AdaptiveSegmenter
+from vssn.streaming.segmenter import AdaptiveSegmenter
 from vssn.types import Float32Array, Propagate, UInt8Array
 
 Int64Array = npt.NDArray[np.int64]
@@ -111,13 +113,13 @@ class ScheduleEvaluator:
         distances, measured, confidences = [], [], []
         confidence = MeasuredConfidence(self.flicker)
         for position, number in enumerate(frame_order.order):
-            done = segmenter.step_probabilities(self._frames[number])
+            done = segmenter.step_result(self._frames[number])
             distances.append(done.key_distance)
             predicted.append(
                 np.nan if done.predicted_confidence is None else done.predicted_confidence
             )
             row = frame_order.order[position - done.key_distance : position + 1]
-            agreement, counts = self._measure(row, done.probabilities)
+            agreement, counts = self._measure(row, done.result)
             measured.append((agreement, counts))
             confidences.append(confidence.of(agreement, done.key_distance))
         self._ran()
@@ -153,15 +155,15 @@ class ScheduleEvaluator:
             self._segmentation, self._flow, schedule, VSSN_RULES, self.propagate
         )
 
-    def _measure(
-        self, row: tuple[int, ...], probabilities: Float32Array
-    ) -> tuple[float, Int64Array]:
+    def _measure(self, row: tuple[int, ...], result: Propagated) -> tuple[float, Int64Array]:
         """Agreement and confusion of the last of some frames, the first of which is its key."""
         if row not in self._measured:
             truth = self._labels[row[-1]]
             segmented = self._segmentation.probabilities(self._frames[row[-1]])
-            score = measured_agreement(probabilities, segmented) if len(row) > 1 else 100.0
+            score = 100.0
+            if len(row) > 1:
+                score = measured_agreement(VSSN_RULES.probabilities_of(result), segmented)
             confusion = ConfusionMatrix()
-            confusion.add(truth, VSSN_RULES.labels(probabilities, size_hw(truth)))
+            confusion.add(truth, VSSN_RULES.labels_of(result, size_hw(truth)))
             self._measured[row] = score, confusion.counts
         return self._measured[row]

@@ -21,7 +21,8 @@ from vssn.evaluation.metrics import ConfusionMatrix
 from vssn.files import is_dir
 from vssn.networks import FlowNetwork
 from vssn.preprocess import size_hw
-from vssn.streaming.segmenter import VSSN_RULES, AdaptiveSegmenter, FrameProbabilities
+from vssn.streaming.rules import VSSN_RULES
+from vssn.streaming.segmenter import AdaptiveSegmenter
 from vssn.types import Float32Array, Propagate, UInt8Array
 
 EVERY_FRAME = 100.0  # the target
@@ -138,11 +139,11 @@ class _Reference:
         self._labels: list[UInt8Array] = []
 
     def add(
-        self, frame_bgr: UInt8Array, done: FrameProbabilities, labels: UInt8Array | None
+        self, frame_bgr: UInt8Array, probabilities: Float32Array, labels: UInt8Array | None
     ) -> None:
         """Keep the next frame's result; its labels where they are the truth."""
-        self._growth.add(frame_bgr, done.probabilities)
-        self._sparse.append(done.probabilities[::2, ::2].astype(np.float16))
+        self._growth.add(frame_bgr, probabilities)
+        self._sparse.append(probabilities[::2, ::2].astype(np.float16))
         if labels is not None:
             self._labels.append(labels)
 
@@ -214,13 +215,14 @@ class SourceEvaluator:
         keys, rows, index = 0, [], -1
         before = time.perf_counter()
         for index, (frame_bgr, label) in enumerate(source.iter_frames()):
-            done = segmenter.step_probabilities(frame_bgr)
-            labels = VSSN_RULES.labels(done.probabilities, size_hw(frame_bgr))
+            done = segmenter.step_result(frame_bgr)
+            labels = VSSN_RULES.labels_of(done.result, size_hw(frame_bgr))
             seconds += time.perf_counter() - before
+            probabilities = VSSN_RULES.probabilities_of(done.result)
             if first:
-                reference.add(frame_bgr, done, labels if label is None else None)
+                reference.add(frame_bgr, probabilities, labels if label is None else None)
             confusion.add(reference.truth(index) if label is None else label, labels)
-            agreement = reference.agreement(index, done.probabilities)
+            agreement = reference.agreement(index, probabilities)
             measured = confidence.of(agreement, done.key_distance)
             if done.key_distance == 0:
                 keys += 1

@@ -7,32 +7,25 @@ from collections.abc import Callable, Iterable, Sequence
 import numpy as np
 
 from vssn.evaluation.metrics import ConfusionMatrix
-from vssn.flow.warp import warp_probabilities
 from vssn.labels import NUM_CLASSES
 from vssn.networks import FlowNetwork
 from vssn.preprocess import size_hw
-from vssn.streaming.labelling import labels_from_probabilities
-from vssn.types import Float32Array, UInt8Array
+from vssn.streaming.propagated import KeyResult, Propagated
+from vssn.streaming.rules import VSSN_RULES
+from vssn.types import Float32Array, FlowEstimate, UInt8Array
 
-# Warps class probabilities (h, w, 11) of frame ``reference`` to frame ``current``.
-Warper = Callable[[Float32Array, int, int], Float32Array]
-
-
-def copying(probabilities: Float32Array, current: int, reference: int) -> Float32Array:
-    """The scores as they are: what every flow has to beat."""
-    return probabilities
+# The flow from frame ``current`` back to frame ``reference``; None takes the result as it is.
+Mover = Callable[[int, int], FlowEstimate | None]
 
 
-def flow_warper(network: FlowNetwork, frames_bgr: Sequence[UInt8Array]) -> Warper:
-    """Warp with a flow method, as :class:`vssn.streaming.segmenter.AdaptiveSegmenter` does."""
+def copying(current: int, reference: int) -> None:
+    """No flow at all: what every flow has to beat."""
+
+
+def flow_mover(network: FlowNetwork, frames_bgr: Sequence[UInt8Array]) -> Mover:
+    """Propagate by a flow method, as :class:`vssn.AdaptiveSegmenter` does."""
     views = [network.prepare(frame) for frame in frames_bgr]
-
-    def warp(probabilities: Float32Array, current: int, reference: int) -> Float32Array:
-        return warp_probabilities(
-            probabilities, network.compare(views[current], views[reference]).estimate()
-        )
-
-    return warp
+    return lambda current, reference: network.compare(views[current], views[reference]).estimate()
 
 
 def one_hot_probabilities(label: UInt8Array) -> Float32Array:
@@ -44,7 +37,7 @@ def warped_iou(
     probabilities: Sequence[Float32Array],
     labels: Sequence[UInt8Array],
     distance: int,
-    warp: Warper,
+    move: Mover,
 ) -> ConfusionMatrix:
     """Compare the result of ``distance`` frames back, warped to each frame, with its labels.
 
@@ -52,14 +45,13 @@ def warped_iou(
         probabilities: (h, w, 11) float32 per frame.
         labels: (H, W) uint8 true labels per frame.
         distance: frames between key and current frame.
-        warp: the method.
+        move: the method.
     """
     confusion = ConfusionMatrix()
     for current in range(distance, len(labels)):
-        propagated = warp(probabilities[current - distance], current, current - distance)
-        confusion.add(
-            labels[current], labels_from_probabilities(propagated, size_hw(labels[current]))
-        )
+        reference = current - distance
+        result = _moved(Propagated(KeyResult(probabilities[reference])), current, reference, move)
+        confusion.add(labels[current], VSSN_RULES.labels_of(result, size_hw(labels[current])))
     return confusion
 
 
@@ -67,41 +59,46 @@ def chained_iou(
     probabilities: Sequence[Float32Array],
     labels: Sequence[UInt8Array],
     interval: int,
-    warp: Warper,
+    move: Mover,
 ) -> ConfusionMatrix:
     """Compare a stream of which every ``interval``-th frame is segmented with its labels.
 
-    The other frames' probabilities are warped from the frame before, whichever way it got them.
+    The other frames' results are propagated from the frame before, whichever way it got them.
 
     Args:
         probabilities: (h, w, 11) float32 per frame; only those of segmented frames are
             read.
         labels: (H, W) uint8 true labels per frame, all of which count.
         interval: frames from one key frame to the next.
-        warp: the method.
+        move: the method.
     """
     confusion = ConfusionMatrix()
-    here = probabilities[0]
+    here = Propagated(KeyResult(probabilities[0]))
     for current, label in enumerate(labels):
-        is_key = current % interval == 0
-        here = probabilities[current] if is_key else warp(here, current, current - 1)
-        confusion.add(label, labels_from_probabilities(here, size_hw(label)))
+        if current % interval == 0:
+            here = Propagated(KeyResult(probabilities[current]))
+        else:
+            here = _moved(here, current, current - 1, move)
+        confusion.add(label, VSSN_RULES.labels_of(here, size_hw(label)))
     return confusion
 
 
+def _moved(result: Propagated, current: int, reference: int, move: Mover) -> Propagated:
+    estimate = move(current, reference)
+    return result if estimate is None else result.along(estimate)
+
+
 def propagation_table(
-    measure: Callable[[int, Warper], ConfusionMatrix],
+    measure: Callable[[int, Mover], ConfusionMatrix],
     steps: Iterable[int],
-    warpers: dict[str, Warper],
+    movers: dict[str, Mover],
 ) -> dict[str, dict[int, float]]:
     """Mean IoU by method and number of frames.
 
     Args:
         measure: :func:`carried_iou` or :func:`chained_iou`, with scores and labels filled in.
         steps: distances or intervals.
-        warpers: the methods, by name.
+        movers: the methods, by name.
     """
     wanted = list(steps)
-    return {
-        name: {k: measure(k, warp).mean_iou() for k in wanted} for name, warp in warpers.items()
-    }
+    return {name: {k: measure(k, move).mean_iou() for k in wanted} for name, move in movers.items()}

@@ -2,22 +2,8 @@
 
 from __future__ import annotations
 
-from vssn.flow.warp import resize_flow, warp
-from vssn.preprocess import resize_bilinear, size_hw
+from vssn.flow.warp import warp
 from vssn.types import FlowEstimate
-
-
-def on_grid(estimate: FlowEstimate, hw: tuple[int, int]) -> FlowEstimate:
-    """A flow, and its scale where it has one, on another grid; itself where it fits.
-
-    Args:
-        estimate: on any grid.
-        hw: the grid wanted.
-    """
-    if size_hw(estimate.flow) == hw:
-        return estimate
-    scale = None if estimate.scale is None else resize_bilinear(estimate.scale, hw)
-    return FlowEstimate(resize_flow(estimate.flow, hw), scale)
 
 
 def compose(later: FlowEstimate, earlier: FlowEstimate) -> FlowEstimate:

@@ -44,8 +44,8 @@ from vssn.scene.camera import Camera
 from vssn.scene.style import Style
 from vssn.streaming.agreement import pixel_agreement
 from vssn.streaming.confidence import ConfidenceEstimator
+from vssn.streaming.rules import VSSN_RULES, StreamRules
 from vssn.streaming.schedule import DynamicSchedule, Schedule, TargetSchedule
-from vssn.streaming.segmenter import VSSN_RULES, StreamRules
 from vssn.training.features import current_of, key_of
 from vssn.types import UInt8Array, VideoInfo
 

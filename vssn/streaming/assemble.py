@@ -10,8 +10,9 @@ from vssn.checkpoints.confidence_fit import UNFITTED
 from vssn.runtime.load import Networks
 from vssn.streaming.confidence import ConfidenceEstimator, MotionConfidence, NetworkConfidence
 from vssn.streaming.regions import RegionGrid, RegionSegmenter
+from vssn.streaming.rules import VSSN_RULES, StreamRules
 from vssn.streaming.schedule import Schedule
-from vssn.streaming.segmenter import VSSN_RULES, AdaptiveSegmenter, Segmenter, StreamRules
+from vssn.streaming.segmenter import AdaptiveSegmenter, Segmenter
 from vssn.types import Propagate, Propagation
 
 logger = logging.getLogger(__name__)

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from vssn.flow.compose import compose
 from vssn.networks import FlowComparison, View
 from vssn.streaming.background import BackgroundSegmentation
+from vssn.streaming.propagated import Propagated
 from vssn.streaming.punctuality import TypicalTime
 from vssn.types import Float32Array, FlowEstimate, UInt8Array
 
@@ -34,17 +35,16 @@ class KeyFrame:
     Attributes:
         at: its place.
         view: what the flow method sees of it.
-        warped: the probabilities that it would have been warped from, and the comparison with
-            them, where the schedule wants to learn from it.
+        warped: the result that it would have been warped from, and the comparison with that
+            frame, where the schedule wants to learn from it.
         predictions: how many confidences had been predicted by then.
-        back: the flow from the current frame back to it, (h, w, 2) in cells of the probabilities'
-            grid; None at the frame itself.
+        back: the flow from the current frame back to it; None at the frame itself.
         probabilities: (h, w, 11) float32; None until they are done.
     """
 
     at: Moment
     view: View
-    warped: tuple[Float32Array, FlowComparison] | None
+    warped: tuple[Propagated, FlowComparison] | None
     predictions: int
     back: FlowEstimate | None = None
     probabilities: Float32Array | None = None
@@ -55,15 +55,15 @@ class Reference:
     """What results are warped from: the frame before, or the key frame.
 
     Attributes:
-        key: the key frame that the probabilities come from.
+        key: the key frame that the result comes from.
         view: what the flow method sees of the frame.
-        probabilities: (h, w, 11) float32.
+        result: its result.
         back: the flow from the current frame back to it, where that is already known.
     """
 
     key: Moment
     view: View
-    probabilities: Float32Array
+    result: Propagated
     back: FlowEstimate | None = None
 
 
@@ -102,7 +102,7 @@ class NextKeyFrame:
 
         Args:
             to: the frame after; nothing is done where that is the frame itself.
-            estimate: from there to the frame before it, on the probabilities' grid.
+            estimate: from there to the frame before it.
         """
         if self._frame and self._frame.at.step < to.step:
             back = self._frame.back

@@ -6,24 +6,23 @@ import time
 from collections.abc import Callable, Generator
 from dataclasses import dataclass
 
-from vssn.flow.compose import on_grid
 from vssn.networks import FlowComparison, FlowNetwork, View
 from vssn.preprocess import size_hw
 from vssn.streaming.arrivals import Arrivals, Arrived, first_on_time
 from vssn.streaming.background import BackgroundSegmentation
 from vssn.streaming.callers import OneThread, check_frame
 from vssn.streaming.key_frames import KeyFrame, Moment, NextKeyFrame, Reference
+from vssn.streaming.propagated import KeyResult, Propagated
 from vssn.streaming.punctuality import (
     DEFAULT_MAX_LATENCY_MS,
     RESERVE,
     TypicalTime,
     check_latency_ms,
 )
+from vssn.streaming.rules import VSSN_RULES, StreamRules
 from vssn.streaming.schedule import Schedule
-from vssn.streaming.segmenter import VSSN_RULES, StreamRules
 from vssn.streaming.stage_clock import StageClock
 from vssn.types import (
-    Float32Array,
     FramePath,
     FrameResult,
     LiveFrame,
@@ -145,10 +144,10 @@ class LiveSegmenter:
             if last and frame.index > last.index:
                 self._period.add((arrived_s - last.arrived_s) / (frame.index - last.index))
             current = self._prepared(at, frame.frame_bgr)
-            key, probabilities = self._processed(current)
+            key, result = self._processed(current)
             hw = size_hw(frame.frame_bgr)
             with current.stages.stage("labels"):
-                labels = self._rules.labels(probabilities, hw)
+                labels = self._rules.labels_of(result, hw)
             self._compares = self._schedule.compares_next(at.step - key.step)
             self._hw, self._last = hw, at
             left_s = self._clock()
@@ -180,7 +179,7 @@ class LiveSegmenter:
         if key is None or key.warped is None or key.probabilities is None:
             return
         reference, comparison = key.warped
-        worth = self._rules.worth(reference, comparison.estimate(), key.probabilities)
+        worth = self._rules.worth(reference.along(comparison.estimate()), key.probabilities)
         if worth is not None:
             self._schedule.observe(worth, self._predictions - key.predictions)
 
@@ -196,8 +195,8 @@ class LiveSegmenter:
             shown = frame_bgr if self._reference else self._rules.first_key(frame_bgr)
             return _Current(at, frame_bgr, self._flow.prepare(shown), stages)
 
-    def _processed(self, current: _Current) -> tuple[Moment, Float32Array]:
-        """The current frame's class probabilities, and the key frame that they come from."""
+    def _processed(self, current: _Current) -> tuple[Moment, Propagated]:
+        """The current frame's result, and the key frame that it comes from."""
         reference = self._reference
         if reference is None:
             self._start(current)
@@ -211,7 +210,7 @@ class LiveSegmenter:
         assert reference is not None, "the first frame's segmentation was waited for"
         return self._warped(current, reference)
 
-    def _warped(self, current: _Current, reference: Reference) -> tuple[Moment, Float32Array]:
+    def _warped(self, current: _Current, reference: Reference) -> tuple[Moment, Propagated]:
         if not self._chains:
             self._key_frames.collect(0.0)
             reference = self._caught_up(current) or reference
@@ -221,7 +220,6 @@ class LiveSegmenter:
             estimate = comparison.estimate()
         if self._chains:
             with current.stages.stage("warp"):
-                estimate = on_grid(estimate, size_hw(reference.probabilities))
                 self._key_frames.extend(current.at, estimate)
         self._collect(current, self._finishing.slow_s)
         if done := self._segmented(current):
@@ -229,10 +227,10 @@ class LiveSegmenter:
         if self._chains and (caught_up := self._caught_up(current)):
             reference, estimate = caught_up, caught_up.back or estimate
         with current.stages.stage("warp"):
-            probabilities = self._rules.warp(reference.probabilities, estimate)
+            result = reference.result.along(estimate)
         if self._chains:
-            self._reference = Reference(reference.key, current.view, probabilities)
-        return reference.key, probabilities
+            self._reference = Reference(reference.key, current.view, result)
+        return reference.key, result
 
     def _decide(self, current: _Current, reference: Reference, comparison: FlowComparison) -> None:
         """Ask the schedule; start segmenting the frame where it says so and the segmenter is free.
@@ -245,14 +243,14 @@ class LiveSegmenter:
             current.confidence = decision.predicted_confidence
             self._predictions += 1
             if decision.segment:
-                warped = (reference.probabilities, comparison) if decision.learns else None
+                warped = (reference.result, comparison) if decision.learns else None
                 self._start(current, warped)
         else:
             current.confidence = self._schedule.predict(comparison, distance)
             self._predictions += 1
 
     def _start(
-        self, current: _Current, warped: tuple[Float32Array, FlowComparison] | None = None
+        self, current: _Current, warped: tuple[Propagated, FlowComparison] | None = None
     ) -> None:
         key = KeyFrame(current.at, current.view, warped, self._predictions)
         self._key_frames.start(key, current.frame_bgr)
@@ -268,15 +266,15 @@ class LiveSegmenter:
         with current.stages.stage("wait"):
             self._key_frames.collect(until_s)
 
-    def _segmented(self, current: _Current) -> tuple[Moment, Float32Array] | None:
+    def _segmented(self, current: _Current) -> tuple[Moment, Propagated] | None:
         """The current frame, where its own segmentation is done."""
         key = self._key_frames.take(only=current.at)
         if key is None or key.probabilities is None:
             return None
         self._lesson = key
-        self._reference = Reference(key.at, key.view, key.probabilities)
+        self._reference = Reference(key.at, key.view, Propagated(KeyResult(key.probabilities)))
         current.path = FramePath.SEGMENT
-        return key.at, key.probabilities
+        return key.at, self._reference.result
 
     def _caught_up(self, current: _Current) -> Reference | None:
         """An earlier frame, where its segmentation is done: what the current one is warped from."""
@@ -284,6 +282,7 @@ class LiveSegmenter:
         if key is None or key.probabilities is None:
             return None
         self._lesson = key
-        self._reference = Reference(key.at, key.view, key.probabilities, key.back)
+        result = Propagated(KeyResult(key.probabilities))
+        self._reference = Reference(key.at, key.view, result, key.back)
         current.corrected = True
         return self._reference

@@ -2,28 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Iterable
+from collections.abc import Generator, Iterable
 from dataclasses import dataclass, replace
 from typing import Protocol
 
-import numpy as np
-
-from vssn.flow.warp import warp_probabilities
-from vssn.networks import FlowComparison, FlowNetwork, SegmentationNetwork, View
+from vssn.networks import FlowNetwork, SegmentationNetwork, View
 from vssn.preprocess import size_hw
-from vssn.streaming.agreement import class_agreement
 from vssn.streaming.blending import blend_weight, blended, check_blend
 from vssn.streaming.callers import OneThread, check_frame
-from vssn.streaming.labelling import labels_from_probabilities
+from vssn.streaming.propagated import KeyResult, Propagated
+from vssn.streaming.rules import VSSN_RULES, StreamRules
 from vssn.streaming.schedule import Schedule
 from vssn.streaming.stage_clock import StageClock
 from vssn.types import (
     Float32Array,
-    FlowEstimate,
     FramePath,
     FrameResult,
     Propagate,
-    ReferenceFrame,
     UInt8Array,
 )
 
@@ -44,45 +39,36 @@ class Segmenter(Protocol):
             yield self.step(frame_bgr)
 
 
-def _itself(frame_bgr: UInt8Array) -> UInt8Array:
-    return frame_bgr
+@dataclass(frozen=True)
+class _Frame:
+    """A frame that was processed, and what others can be warped from.
+
+    Attributes:
+        key_index: number of the key frame that its result comes from; its own for a key frame.
+        view: what the flow method sees of it; see :class:`vssn.networks.FlowNetwork`. None where
+            no frame is compared with it.
+        result: its own.
+    """
+
+    key_index: int
+    view: View | None
+    result: Propagated
 
 
 @dataclass(frozen=True)
-class StreamRules:
-    """What is done between the networks.
+class UnlabelledFrame:
+    """A frame's result; :class:`vssn.types.FrameResult` tells of the other attributes.
 
     Attributes:
-        warp: brings the reference frame's probabilities to the current frame.
-        labels: makes labels of probabilities, for a frame of the height and width given.
-        first_key: the picture that the flow network is shown of the stream's first frame, given
-            that frame.
-        agreement: the measured agreement, 0-100, of propagated probabilities with segmented ones;
-            None where it can't be measured.
+        result: what labels or probabilities are made of; see :class:`StreamRules`.
     """
 
-    warp: Callable[[Float32Array, FlowEstimate], Float32Array] = warp_probabilities
-    labels: Callable[[Float32Array, tuple[int, int]], UInt8Array] = labels_from_probabilities
-    first_key: Callable[[UInt8Array], UInt8Array] = _itself
-    agreement: Callable[[Float32Array, Float32Array], float | None] = class_agreement
-
-    def worth(
-        self, reference: Float32Array, estimate: FlowEstimate, segmented: Float32Array
-    ) -> float | None:
-        """The measured agreement of what warping would have made of a frame that was segmented.
-
-        Every fourth pixel tells nearly as well as all.
-
-        Args:
-            reference: (h, w, 11) float32 probabilities of the reference frame.
-            estimate: from the segmented frame back to it.
-            segmented: (h, w, 11) float32 of the segmented frame.
-        """
-        propagated = self.warp(np.ascontiguousarray(reference[::2, ::2]), estimate)
-        return self.agreement(propagated, segmented[::2, ::2])
-
-
-VSSN_RULES = StreamRules()
+    index: int
+    result: Propagated
+    path: FramePath
+    predicted_confidence: float | None
+    key_distance: int
+    seconds: dict[str, float]
 
 
 @dataclass(frozen=True)
@@ -155,7 +141,7 @@ class AdaptiveSegmenter(Segmenter):
             BadInputError: another thread is processing a frame.
         """
         with self._caller.inside():
-            self._reference: ReferenceFrame | None = None
+            self._reference: _Frame | None = None
             self._hw: tuple[int, int] | None = None
             self._compares = False
             self._index = 0
@@ -182,7 +168,7 @@ class AdaptiveSegmenter(Segmenter):
             done = self._processed(frame_bgr)
             clock = StageClock(done.seconds)
             with clock.stage("labels"):
-                labels = self._rules.labels(done.probabilities, size_hw(frame_bgr))
+                labels = self._rules.labels_of(done.result, size_hw(frame_bgr))
             self._schedule.spent(clock.seconds["labels"], None)
         return FrameResult(
             done.index,
@@ -193,12 +179,30 @@ class AdaptiveSegmenter(Segmenter):
             clock.seconds,
         )
 
-    def step_probabilities(self, frame_bgr: UInt8Array) -> FrameProbabilities:
-        """Process the next frame as far as its class probabilities; see :meth:`step`."""
+    def step_result(self, frame_bgr: UInt8Array) -> UnlabelledFrame:
+        """Process the next frame as far as its labels can be made; see :meth:`step`."""
         with self._caller.inside():
             return self._processed(frame_bgr)
 
-    def _processed(self, frame_bgr: UInt8Array) -> FrameProbabilities:
+    def step_probabilities(self, frame_bgr: UInt8Array) -> FrameProbabilities:
+        """Process the next frame as far as its class probabilities; see :meth:`step`."""
+        with self._caller.inside():
+            done = self._processed(frame_bgr)
+            clock = StageClock(done.seconds)
+            before_s = sum(clock.seconds.values())
+            with clock.stage(done.path.value):
+                probabilities = self._rules.probabilities_of(done.result)
+            self._schedule.spent(sum(clock.seconds.values()) - before_s, None)
+        return FrameProbabilities(
+            done.index,
+            probabilities,
+            done.path,
+            done.predicted_confidence,
+            done.key_distance,
+            clock.seconds,
+        )
+
+    def _processed(self, frame_bgr: UInt8Array) -> UnlabelledFrame:
         check_frame(frame_bgr, self._hw)
         clock = StageClock({})
         predicted_confidence = None
@@ -213,8 +217,8 @@ class AdaptiveSegmenter(Segmenter):
         if (compares or self._blend) and frame.view is None:
             frame = replace(frame, view=self._prepared(frame_bgr, clock))
         path = FramePath.WARP if distance else FramePath.SEGMENT
-        done = FrameProbabilities(
-            self._index, frame.probabilities, path, predicted_confidence, distance, clock.seconds
+        done = UnlabelledFrame(
+            self._index, frame.result, path, predicted_confidence, distance, clock.seconds
         )
         if distance == 0 or self._propagate is Propagate.CHAIN:
             self._reference = frame
@@ -230,71 +234,50 @@ class AdaptiveSegmenter(Segmenter):
             shown = frame_bgr if self._reference else self._rules.first_key(frame_bgr)
             return self._flow.prepare(shown)
 
-    def _segmented(
-        self, frame_bgr: UInt8Array, view: View | None, clock: StageClock
-    ) -> ReferenceFrame:
+    def _segmented(self, frame_bgr: UInt8Array, view: View | None, clock: StageClock) -> _Frame:
         """The current frame, segmented."""
         with clock.stage("segment"):
-            return ReferenceFrame(self._index, view, self._segmentation.probabilities(frame_bgr))
+            result = Propagated(KeyResult(self._segmentation.probabilities(frame_bgr)))
+        return _Frame(self._index, view, result)
 
     def _compared(
-        self, reference: ReferenceFrame, frame_bgr: UInt8Array, clock: StageClock
-    ) -> tuple[ReferenceFrame, float | None]:
+        self, reference: _Frame, frame_bgr: UInt8Array, clock: StageClock
+    ) -> tuple[_Frame, float | None]:
         """The current frame, warped or segmented, and the confidence predicted for warping it."""
         view = self._prepared(frame_bgr, clock)
         assert reference.view is not None, "a frame that another is compared with is prepared"
         with clock.stage("decide"):
             comparison = self._flow.compare(view, reference.view)
             decision = self._schedule.decide(comparison, self._index - reference.key_index)
-        if decision.segment:
-            frame = self._segmented(frame_bgr, view, clock)
-            if self._blend:
-                frame, agreement = self._mixed(reference, comparison, frame, clock)
+        if not decision.segment:
+            with clock.stage("warp"):
+                propagated = reference.result.along(comparison.estimate())
+            return _Frame(reference.key_index, view, propagated), decision.predicted_confidence
+        frame = self._segmented(frame_bgr, view, clock)
+        if self._blend or decision.learns:
+            with clock.stage("blend" if self._blend else "learn"):
+                propagated = reference.result.along(comparison.estimate())
+                if self._blend:
+                    frame, agreement = self._mixed(propagated, frame)
+                else:
+                    agreement = self._rules.worth(propagated, frame.result.key.probabilities)
                 if decision.learns and agreement is not None:
                     self._schedule.observe(agreement)
-            elif decision.learns:
-                with clock.stage("learn"):
-                    self._learn(reference, comparison, frame)
-        else:
-            with clock.stage("warp"):
-                probabilities = self._rules.warp(reference.probabilities, comparison.estimate())
-            frame = ReferenceFrame(reference.key_index, view, probabilities)
         return frame, decision.predicted_confidence
 
-    def _blended(
-        self, reference: ReferenceFrame, frame_bgr: UInt8Array, clock: StageClock
-    ) -> ReferenceFrame:
+    def _blended(self, reference: _Frame, frame_bgr: UInt8Array, clock: StageClock) -> _Frame:
         """The current frame, segmented unseen by the schedule, and blended."""
         view = self._prepared(frame_bgr, clock)
         assert reference.view is not None, "every frame is prepared where frames are blended"
         comparison = self._flow.compare(view, reference.view)
         frame = self._segmented(frame_bgr, view, clock)
-        return self._mixed(reference, comparison, frame, clock)[0]
-
-    def _mixed(
-        self,
-        reference: ReferenceFrame,
-        comparison: FlowComparison,
-        segmented: ReferenceFrame,
-        clock: StageClock,
-    ) -> tuple[ReferenceFrame, float | None]:
-        """A segmented frame blended with what is warped to it, and how well both agree."""
         with clock.stage("blend"):
-            propagated = self._rules.warp(reference.probabilities, comparison.estimate())
-            # Every fourth pixel tells nearly as well as all.
-            agreement = self._rules.agreement(
-                propagated[::2, ::2], segmented.probabilities[::2, ::2]
-            )
-            weight = blend_weight(self._blend, agreement)
-            probabilities = blended(segmented.probabilities, propagated, weight)
-        return replace(segmented, probabilities=probabilities), agreement
+            return self._mixed(reference.result.along(comparison.estimate()), frame)[0]
 
-    def _learn(
-        self, reference: ReferenceFrame, comparison: FlowComparison, segmented: ReferenceFrame
-    ) -> None:
-        """Tell the schedule what warping would have been worth."""
-        worth = self._rules.worth(
-            reference.probabilities, comparison.estimate(), segmented.probabilities
-        )
-        if worth is not None:
-            self._schedule.observe(worth)
+    def _mixed(self, propagated: Propagated, segmented: _Frame) -> tuple[_Frame, float | None]:
+        """A segmented frame blended with what is warped to it, and how well both agree."""
+        own, warped = segmented.result.key.probabilities, self._rules.probabilities_of(propagated)
+        # Every fourth pixel tells nearly as well as all.
+        agreement = self._rules.agreement(warped[::2, ::2], own[::2, ::2])
+        mixed = blended(own, warped, blend_weight(self._blend, agreement))
+        return replace(segmented, result=Propagated(KeyResult(mixed))), agreement

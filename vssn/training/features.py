@@ -29,7 +29,7 @@ from vssn.media.images import read_image_bgr
 from vssn.models.layout import FEATURE_SHAPE
 from vssn.networks import FeatureFlowNetwork, SegmentationNetwork
 from vssn.streaming.agreement import pixel_agreement
-from vssn.streaming.segmenter import VSSN_RULES, StreamRules
+from vssn.streaming.rules import VSSN_RULES, StreamRules
 from vssn.training.feature_record import AGREEMENT_FILE, FEATURES_FILE, write_feature_record
 from vssn.types import Float32Array
 

@@ -10,11 +10,10 @@ import tensorflow as tf
 
 from vssn.errors import MediaError
 from vssn.evaluation.warp_evaluation import chained_iou, warped_iou
-from vssn.flow.warp import warp_probabilities
 from vssn.labels import SCALE_CHANNELS
 from vssn.preprocess import flow_input
 from vssn.training.probability_cache import PROBABILITY_ONE
-from vssn.types import Float32Array, FlowEstimate, UInt8Array
+from vssn.types import FlowEstimate, UInt8Array
 
 DISTANCES = (1, 3)  # frames back to the key frame
 INTERVALS = (5, 10)  # frames between key frames of a chain
@@ -59,20 +58,19 @@ class PropagationEvaluator:
         run = tf.function(lambda pair: model(pair, training=False))
         estimates: dict[tuple[int, int], FlowEstimate] = {}
 
-        def propagate(probabilities: Float32Array, current: int, reference: int) -> Float32Array:
+        def move(current: int, reference: int) -> FlowEstimate:
             if (current, reference) not in estimates:
                 views = self._views[current], self._views[reference]
                 result = run(np.concatenate(views, axis=-1)[np.newaxis])
                 scale = result["scale"].numpy()[0][..., list(SCALE_CHANNELS)]
                 estimate = FlowEstimate(result["flow"].numpy()[0], scale)
                 estimates[current, reference] = estimate
-            return warp_probabilities(probabilities, estimates[current, reference])
+            return estimates[current, reference]
 
         counted = {
-            f"key_{k}": warped_iou(self._probabilities, self._labels, k, propagate)
-            for k in DISTANCES
+            f"key_{k}": warped_iou(self._probabilities, self._labels, k, move) for k in DISTANCES
         }
         for k in INTERVALS:
-            counted[f"chained_{k}"] = chained_iou(self._probabilities, self._labels, k, propagate)
+            counted[f"chained_{k}"] = chained_iou(self._probabilities, self._labels, k, move)
         ious = {f"val_iou_{name}": counts.mean_iou() for name, counts in counted.items()}
         return {**ious, "val_mean_iou": float(np.mean(list(ious.values())))}
