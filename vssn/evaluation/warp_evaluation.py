@@ -96,7 +96,7 @@ def propagation_table(
     """Mean IoU by method and number of frames.
 
     Args:
-        measure: :func:`carried_iou` or :func:`chained_iou`, with scores and labels filled in.
+        measure: :func:`warped_iou` or :func:`chained_iou`, with probabilities and labels filled in.
         steps: distances or intervals.
         movers: the methods, by name.
     """

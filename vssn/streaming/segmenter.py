@@ -92,7 +92,7 @@ class AdaptiveSegmenter(Segmenter):
 
     The first frame is segmented. For each later one the flow network looks at it and at the
     reference frame, the schedule decides, and either the frame is segmented and becomes the key
-    frame, or the reference frame's class probabilities are warped to it.
+    frame, or the key frame's class probabilities are warped to it, by way of the reference frame.
 
     Source: Xu et al., "Dynamic Video Segmentation Network" (CVPR 2018); their reference is the key
     frame.
