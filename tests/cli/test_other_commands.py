@@ -170,7 +170,7 @@ def test_features_can_be_clipped_and_cut(feature_argv: list[str], tmp_path: Path
 def test_features_refuse_bad_input(
     feature_argv: list[str], refuses: Refuses, data_dir: Path, tmp_path: Path
 ) -> None:
-    refuses([*feature_argv, "--clip", "80"], "--clip 80")
+    refuses([*feature_argv, "--clip", "80"], "--clip: '80'")
     refuses([*feature_argv, "--restore_from_seg", "no.h5"], "no.h5")
     refuses([*feature_argv, "--save_dir", tmp_path / "pairs.txt/below"], "output directory")
     (data_dir / "val/2.png").unlink()

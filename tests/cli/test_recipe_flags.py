@@ -63,7 +63,7 @@ def test_a_field_that_is_no_setting_has_no_flag(capsys: pytest.CaptureFixture[st
         (["--batch_size", "0"], "'0' is not 1 or more"),
         (["--batch_size", "1.5"], "'1.5' is no whole number"),
         (["--rate", "0"], "'0' is not above 0"),
-        (["--rate", "1"], "'1' is not below 1"),
+        (["--rate", "1"], "'1' is not above 0, below 1"),
         (["--rate", "nan"], "'nan' is no finite number"),
         (["--rate", "fast"], "'fast' is no number"),
         (["--crop_hw", "64", "16"], "'16' is not 32 or more"),
@@ -106,5 +106,5 @@ def test_each_phase_has_its_own_defaults(capsys: pytest.CaptureFixture[str]) -> 
     assert recipe_from_arguments(parser.parse_args(["--rate", "1"]), Second) == Second(1.0)
     with pytest.raises(SystemExit):
         parser.parse_args(["--rate", "1.5"])
-    assert "'1.5' is not 1 or less" in capsys.readouterr().err
+    assert "'1.5' is not above 0, up to 1" in capsys.readouterr().err
     assert "0.5 without --task, 0.25 with --task" in " ".join(parser.format_help().split())

@@ -151,15 +151,15 @@ def test_several_data_sets_are_learned_from_by_their_shares(
         return []
 
     monkeypatch.setattr("vssn.training.loop.train", pretend)
-    monkeypatch.setattr("vssn.cli.options.finish_training", lambda directory: None)
+    monkeypatch.setattr("vssn.cli.printing.finish_training", lambda directory: None)
     town = tmp_path / "town"
     for part in ("", "annot"):
         shutil.copytree(data_dir / f"val{part}", town / f"train{part}")
     argv = ["train-segnet", "--encoder_weights", "none", "--save_dir", str(tmp_path / "out")]
     refuses([*argv, "--data", data_dir, tmp_path / "city"], "city", "without images")
     refuses([*argv, "--data", town], "without val/")
-    refuses([*argv, "--data", f"{town}:much"], "'much' in", "is no number")
-    refuses([*argv, "--data", f"{town}:0"], "is not above 0")
+    refuses([*argv, "--data", f"{town}:much"], "'much' is no number", ", in ")
+    refuses([*argv, "--data", f"{town}:0"], "is not from 0.001")
     refuses([*argv, "--data", town, "--data_dir", data_dir], "not allowed with")
     refuses(argv, "--data_dir", "--data", "required")
     main([*argv, "--data", f"{data_dir}:3", str(town), "--frozen_norms", "--views_colour", "0.2"])

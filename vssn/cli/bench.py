@@ -9,14 +9,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from vssn.cli.options import (
-    FLAGS,
-    add_machine_arguments,
-    add_output_arguments,
-    check_summary,
-    positive_number,
-    write_summary,
-)
+from vssn.cli.options import FLAGS, add_machine_arguments, add_output_arguments
+from vssn.cli.printing import check_summary, write_summary
+from vssn.cli.values import frame_rate, seconds
 from vssn.config import SegmenterConfig
 from vssn.models.architectures import SEGMENTER_NAMES
 
@@ -47,14 +42,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--fps",
-        type=positive_number,
+        type=frame_rate,
         default=DEFAULT_FPS,
         help="frames per second that the recommended settings have to reach in the segmenter "
         "(default: %(default)g)",
     )
     parser.add_argument(
         "--seconds",
-        type=positive_number,
+        type=seconds,
         default=DEFAULT_SECONDS,
         help="time to measure in; the first time, networks are compiled before "
         "(default: %(default)g)",

@@ -5,7 +5,8 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from vssn.cli.options import add_quiet_argument, add_segmenter_argument, positive
+from vssn.cli.options import add_quiet_argument, add_segmenter_argument
+from vssn.cli.values import positive
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -4,18 +4,22 @@ from __future__ import annotations
 
 import argparse
 import glob
+import re
 from pathlib import Path
 
-from vssn.cli.options import positive_number
+from vssn.cli.values import real, shown
 from vssn.files import check_writable
+from vssn.scene.camera import DEFAULT_HEIGHT_M, HEIGHT_M
 
 
 def board(text: str) -> tuple[int, int]:
     """Inner corners, such as ``9x6``."""
-    columns, _, rows = text.partition("x")
-    if not (columns.isdecimal() and rows.isdecimal()):
-        raise argparse.ArgumentTypeError(f"'{text}': expected inner corners such as 9x6")
-    return int(columns), int(rows)
+    sides = re.fullmatch(r"([0-9]{1,2})x([0-9]{1,2})", text.strip().lower(), re.ASCII)
+    if not sides:
+        raise argparse.ArgumentTypeError(
+            f"{shown(text)}: expected inner corners such as 9x6, at most 99 each way"
+        )
+    return int(sides[1]), int(sides[2])
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -35,8 +39,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--camera_height_m",
-        type=positive_number,
-        default=1.3,
+        type=real(*HEIGHT_M),
+        default=DEFAULT_HEIGHT_M,
         help="the camera's height above the road (default: %(default)s)",
     )
     parser.add_argument(

@@ -16,13 +16,10 @@ from vssn.cli.options import (
     add_output_arguments,
     add_propagation_arguments,
     add_runtime_arguments,
-    check_summary,
-    number,
-    positive,
-    progress,
     segmenter_config,
-    write_summary,
 )
+from vssn.cli.printing import check_summary, progress, write_summary
+from vssn.cli.values import percent, positive
 from vssn.config import DEFAULT_TARGET, SegmenterConfig
 from vssn.files import check_writable, make_directory
 
@@ -86,7 +83,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--targets",
-        type=number,
+        type=percent,
         nargs="+",
         metavar="T",
         help=f"targets to try (default: several, {DEFAULT_TARGET:g} among them)",

@@ -11,11 +11,10 @@ from vssn.cli.options import (
     add_output_arguments,
     add_runtime_arguments,
     add_segmenter_argument,
-    check_summary,
-    positive,
     runtime_options,
-    write_summary,
 )
+from vssn.cli.printing import check_summary, write_summary
+from vssn.cli.values import positive
 from vssn.types import Propagate
 
 if TYPE_CHECKING:

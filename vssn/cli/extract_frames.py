@@ -5,7 +5,9 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from vssn.cli.options import add_quiet_argument, positive, progress
+from vssn.cli.options import add_quiet_argument
+from vssn.cli.printing import progress
+from vssn.cli.values import positive
 
 EXIT_TRUNCATED = 2
 

@@ -13,11 +13,10 @@ from vssn.cli.options import (
     add_preset_argument,
     add_quiet_argument,
     add_runtime_arguments,
-    number,
-    positive,
-    progress,
     runtime_options,
 )
+from vssn.cli.printing import progress
+from vssn.cli.values import positive, share
 from vssn.files import check_writable
 
 if TYPE_CHECKING:
@@ -42,7 +41,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--clip",
-        type=number,
+        type=share,
         default=0.0,
         help="drop pairs whose agreement, 0-1, is not above this (default: %(default)s)",
     )

@@ -11,10 +11,10 @@ from vssn.cli.options import (
     add_quiet_argument,
     add_runtime_arguments,
     add_segmenter_argument,
-    positive,
-    progress,
     runtime_options,
 )
+from vssn.cli.printing import progress
+from vssn.cli.values import positive
 from vssn.types import FlowMethod, Propagate, Propagation
 
 if TYPE_CHECKING:

@@ -7,7 +7,8 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from vssn.cli.options import positive_number, write_summary
+from vssn.cli.printing import write_summary
+from vssn.cli.values import chunk_s
 from vssn.errors import BadInputError
 from vssn.media.containers import printable_url
 
@@ -49,7 +50,7 @@ def add_engine_arguments(parser: argparse.ArgumentParser, what: str) -> None:
     )
     parser.add_argument(
         "--chunk_s",
-        type=positive_number,
+        type=chunk_s,
         metavar="SECONDS",
         help=f"begin {what} anew, with a key frame, each time that so many seconds have passed "
         "(default: 60 with --engine ray, else never)",

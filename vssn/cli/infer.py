@@ -20,12 +20,10 @@ from vssn.cli.options import (
     add_mask_kind_argument,
     add_network_arguments,
     add_output_arguments,
-    check_summary,
-    positive,
-    progress,
     segmenter_config,
-    write_summary,
 )
+from vssn.cli.printing import check_summary, progress, write_summary
+from vssn.cli.values import positive
 from vssn.errors import BadInputError
 from vssn.files import check_writable
 from vssn.scene.export import MASK_KINDS

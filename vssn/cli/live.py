@@ -14,20 +14,16 @@ from vssn.cli.options import (
     add_propagation_arguments,
     add_runtime_arguments,
     add_schedule_arguments,
-    boolean,
-    check_summary,
-    positive,
-    positive_number,
-    progress,
     segmenter_config,
-    write_summary,
 )
+from vssn.cli.printing import check_summary, progress, write_summary
 from vssn.cli.scene_flags import (
     add_camera_arguments,
     add_look_arguments,
     camera_of,
     style_of,
 )
+from vssn.cli.values import boolean, milliseconds, positive
 from vssn.files import check_writable
 from vssn.fleet.names import source_stem
 from vssn.streaming.punctuality import DEFAULT_MAX_LATENCY_MS
@@ -47,7 +43,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--max_latency_ms",
-        type=positive_number,
+        type=milliseconds,
         default=DEFAULT_MAX_LATENCY_MS,
         metavar="MS",
         help="from a frame's arrival to its result leaving (default: %(default)g)",

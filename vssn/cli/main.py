@@ -14,7 +14,7 @@ import sys
 import threading
 from collections.abc import Iterator, Sequence
 from types import FrameType
-from typing import NoReturn, Protocol, TextIO
+from typing import Any, NoReturn, Protocol, TextIO
 
 from vssn.errors import MediaError, VssnError, printable
 from vssn.version import __version__
@@ -73,6 +73,13 @@ class OneLineParser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
         """Exit with code 2."""
         self.exit(EXIT_BAD_INPUT, f"error: {printable(message)}; see {self.prog} --help\n")
+
+    def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
+        """As argparse does, which takes ``--flag=--`` for a flag with no value at all."""
+        for given in args or ():
+            if given.startswith("--") and given.endswith("=--"):
+                self.error(f"argument {given[:-3]}: expected a value")
+        return super().parse_known_args(args, namespace)
 
 
 def _parser(argv: Sequence[str]) -> argparse.ArgumentParser:

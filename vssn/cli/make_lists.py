@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from vssn.cli.options import positive
+from vssn.cli.values import positive
 from vssn.data.camvid import CAMVID_SPLITS, camvid_30_fps_entries
 from vssn.data.folders import entries_for_pairs, entries_for_sparse_video, entries_for_stills
 from vssn.data.lists import ListEntry, write_list

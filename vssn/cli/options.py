@@ -3,17 +3,11 @@
 from __future__ import annotations
 
 import argparse
-import json
-import math
-import re
-import sys
-from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import Any
 
 import cv2
-from tqdm import tqdm
 
+from vssn.cli.values import frame_rate, milliseconds, percent, share, whole
 from vssn.config import (
     DEFAULT_SEGMENTER,
     DEFAULT_TARGET,
@@ -21,14 +15,10 @@ from vssn.config import (
     PROFILES,
     SegmenterConfig,
 )
-from vssn.errors import MediaError
-from vssn.files import check_writable, is_dir, is_special, make_directory, write_text
 from vssn.models.architectures import SEGMENTER_NAMES
 from vssn.networks import MAX_THREADS, RuntimeOptions
 from vssn.scene.export import MASK_KINDS
 from vssn.streaming.regions import DEFAULT_OVERLAP_PX
-from vssn.training.progress import LOG_FILE, NOT_CURVES, Metrics, Progress
-from vssn.training.settings import MAX_SEED
 from vssn.types import FlowMethod, Propagate
 
 MAX_WHOLE = (1 << 31) - 1
@@ -36,91 +26,16 @@ MAX_OVERLAP_PX = 1 << 14
 MAX_SHOWN = 40
 
 
-def boolean(text: str) -> bool:
-    """Parse the original's ``True`` and ``False``, in any case."""
-    values = {"true": True, "1": True, "yes": True, "false": False, "0": False, "no": False}
-    if text.lower() not in values:
-        raise argparse.ArgumentTypeError(f"'{text}' is neither True nor False")
-    return values[text.lower()]
-
-
-def directory_or_none(text: str) -> Path | None:
-    """Parse a directory, or ``none`` for saving nothing."""
-    return None if text.lower() == "none" else Path(text)
-
-
-def whole(least: int, most: int) -> Callable[[str], int]:
-    """A parser of whole numbers.
-
-    Args:
-        least: the smallest of them.
-        most: the largest.
-    """
-
-    def parse(text: str) -> int:
-        is_number = re.fullmatch(r"[+-]?[0-9]{1,18}", text.strip(), re.ASCII)
-        if not is_number or not least <= int(text) <= most:
-            shown = text if len(text) <= MAX_SHOWN else f"{text[:MAX_SHOWN]}..."
-            raise argparse.ArgumentTypeError(f"'{shown}' is no whole number from {least} to {most}")
-        return int(text)
-
-    return parse
-
-
-positive = whole(1, MAX_WHOLE)
-seed = whole(0, MAX_SEED)
-
-
-def number(text: str) -> float:
-    """Parse a number; neither NaN nor an infinity."""
-    value = float(text)
-    if not math.isfinite(value):
-        raise argparse.ArgumentTypeError(f"'{text}' is no finite number")
-    return value
-
-
-def percent(text: str) -> float:
-    """Parse a number from 0 to 100."""
-    value = number(text)
-    if not 0 <= value <= 100:
-        raise argparse.ArgumentTypeError(f"'{text}' is not from 0 to 100")
-    return value
-
-
-def positive_number(text: str) -> float:
-    """Parse a number above 0."""
-    value = number(text)
-    if value <= 0:
-        raise argparse.ArgumentTypeError(f"'{text}' is not above 0")
-    return value
-
-
-def share(text: str) -> float:
-    """Parse a number from 0 up to, and without, 1."""
-    value = number(text)
-    if not 0 <= value < 1:
-        raise argparse.ArgumentTypeError(f"'{text}' is not from 0 to below 1")
-    return value
-
-
-def size_wh(text: str) -> tuple[int, int]:
-    """Parse a size such as 640x360."""
-    sides = re.fullmatch(r"([0-9]{1,5})x([0-9]{1,5})", text.strip().lower(), re.ASCII)
-    if not sides or "0" in sides.groups():
-        raise argparse.ArgumentTypeError(f"'{text[:MAX_SHOWN]}' is no size such as 640x360")
-    return int(sides[1]), int(sides[2])
-
-
 def add_network_arguments(parser: argparse.ArgumentParser) -> None:
     """The checkpoints, the target, and how frames are split, warped and decided upon."""
     add_schedule_arguments(parser)
     parser.add_argument(
         "--fps",
-        type=positive_number,
+        type=frame_rate,
         help="keep this pace in the segmenter instead, segmenting where the confidence is lowest",
     )
     parser.add_argument(
-        "--budget_ms", type=positive_number, metavar="MS", help="the same, by time per frame"
+        "--budget_ms", type=milliseconds, metavar="MS", help="the same, by time per frame"
     )
     add_checkpoint_arguments(parser)
     add_propagation_arguments(parser)
@@ -305,7 +220,7 @@ def add_blend_argument(parser: argparse.ArgumentParser) -> None:
     """How much of what is propagated goes into segmented frames."""
     parser.add_argument(
         "--blend",
-        type=number,
+        type=share,
         default=0.0,
         metavar="WEIGHT",
         help="blend segmented frames with the result propagated to them, in proportion to how well "
@@ -380,63 +295,3 @@ def add_training_output_arguments(
         "--resume", action="store_true", help="go on with the interrupted training in --save_dir"
     )
     add_quiet_argument(parser)
-
-
-def check_summary(path: Path | None) -> None:
-    """Find out before the work, not after it, that the summary can't be written.
-
-    Raises:
-        MediaError: its folder can't be written to, or it is a folder itself.
-    """
-    if path is None:
-        return
-    if is_special(path):
-        return
-    if is_dir(path):
-        raise MediaError(f"--summary '{path}'", "a file name", "name a file in that folder")
-    check_writable(path.parent)
-
-
-def write_summary(path: Path | None, summary: dict[str, Any]) -> None:
-    """Write the figures as JSON, atomically."""
-    if path is not None:
-        if not is_special(path):
-            make_directory(path.parent)
-        write_text(path, json.dumps(summary, indent=2, allow_nan=False) + "\n", "summary")
-
-
-def progress(items: Iterable[Any], total: int | None, quiet: bool, unit: str = "frame") -> Any:
-    """A progress bar on a terminal, and nothing anywhere else."""
-    return tqdm(items, total=total, unit=unit, disable=True if quiet else None, file=sys.stderr)
-
-
-def print_epochs(epochs: Iterable[Metrics], directory: Path, total: int) -> None:
-    """Print each epoch's metrics as it ends, and draw the curves at the end."""
-    for metrics in epochs:
-        shown = {name: value for name, value in metrics.items() if name not in NOT_CURVES}
-        values = ", ".join(f"{name} {value:.4f}" for name, value in shown.items())
-        print(f"epoch {metrics['epoch']}/{total}: {values}", flush=True)
-    finish_training(directory)
-
-
-def finish_training(directory: Path) -> None:
-    """Draw the curves of a training's log beside it."""
-    from vssn.evaluation.plots import plot_curves
-
-    log = json.loads((directory / LOG_FILE).read_text())
-    plot_curves(log["epochs"], directory / "training_curves.png", NOT_CURVES)
-
-
-def training_reporter(quiet: bool) -> Callable[[Progress], None]:
-    """A callback that shows the steps of a training with the time left."""
-    bar = tqdm(disable=True if quiet else None, unit="step", file=sys.stderr)
-
-    def report(progress: Progress) -> None:
-        bar.total = progress.steps
-        bar.n = progress.step
-        minutes = progress.seconds_left / 60
-        values = " ".join(f"{name} {value:.3f}" for name, value in progress.metrics.items())
-        bar.set_description(f"epoch {progress.epoch + 1}/{progress.epochs}", refresh=False)
-        bar.set_postfix_str(f"{values}, {minutes:.0f} min left")
-
-    return report

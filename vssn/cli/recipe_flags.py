@@ -8,12 +8,11 @@ flag.
 from __future__ import annotations
 
 import argparse
-import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import Field, fields, is_dataclass
-from functools import partial
 from typing import Any, TypeVar, get_args, get_origin, get_type_hints
 
+from vssn.cli.values import Ranged
 from vssn.training.settings import KEY, Setting
 
 Recipe = TypeVar("Recipe")
@@ -49,7 +48,7 @@ def add_phase_arguments(parser: argparse.ArgumentParser, phases: Mapping[str, ty
         defaults = ", ".join(f"{entry.default:g} {phase}" for phase, entry, _, _ in uses)
         parser.add_argument(
             f"--{name}",
-            type=partial(_number, kind, setting),
+            type=Ranged(kind, setting.limits),
             metavar=kind.__name__.upper(),
             help=f"{'; '.join(texts)} (default: {defaults})".replace("%", "%%"),
         )
@@ -97,25 +96,12 @@ def _add_number(
     shown = " ".join(f"{value:g}" for value in (default if len(parts) > 1 else (default,)))
     parser.add_argument(
         flag,
-        type=partial(_number, parts[0], setting),
+        type=Ranged(parts[0], setting.limits),
         nargs=len(parts) if len(parts) > 1 else None,
         default=default,
         metavar=parts[0].__name__.upper(),
         help=f"{setting.what} (default: {shown})".replace("%", "%%"),
     )
-
-
-def _number(kind: Callable[[str], float], setting: Setting, text: str) -> float:
-    try:
-        value = kind(text)
-    except ValueError:
-        what = "whole number" if kind is int else "number"
-        raise argparse.ArgumentTypeError(f"'{text}' is no {what}") from None
-    finite = abs(value) <= sys.float_info.max  # unlike math.isfinite, of huge integers too
-    complaint = setting.complaint(value) if finite else "is no finite number"
-    if complaint:
-        raise argparse.ArgumentTypeError(f"'{text}' {complaint}")
-    return value
 
 
 def _made(

@@ -7,7 +7,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from vssn.cli.options import boolean, number, positive_number, share
+from vssn.cli.values import boolean, real, share
+from vssn.scene.camera import FOCAL_PX, FOV_DEG, HEIGHT_M, PITCH_DEG
 from vssn.scene.style import VIEWS, Style
 
 if TYPE_CHECKING:
@@ -49,17 +50,13 @@ def add_camera_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="FILE.json",
         help="the camera that distances are computed from; see vssn calibrate-camera",
     )
-    for name, what in (
-        ("fov_deg", "the camera's horizontal field of view"),
-        ("focal_px", "the camera's focal length, instead"),
-        ("camera_height_m", "its height above the road"),
+    for name, limits, what in (
+        ("fov_deg", FOV_DEG, "the camera's horizontal field of view"),
+        ("focal_px", FOCAL_PX, "the camera's focal length, instead"),
+        ("camera_height_m", HEIGHT_M, "its height above the road"),
+        ("camera_pitch_deg", PITCH_DEG, "how far it looks down (default: found from the frames)"),
     ):
-        parser.add_argument(f"--{name}", type=positive_number, help=what)
-    parser.add_argument(
-        "--camera_pitch_deg",
-        type=number,
-        help="how far it looks down (default: found from the frames)",
-    )
+        parser.add_argument(f"--{name}", type=real(*limits), help=what)
 
 
 def style_of(args: argparse.Namespace, base: Style | None = None) -> Style:

@@ -5,7 +5,9 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from vssn.cli.options import add_quiet_argument, progress, seed
+from vssn.cli.options import add_quiet_argument
+from vssn.cli.printing import progress
+from vssn.cli.values import seed
 
 LIST_FILE = "pairs.txt"
 

@@ -9,13 +9,10 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from vssn.cli.options import (
-    add_training_output_arguments,
-    finish_training,
-    positive,
-    training_reporter,
-)
+from vssn.cli.options import add_training_output_arguments
+from vssn.cli.printing import finish_training, training_reporter
 from vssn.cli.recipe_flags import add_recipe_arguments, recipe_from_arguments
+from vssn.cli.values import epochs
 from vssn.training.recipes import DecisionRecipe
 
 if TYPE_CHECKING:
@@ -31,7 +28,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     features = "generated_features_resnet_segnet"
     parser.add_argument("--train_data_dir", type=Path, default=Path(features, "train"))
     parser.add_argument("--val_data_dir", type=Path, default=Path(features, "val"))
-    parser.add_argument("--epochs", type=positive, default=100, help="(default: %(default)s)")
+    parser.add_argument("--epochs", type=epochs, default=100, help="(default: %(default)s)")
     add_recipe_arguments(parser, DecisionRecipe)
     add_training_output_arguments(parser, Path("decision_network_checkpoints"))
 

@@ -7,14 +7,10 @@ from dataclasses import fields
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from vssn.cli.options import (
-    add_segmenter_argument,
-    add_training_output_arguments,
-    positive,
-    print_epochs,
-    training_reporter,
-)
+from vssn.cli.options import add_segmenter_argument, add_training_output_arguments
+from vssn.cli.printing import print_epochs, training_reporter
 from vssn.cli.recipe_flags import add_phase_arguments, recipe_from_arguments
+from vssn.cli.values import epochs
 from vssn.training.recipes import FlowRecipe, PropagationRecipe
 
 if TYPE_CHECKING:
@@ -44,7 +40,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="real video to train on too: files, or folders of frames",
     )
     _add_task_arguments(parser)
-    parser.add_argument("--epochs", type=positive, default=30, help="(default: %(default)s)")
+    parser.add_argument("--epochs", type=epochs, default=30, help="(default: %(default)s)")
     add_phase_arguments(parser, {"without --task": FlowRecipe, "with --task": PropagationRecipe})
     add_training_output_arguments(parser, Path("dvs_net_flownets_checkpoints/finetune"))
 

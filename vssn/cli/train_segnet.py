@@ -6,14 +6,10 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from vssn.cli.options import (
-    add_training_output_arguments,
-    positive,
-    positive_number,
-    print_epochs,
-    training_reporter,
-)
+from vssn.cli.options import add_training_output_arguments
+from vssn.cli.printing import print_epochs, training_reporter
 from vssn.cli.recipe_flags import add_recipe_arguments, recipe_from_arguments
+from vssn.cli.values import epochs, folder_share, positive, shown
 from vssn.errors import BadInputError
 from vssn.files import is_dir
 from vssn.models.architectures import (
@@ -55,7 +51,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="FILE",
         help="start all of the network from these instead, to train it further",
     )
-    parser.add_argument("--epochs", type=positive, default=48, help="(default: %(default)s)")
+    parser.add_argument("--epochs", type=epochs, default=48, help="(default: %(default)s)")
     add_recipe_arguments(parser, SegnetRecipe)
     parser.add_argument(
         "--precision",
@@ -103,9 +99,9 @@ def _weighted_folder(text: str) -> WeightedFolder:
     if not colon or is_dir(text) or not folder:
         return Path(text), 1.0
     try:
-        return Path(folder), positive_number(share)
-    except ValueError:
-        raise argparse.ArgumentTypeError(f"'{share}' in '{text}' is no number") from None
+        return Path(folder), folder_share(share)
+    except argparse.ArgumentTypeError as problem:
+        raise argparse.ArgumentTypeError(f"{problem}, in {shown(text)}") from None
 
 
 def run(args: argparse.Namespace) -> int:

@@ -16,13 +16,8 @@ from vssn.cli.fleet_flags import (
     refuse_with_ray,
 )
 from vssn.cli.main import EXIT_BAD_INPUT
-from vssn.cli.options import (
-    FLAGS,
-    check_summary,
-    progress,
-    segmenter_config,
-    write_summary,
-)
+from vssn.cli.options import FLAGS, segmenter_config
+from vssn.cli.printing import check_summary, progress, write_summary
 from vssn.cli.scene_flags import camera_of, style_of
 from vssn.cli.video_flags import ORIGINAL_SOURCE
 from vssn.cli.video_flags import add_arguments as add_arguments

@@ -6,17 +6,9 @@ import argparse
 from pathlib import Path
 
 from vssn.cli.fleet_flags import add_engine_arguments, place_or_none
-from vssn.cli.options import (
-    add_mask_kind_argument,
-    add_network_arguments,
-    add_output_arguments,
-    boolean,
-    number,
-    positive,
-    positive_number,
-    size_wh,
-)
+from vssn.cli.options import add_mask_kind_argument, add_network_arguments, add_output_arguments
 from vssn.cli.scene_flags import add_camera_arguments, add_look_arguments
+from vssn.cli.values import boolean, frame_rate, positive, size_wh, time_s
 
 ORIGINAL_SOURCE = Path("01TP_extract.avi")
 
@@ -92,7 +84,7 @@ def _add_destination_arguments(parser: argparse.ArgumentParser) -> None:
 def _add_span_arguments(parser: argparse.ArgumentParser) -> None:
     for name, what in (("start", "begin"), ("end", "end")):
         parser.add_argument(
-            f"--{name}", type=number, metavar="SECONDS", help=f"{what} at this time of the source"
+            f"--{name}", type=time_s, metavar="SECONDS", help=f"{what} at this time of the source"
         )
     parser.add_argument(
         "--stride", type=positive, default=1, metavar="N", help="take every N-th frame only"
@@ -100,7 +92,7 @@ def _add_span_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--max_frames", type=positive, metavar="N", help="stop after N frames")
     parser.add_argument(
         "--image_fps",
-        type=positive_number,
+        type=frame_rate,
         default=25.0,
         metavar="FPS",
         help="frames per second of images and raw frames (default: %(default)s)",

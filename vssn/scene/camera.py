@@ -16,6 +16,11 @@ from vssn.types import VideoInfo
 # An ordinary dash-cam: some 60 degrees of horizontal field of view, behind a car's windscreen.
 DEFAULT_FIELD_OF_VIEW_DEG = 60.0
 DEFAULT_HEIGHT_M = 1.3
+# What a camera on a vehicle can be.
+FOV_DEG = (1, 170)
+FOCAL_PX = (1.0, 1e6)
+HEIGHT_M = (0.05, 100.0)
+PITCH_DEG = (-89.0, 89.0)
 FILE_VERSION = 1
 REMEDY = "write one with vssn calibrate-camera, or see docs/cameras.md"
 
@@ -208,9 +213,9 @@ class CameraFile:
 def _problem(camera: Camera | CameraFile) -> tuple[str, str] | None:
     """What is given, and what was expected, of the first impossible value."""
     for name, value, low, high, unit in (
-        ("focal length", camera.focal_px, 1.0, 1e6, "px"),
-        ("height", camera.height_m, 0.05, 100.0, "m"),
-        ("pitch", camera.pitch_deg or 0.0, -89.0, 89.0, "degrees"),
+        ("focal length", camera.focal_px, *FOCAL_PX, "px"),
+        ("height", camera.height_m, *HEIGHT_M, "m"),
+        ("pitch", camera.pitch_deg or 0.0, *PITCH_DEG, "degrees"),
         ("pixel aspect", camera.pixel_aspect, 0.1, 10.0, ""),
         ("centre column", camera.centre_px[0], -1e6, 1e6, "px"),
         ("centre row", camera.centre_px[1], -1e6, 1e6, "px"),
@@ -262,8 +267,10 @@ def camera_for(
         raise BadInputError(
             f"both {argument('fov_deg')} and {argument('focal_px')}", "one of them", "drop one"
         )
-    if fov_deg is not None and not 1 <= fov_deg <= 170:
-        raise BadInputError(argument("fov_deg", fov_deg), "1 to 170 degrees", "measure it")
+    if fov_deg is not None and not FOV_DEG[0] <= fov_deg <= FOV_DEG[1]:
+        raise BadInputError(
+            argument("fov_deg", fov_deg), f"{FOV_DEG[0]} to {FOV_DEG[1]} degrees", "measure it"
+        )
     width_px, height_px = info.width_px, info.height_px
     base = Camera.default(width_px, height_px, pixel_aspect=float(info.pixel_aspect))
     if camera is not None:

@@ -35,13 +35,21 @@ class ViewRange:
             strong; see :func:`vssn.training.photometric.other_camera`.
     """
 
-    scale: tuple[float, float] = setting((0.5, 2.0), "smallest and largest zoom", above=0)
-    stretch: float = setting(1.15, "largest factor between the two zooms", least=1)
-    aspect: tuple[float, float] = setting((0.7, 1.2), "narrowest and widest pixel", above=0)
-    aspect_share: float = setting(0.4, "share of the views with a pixel of that range", least=0)
-    rotation_deg: float = setting(4.0, "largest rotation either way", least=0)
-    rare_share: float = setting(0.5, "share of the views that look for a class", least=0)
-    colour: float = setting(0.5, "strength of changed colours, light and sharpness", least=0)
+    scale: tuple[float, float] = setting(
+        (0.5, 2.0), "smallest and largest zoom", least=0.01, most=100
+    )
+    stretch: float = setting(1.15, "largest factor between the two zooms", least=1, most=10)
+    aspect: tuple[float, float] = setting(
+        (0.7, 1.2), "narrowest and widest pixel", least=0.1, most=10
+    )
+    aspect_share: float = setting(
+        0.4, "share of the views with a pixel of that range", least=0, most=1
+    )
+    rotation_deg: float = setting(4.0, "largest rotation either way", least=0, most=180)
+    rare_share: float = setting(0.5, "share of the views that look for a class", least=0, most=1)
+    colour: float = setting(
+        0.5, "strength of changed colours, light and sharpness", least=0, most=1
+    )
 
 
 def _centre(rng: np.random.Generator, label: UInt8Array, rare_share: float) -> tuple[float, float]:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 
 from vssn.training.augment import ViewRange
-from vssn.training.settings import setting
+from vssn.training.settings import MAX_SEED, MAX_STEPS, MAX_WEIGHT, setting
 from vssn.training.sources import Source
 
 
@@ -38,13 +38,17 @@ class SegnetRecipe:
         views: augmentation.
     """
 
-    batch_size: int = setting(6, "views per step", least=1)
-    crop_hw: tuple[int, int] = setting((288, 320), "height and width of a view in px", least=32)
-    encoder_rate: float = setting(2e-4, "peak learning rate of the encoder", above=0)
-    decoder_rate: float = setting(1e-3, "peak learning rate of the decoder", above=0)
-    weight_decay: float = setting(1e-2, "AdamW's, on kernels", least=0)
-    class_power: float = setting(0.25, "0 weighs classes alike, 1 evens them out", least=0)
-    jaccard_weight: float = setting(0.5, "of the soft IoU loss beside cross-entropy", least=0)
+    batch_size: int = setting(6, "views per step", least=1, most=4096)
+    crop_hw: tuple[int, int] = setting(
+        (288, 320), "height and width of a view in px", least=32, most=4096
+    )
+    encoder_rate: float = setting(2e-4, "peak learning rate of the encoder", above=0, most=10)
+    decoder_rate: float = setting(1e-3, "peak learning rate of the decoder", above=0, most=10)
+    weight_decay: float = setting(1e-2, "AdamW's, on kernels", least=0, most=10)
+    class_power: float = setting(0.25, "0 weighs classes alike, 1 evens them out", least=0, most=2)
+    jaccard_weight: float = setting(
+        0.5, "of the soft IoU loss beside cross-entropy", least=0, most=MAX_WEIGHT
+    )
     frozen_norms: bool = setting(
         False,
         "leave the batch norms as they were at the start: for a trained network that learns from "
@@ -56,16 +60,24 @@ class SegnetRecipe:
         "leave the stem and the next stages of the encoder, as many in all, as they were: their "
         "maps are the largest",
         least=0,
+        most=100,
     )
-    epoch_steps: int = setting(0, "steps per epoch; 0 for as many as show each still once", least=0)
-    pair_every: int = setting(2, "with --clips: steps from one pair to the next", least=1)
+    epoch_steps: int = setting(
+        0, "steps per epoch; 0 for as many as show each still once", least=0, most=MAX_STEPS
+    )
+    pair_every: int = setting(
+        2, "with --clips: steps from one pair to the next", least=1, most=MAX_STEPS
+    )
     consistency_weight: float = setting(
-        2.0, "with --clips: of a pair's disagreement beside the labels' losses", least=0
+        2.0,
+        "with --clips: of a pair's disagreement beside the labels' losses",
+        least=0,
+        most=MAX_WEIGHT,
     )
     average_share: float = setting(
-        1 / 6, "share of the steps over which the average of the weights forgets", above=0
+        1 / 6, "share of the steps over which the average of the weights forgets", above=0, most=1
     )
-    seed: int = setting(1, "of all random choices", least=0)
+    seed: int = setting(1, "of all random choices", least=0, most=MAX_SEED)
     mixed_precision: bool = False
     views: ViewRange = field(default_factory=ViewRange)
 
