@@ -48,6 +48,40 @@ def _real(text: str) -> float:
     return float(text)
 
 
+def _object(pairs: list[tuple[str, object]]) -> dict[str, object]:
+    made: dict[str, object] = {}
+    for key, value in pairs:
+        if key in made:
+            raise ValueError(f"'{key[:40]}' stands there twice")
+        made[key] = value
+    return made
+
+
+def loads(text: bytes | str) -> object:
+    """Parse JSON from a file or another program: what every reader of ours begins with.
+
+    Args:
+        text: UTF-8, at most as long as the caller allows.
+
+    Raises:
+        ValueError: no JSON, a number that isn't finite or above 2^53, a key that stands twice in
+            an object, or values nested too deep; in words.
+    """
+    try:
+        made: object = json.loads(
+            text,
+            parse_int=_whole,
+            parse_float=_real,
+            parse_constant=_real,
+            object_pairs_hook=_object,
+        )
+    except (json.JSONDecodeError, RecursionError) as problem:
+        raise ValueError("no JSON") from problem
+    except UnicodeDecodeError as problem:
+        raise ValueError("no UTF-8") from problem
+    return made
+
+
 def _type_name(kind: Any) -> str:
     return getattr(kind, "__name__", str(kind))
 
@@ -84,13 +118,16 @@ def parse(kind: Any, value: object, where: str = "the file") -> Any:
 
     Args:
         kind: a dataclass, ``tuple[X, ...]``, ``tuple[X, Y]``, ``dict[str, X]``, ``X | None``,
-            float, int, str or bool.
-        value: what :func:`json.loads` made.
+            float, int, str, bool, or Any for
+            whatever it is.
+        value: what :func:`loads` made.
         where: its name, for the error.
 
     Raises:
         ValueError: it is something else; in words.
     """
+    if kind is Any:
+        return value
     if is_dataclass(kind):
         return _parse_dataclass(kind, value, where)
     origin = get_origin(kind)
@@ -117,33 +154,31 @@ def read_json(
     error: type[BadInputError] = MediaError,
     remedy: str = REMEDY,
     checked: bool = False,
+    max_bytes: int = MAX_JSON_BYTES,
 ) -> T:
     """Read a JSON file of a dataclass's fields.
 
     Args:
-        path: the file, at most 1 MiB.
+        path: the file.
         kind: the dataclass; its own ``__post_init__`` may raise ValueError.
         what: the file is, for the error.
         error: to raise.
         remedy: for the error.
         checked: the file must hold its own digest, as :func:`write_json` adds it.
+        max_bytes: that it may hold.
 
     Raises:
         BadInputError: of the kind ``error``; unreadable, no JSON, or not of these fields; numbers
             must be finite and at most 2^53.
     """
-    data = read_regular(path, MAX_JSON_BYTES, what, error)
+    data = read_regular(path, max_bytes, what, error)
     try:
-        value = json.loads(data, parse_int=_whole, parse_float=_real, parse_constant=_real)
+        value = loads(data)
         if checked:
             _check_digest(value)
         parsed: T = parse(kind, value)
-    except (ValueError, RecursionError) as problem:
-        detail = "no JSON" if isinstance(problem, json.JSONDecodeError | RecursionError) else None
-        detail = "no UTF-8" if isinstance(problem, UnicodeDecodeError) else detail
-        raise error(
-            f"{what} '{path}' ({detail or problem})", "what vssn writes there", remedy
-        ) from problem
+    except ValueError as problem:
+        raise error(f"{what} '{path}' ({problem})", "what vssn writes there", remedy) from problem
     return parsed
 
 

@@ -5,6 +5,7 @@ import json
 import logging
 import os
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -12,10 +13,17 @@ import openvino as ov
 import openvino.opset13 as ops
 import pytest
 
+from vssn.json_files import content_digest
 from vssn.runtime import model_cache
 from vssn.runtime.model_cache import ModelCache, default_cache_dir
 
+NOBODY = 65534
 CONFIG = {"INFERENCE_PRECISION_HINT": "f32"}
+
+
+@dataclass(frozen=True)
+class Fact:
+    text: str
 
 
 class Builder:
@@ -125,6 +133,79 @@ def test_links_and_pipes_are_no_entries(
     assert build.calls == 3
 
 
+def test_a_file_with_another_name_too_is_no_entry(
+    run: Callable[..., list[float]], build: Builder, tmp_path: Path
+) -> None:
+    run()
+    (entry,) = _entries(tmp_path)
+    os.link(entry, tmp_path / "elsewhere")
+    before = (tmp_path / "elsewhere").read_bytes()
+    assert run() == [2, 3]
+    assert build.calls == 2
+    assert entry.stat().st_nlink == 1
+    assert (tmp_path / "elsewhere").read_bytes() == before
+
+
+def test_what_others_can_write_to_is_no_cache(
+    run: Callable[..., list[float]], build: Builder, tmp_path: Path
+) -> None:
+    run()
+    (tmp_path / "cache").chmod(0o777)
+    assert run() == [2, 3]
+    assert build.calls == 2
+    assert (tmp_path / "cache").stat().st_mode & 0o777 == 0o700
+    assert run() == [2, 3]
+    assert build.calls == 2
+
+
+@pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() != 0, reason="needs root")
+@pytest.mark.parametrize("whose", ["entry", "folder"])
+def test_what_another_user_owns_is_not_used(
+    run: Callable[..., list[float]], build: Builder, tmp_path: Path, whose: str
+) -> None:
+    run()
+    (entry,) = _entries(tmp_path)
+    os.chown(entry if whose == "entry" else entry.parent, NOBODY, NOBODY)
+    assert run() == [2, 3]
+    assert build.calls == 2
+
+
+def test_a_link_to_a_folder_is_no_cache(
+    run: Callable[..., list[float]], build: Builder, tmp_path: Path
+) -> None:
+    run()
+    (tmp_path / "cache").rename(tmp_path / "elsewhere")
+    (tmp_path / "cache").symlink_to(tmp_path / "elsewhere")
+    assert run() == [2, 3]
+    assert build.calls == 2
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        (b'"name": "made"', b'"name": "other"'),
+        (b'"key": "', b'"key": "0'),
+        (b'"sha256"', b'"sha512"'),
+        (b'"shapes": [', b'"shapes": ["f32[2]", '),
+        (b'"name": "made"', b'"name": 1e400'),
+        (b'"name": "made"', b'"name": "made", "name": "made"'),
+        (b'{"name"', b"[" * 60_000 + b'{"name"'),
+        (b'"name": "made"', b'"name": {}'),
+    ],
+)
+def test_an_entry_with_another_header_is_built_anew(
+    run: Callable[..., list[float]], build: Builder, tmp_path: Path, old: bytes, new: bytes
+) -> None:
+    run()
+    (entry,) = _entries(tmp_path)
+    content = entry.read_bytes()
+    assert old in content
+    entry.write_bytes(content.replace(old, new, 1))
+    assert run() == [2, 3]
+    assert build.calls == 2
+    assert entry.read_bytes() != content.replace(old, new, 1)
+
+
 def test_the_folder_is_the_users_alone(run: Callable[..., list[float]], tmp_path: Path) -> None:
     (tmp_path / "cache").mkdir(mode=0o755)
     run()
@@ -142,18 +223,44 @@ def test_without_a_home_nothing_is_kept(build: Builder, monkeypatch: pytest.Monk
     cache.load("made", {}, build)
     cache.load("made", {}, build)
     assert build.calls == 2
-    assert cache.recall("a", lambda: "text") == "text"
+    assert cache.recall("a", Fact, lambda: Fact("text")) == Fact("text")
 
 
 def test_facts_are_computed_once(tmp_path: Path) -> None:
     cache, computed = ModelCache(tmp_path / "cache", CONFIG), []
 
-    def compute() -> str:
+    def compute() -> Fact:
         computed.append(1)
-        return f"text {len(computed)}"
+        return Fact(f"text {len(computed)}")
 
-    assert cache.recall("ab" * 32, compute) == cache.recall("ab" * 32, compute) == "text 1"
-    assert cache.recall("cd" * 32, compute) == "text 2"
+    first = [cache.recall("ab" * 32, Fact, compute) for _ in range(2)]
+    assert first == [Fact("text 1")] * 2
+    assert cache.recall("cd" * 32, Fact, compute) == Fact("text 2")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        *("", "[]", "{}", "null", "[" * 60_000, '{"of": 1e400}', "1" + "0" * 400, '{"text": "a"}'),
+        '{"of": "NAME", "facts": {}, "sha256": "0"}',
+        '{"of": "NAME", "facts": {"text": "another"}}',
+        '{"of": "NAME", "facts": {"text": "another"}, "facts": {"text": "a"}}',
+        *("SIGNED another", "SIGNED OF 7", "SIGNED OF null", "\udcff"),
+    ],
+)
+def test_facts_that_are_damaged_are_computed_anew(tmp_path: Path, text: str) -> None:
+    cache, name = ModelCache(tmp_path / "cache", CONFIG), "ab" * 32
+    cache.recall(name, Fact, lambda: Fact("first"))
+    (entry,) = (tmp_path / "cache").glob("*.json")
+    if text.startswith("SIGNED"):  # with a checksum that is right, of other facts or another file
+        of = name if " OF " in text else "cd" * 32
+        value = json.loads(text.split()[-1]) if " OF " in text else text.split()[-1]
+        content = {"of": of, "facts": {"text": value}}
+        entry.write_text(json.dumps(content | {"sha256": content_digest(content)}))
+    else:
+        entry.write_bytes(text.replace("NAME", name).encode("utf-8", "surrogateescape"))
+    assert cache.recall(name, Fact, lambda: Fact("second")) == Fact("second")
+    assert cache.recall(name, Fact, lambda: Fact("third")) == Fact("second")
 
 
 def test_the_digest_covers_what_the_graphs_are_made_of(monkeypatch: pytest.MonkeyPatch) -> None:

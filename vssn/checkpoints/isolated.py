@@ -14,12 +14,13 @@ import struct
 import subprocess
 import sys
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
 import numpy as np
 import numpy.typing as npt
 
 from vssn.errors import CheckpointError
+from vssn.json_files import loads
 
 Array = npt.NDArray[np.generic]
 Name = tuple[str, ...]
@@ -64,7 +65,7 @@ def _header(stream: IO[bytes]) -> dict[str, list[list[object]]]:
     (size,) = struct.unpack("<Q", _exactly(stream, 8))
     if size > MAX_HEADER_BYTES:
         raise ValueError("too many names")
-    header: dict[str, list[list[object]]] = json.loads(_exactly(stream, size))
+    header: Any = loads(_exactly(stream, size))
     if not isinstance(header, dict):
         raise ValueError("a header of another form")
     return header

@@ -12,7 +12,15 @@ from tqdm import tqdm
 
 from vssn.errors import MediaError
 from vssn.files import check_writable, is_dir, is_special, make_directory, write_text
-from vssn.training.progress import LOG_FILE, NOT_CURVES, Metrics, Progress
+from vssn.json_files import read_json
+from vssn.training.progress import (
+    LOG_FILE,
+    MAX_LOG_BYTES,
+    NOT_CURVES,
+    Metrics,
+    Progress,
+    TrainingLog,
+)
 
 
 def check_summary(path: Path | None) -> None:
@@ -56,8 +64,8 @@ def finish_training(directory: Path) -> None:
     """Draw the curves of a training's log beside it."""
     from vssn.evaluation.plots import plot_curves
 
-    log = json.loads((directory / LOG_FILE).read_text())
-    plot_curves(log["epochs"], directory / "training_curves.png", NOT_CURVES)
+    log = read_json(directory / LOG_FILE, TrainingLog, "training log", max_bytes=MAX_LOG_BYTES)
+    plot_curves(log.epochs, directory / "training_curves.png", NOT_CURVES)
 
 
 def training_reporter(quiet: bool) -> Callable[[Progress], None]:

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from vssn.training.settings import MAX_SEED, Limits
 
 MAX_WHOLE = (1 << 31) - 1
-MAX_EPOCHS = 1_000_000
+MAX_EPOCHS = 100_000
 MAX_SHOWN = 40
 WHOLE = r"[+-]?[0-9]{1,18}"
 

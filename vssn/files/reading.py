@@ -10,6 +10,7 @@ from typing import BinaryIO
 
 from vssn.errors import BadInputError, MediaError
 
+UNSIZED_BYTES = 1 << 20
 KINDS = (
     (stat.S_ISDIR, "a folder"),
     (stat.S_ISFIFO, "a pipe"),
@@ -84,7 +85,9 @@ def read_regular(
     """The content of a plain file; see :func:`open_regular`."""
     with open_regular(path, max_bytes, what, error) as file:
         try:
-            return file.read(max_bytes)
+            # What the kernel makes up states no size.
+            size = os.fstat(file.fileno()).st_size or min(max_bytes, UNSIZED_BYTES)
+            return file.read(size)
         except OSError as problem:
             raise error(
                 f"{what} '{path}' ({reason(problem)})", "a readable file", "check the disk"

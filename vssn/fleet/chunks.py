@@ -4,13 +4,18 @@ from __future__ import annotations
 
 import hashlib
 import json
+import logging
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field, replace
 from fractions import Fraction
 from typing import Any, Protocol
 
 from vssn.config import SegmenterConfig
+from vssn.errors import MediaError
 from vssn.fleet.places import Place, shown
+from vssn.json_files import loads, parse
+
+logger = logging.getLogger(__name__)
 
 FOLDER = "chunks"
 DIGEST_LETTERS = 8
@@ -93,8 +98,17 @@ class ChunkResult:
 
     @classmethod
     def from_json(cls, content: bytes) -> ChunkResult:
-        """Read it back."""
-        return cls(**json.loads(content))
+        """Read it back.
+
+        Raises:
+            ValueError: it is no such record; in words.
+        """
+        made: ChunkResult = parse(cls, loads(content))
+        return made
+
+
+class DamagedChunkError(MediaError):
+    """What tells of a chunk is no longer what was written."""
 
 
 class Work(Protocol):
@@ -168,10 +182,22 @@ class ChunkFolder:
         """What became of a chunk, if it is done."""
         if self.place.size(f"{base}.json") is None:
             return None
-        return replace(self._result(base), reused=True)
+        try:
+            return replace(self._result(base), reused=True)
+        except DamagedChunkError as error:
+            logger.warning("%s; the chunk is done again", error.given)
+            return None
 
     def _result(self, base: str) -> ChunkResult:
-        return ChunkResult.from_json(self.place.read(f"{base}.json"))
+        name = f"{base}.json"
+        try:
+            return ChunkResult.from_json(self.place.read(name))
+        except ValueError as error:
+            raise DamagedChunkError(
+                f"chunk '{self.place.name_of(name)}' ({error})",
+                "what was written there",
+                "run again with --resume",
+            ) from error
 
     def _results(self, given: Input, plan: InputPlan) -> Iterator[ChunkResult]:
         """What became of all chunks of an input."""

@@ -24,9 +24,12 @@ from vssn.fleet.chunks import ChunkFolder, ChunkResult, Input, InputPlan, count_
 from vssn.fleet.places import Place, is_url
 from vssn.fleet.video_work import Assemble, LabelHash, assemble_video, start_networks
 from vssn.fleet.weights import PackedWeights
+from vssn.json_files import parse
+from vssn.labels import NUM_CLASSES
 
+SIDES = {NUM_CLASSES}  # of the counts of one distance
 EVALUATION = "evaluation.json"
-Counts = dict[str, list[list[int]]]
+Counts = dict[str, tuple[tuple[int, ...], ...]]
 
 
 @dataclass
@@ -110,7 +113,7 @@ class DatasetWork(ChunkFolder):
 
     def join(self, given: Input, plan: InputPlan) -> dict[str, Any]:
         """Sum up the chunks' evaluations."""
-        parts = (result.more["counts"] for result in self._results(given, plan))
+        parts = (parse(Counts, result.more["counts"]) for result in self._results(given, plan))
         counts = counts_of(evaluation_of(parts))
         self.place.write(given.name, json.dumps(counts).encode())
         return {}
@@ -119,16 +122,22 @@ class DatasetWork(ChunkFolder):
 def counts_of(evaluation: DatasetEvaluation) -> Counts:
     """The confusion counts by distance from the key frame, for JSON."""
     return {
-        str(distance): matrix.counts.tolist()
+        str(distance): tuple(tuple(row) for row in matrix.counts.tolist())
         for distance, matrix in evaluation.by_key_distance.items()
     }
 
 
 def evaluation_of(parts: Iterable[Counts]) -> DatasetEvaluation:
-    """The sum of several counts."""
+    """The sum of several counts.
+
+    Raises:
+        ValueError: they are no confusion counts; in words.
+    """
     evaluation = DatasetEvaluation()
     for part in parts:
         for distance, rows in part.items():
+            if not distance.isdecimal() or {len(row) for row in rows} | {len(rows)} != SIDES:
+                raise ValueError(f"'{distance[:40]}' holds no confusion counts")
             counts = np.array(rows, np.int64)
             evaluation.total.counts += counts
             evaluation.by_key_distance[int(distance)].counts += counts

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import tempfile
 from dataclasses import replace
 from pathlib import Path
@@ -10,15 +9,17 @@ from typing import Any
 
 from vssn.config import SegmenterConfig, configured
 from vssn.data.lists import ListEntry, default_list, read_list
+from vssn.errors import MediaError
 from vssn.fleet.chunks import Input
 from vssn.fleet.cluster import connected, import_ray
-from vssn.fleet.dataset_work import EVALUATION, DatasetWork, evaluation_of
+from vssn.fleet.dataset_work import EVALUATION, Counts, DatasetWork, evaluation_of
 from vssn.fleet.job import FleetRun, OnChunk
 from vssn.fleet.places import Place, absolute, is_url
 from vssn.fleet.record_files import import_arrow
 from vssn.fleet.settings import job_id, portable
 from vssn.fleet.videos import CHUNK_S, open_manifest, run_job
 from vssn.fleet.weights import pack_weights
+from vssn.json_files import loads, parse
 from vssn.media.video import exact_seconds
 
 
@@ -96,5 +97,12 @@ def with_evaluation(run: FleetRun, place: Place) -> FleetRun:
     """The figures of a data set that is done, with its evaluation."""
     if not run.joined:
         return run
-    counts = json.loads(place.read(EVALUATION))
-    return replace(run, evaluation=evaluation_of([counts]))
+    try:
+        counts = parse(Counts, loads(place.read(EVALUATION)))
+        return replace(run, evaluation=evaluation_of([counts]))
+    except ValueError as error:
+        raise MediaError(
+            f"evaluation '{place.name_of(EVALUATION)}' ({error})",
+            "what was written there",
+            "remove it, and run again with --resume",
+        ) from error

@@ -6,6 +6,7 @@ shows them: neither those in a URL nor those that a library's message may quote.
 
 from __future__ import annotations
 
+import errno
 import os
 import re
 import shutil
@@ -16,7 +17,14 @@ from pathlib import Path
 from typing import Any
 
 from vssn.errors import MediaError
-from vssn.files import atomic_path, folder_lock, make_directory, reason
+from vssn.files import (
+    atomic_path,
+    folder_lock,
+    make_directory,
+    open_regular,
+    read_regular,
+    reason,
+)
 from vssn.files.atomic import WRITE_REMEDY
 from vssn.media.containers import printable_url
 
@@ -26,6 +34,8 @@ FILE_SCHEMES = ("file", "s3", "s3a", "gs", "gcs", "http", "https", "memory", "az
 IN_TEXT = re.compile(r"[a-z][a-z0-9+.-]*://[^\s'\"]+", re.IGNORECASE)
 SECRET_NAMES = ("SECRET", "TOKEN", "PASSWORD", "ACCESS_KEY", "API_KEY", "CREDENTIAL")
 MIN_SECRET = 6  # a shorter value would blank out ordinary text
+MAX_READ_BYTES = 1 << 32  # of a chunk
+MAX_DOWNLOAD_BYTES = 1 << 40  # of a source
 CONNECT_S, READ_S = 10, 60
 REMOTE_REMEDY = "check the address, the permissions, and the credentials in the environment"
 
@@ -175,13 +185,19 @@ class Place:
         """A file's content.
 
         Raises:
-            MediaError: it can't be read.
+            MediaError: it can't be read, is no plain file, or larger than a chunk.
         """
         with told("file", self.name_of(name)):
             if self._folder is not None:
-                return (self._folder / name).read_bytes()
+                return read_regular(self._folder / name, MAX_READ_BYTES)
+            self._check_size(name, MAX_READ_BYTES)
             content: bytes = self._fs.cat_file(f"{self._root}/{name}")
             return content
+
+    def _check_size(self, name: str, most: int) -> None:
+        size = self.size(name)
+        if size is not None and size > most:
+            raise OSError(errno.EFBIG, f"{size} bytes, more than {most}")
 
     def write(self, name: str, content: bytes) -> None:
         """Write a file whole or not at all.
@@ -223,6 +239,7 @@ class Place:
             MediaError: it can't be read.
         """
         if self._folder is not None:
+            open_regular(self._folder / name, MAX_DOWNLOAD_BYTES).close()
             yield self._folder / name
             return
         with tempfile.TemporaryDirectory(prefix="vssn-") as folder:
@@ -238,8 +255,13 @@ class Place:
         """
         with told("file", self.name_of(name)):
             if self._folder is not None:
-                shutil.copyfile(self._folder / name, path)
+                with (
+                    open_regular(self._folder / name, MAX_DOWNLOAD_BYTES) as source,
+                    path.open("wb") as target,
+                ):
+                    shutil.copyfileobj(source, target)
                 return
+            self._check_size(name, MAX_DOWNLOAD_BYTES)
             self._fs.get_file(f"{self._root}/{name}" if name else self._root, str(path))
 
     def remove(self, name: str) -> None:

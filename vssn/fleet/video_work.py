@@ -30,6 +30,7 @@ from vssn.fleet.record_files import join_records
 from vssn.fleet.settings import AttachedFiles, CameraOptions, look_with
 from vssn.fleet.sources import SourceCache
 from vssn.fleet.weights import PackedWeights
+from vssn.json_files import loads, parse
 from vssn.media.pipeline import WriteBehind
 from vssn.media.video import VideoSource, exact_seconds
 from vssn.original.preset import VIDEO_PRESETS
@@ -216,8 +217,7 @@ class VideoWork(ChunkFolder):
         """Join a video's chunks and their records, then remove them."""
         folder = self._folder(given)
         if self.place.size(f"{folder}/{JOINED}") is not None:
-            found: dict[str, Any] = json.loads(self.place.read(f"{folder}/{JOINED}"))
-            return found
+            return self._joined_before(f"{folder}/{JOINED}")
         results = list(self._results(given, plan))
         with tempfile.TemporaryDirectory(prefix="vssn-") as temporary:
             chunks = self._fetched(folder, results, Path(temporary))
@@ -234,6 +234,14 @@ class VideoWork(ChunkFolder):
             for name in result.files:
                 self.place.remove(f"{folder}/{name}")
         return joined
+
+    def _joined_before(self, name: str) -> dict[str, Any]:
+        try:
+            return dict(parse(dict[str, int], loads(self.place.read(name))))
+        except ValueError as error:
+            raise MediaError(
+                f"'{self.place.name_of(name)}' ({error})", "what was written there", "remove it"
+            ) from error
 
     def _fetched(self, folder: str, results: list[ChunkResult], target: Path) -> list[Path]:
         """Copy the chunks' files here and compare their hashes."""

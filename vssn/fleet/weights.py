@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from vssn.assembly import locate_weights
-from vssn.checkpoints.locate import weights_files, weights_stem
+from vssn.checkpoints.locate import MAX_WEIGHTS_BYTES, weights_files, weights_stem
 from vssn.config import SegmenterConfig
-from vssn.errors import CheckpointError
-from vssn.files import flush_to_disk
+from vssn.errors import BadInputError, CheckpointError
+from vssn.files import flush_to_disk, read_regular
 from vssn.fleet.sources import once_per_node
 from vssn.runtime.load import WeightPaths
 
@@ -61,8 +61,10 @@ def _weight_paths(paths: Mapping[str, Path]) -> WeightPaths:
 
 def _same(folder: Path, files: dict[str, bytes]) -> bool:
     try:
-        return all((folder / name).read_bytes() == content for name, content in files.items())
-    except OSError:
+        return all(
+            read_regular(folder / name, len(content)) == content for name, content in files.items()
+        )
+    except BadInputError:
         return False
 
 
@@ -81,12 +83,7 @@ def pack_weights(config: SegmenterConfig) -> PackedWeights:
     for name, path in paths.items():
         files[name] = {}
         for file in _belonging(Path(path)):
-            try:
-                content = file.read_bytes()
-            except OSError as error:
-                raise CheckpointError(
-                    f"weights '{file}' ({error.strerror})", "a readable file", "check the path"
-                ) from error
+            content = read_regular(file, MAX_WEIGHTS_BYTES, "weights", CheckpointError)
             files[name][file.name] = content
             digest.update(file.name.encode() + hashlib.sha256(content).digest())
     return PackedWeights(paths, files, digest.hexdigest())

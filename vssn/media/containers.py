@@ -20,6 +20,7 @@ from av.stream import Disposition
 from av.video.stream import VideoStream
 
 from vssn.errors import MediaError, argument
+from vssn.files import open_regular
 
 logger = logging.getLogger(__name__)
 
@@ -39,6 +40,8 @@ LIVE_PROTOCOLS = "http,https,tcp,tls,crypto,data,rtsp,rtp,udp,srt,rtmp,rtmps,htt
 MAX_PIXELS = 1 << 27  # 134 million: larger than any camera, and 400 MB as BGR
 OPEN_TIMEOUT_S = 8.0
 READ_TIMEOUT_S = 8.0
+FILE_TIMEOUT_S = 30.0  # in which a disk gives the next packet
+HEAD_BYTES = 1 << 20
 
 EXPECTED = "a video file that FFmpeg can read"
 
@@ -85,6 +88,17 @@ def check_regular(path: Path, name: str | None = None) -> int:
     return status.st_size
 
 
+def _check_begun(path: Path, name: str) -> None:
+    """Refuse a file of holes, such as a download left that has only got its place.
+
+    FFmpeg would look for the first frame of some formats to the file's end.
+    """
+    with open_regular(path, 1 << 62, "video") as file:
+        head = file.read(HEAD_BYTES)
+    if not any(head):
+        raise refuse(name, "it begins with nothing but zeros", "copy or download it again")
+
+
 def open_file(path: Path, name: str | None = None) -> InputContainer:
     """Open a video file; nothing else is opened, whatever the file says.
 
@@ -96,6 +110,7 @@ def open_file(path: Path, name: str | None = None) -> InputContainer:
         MediaError: missing, unreadable, or no video.
     """
     check_regular(path, name)
+    _check_begun(path, name or str(path))
     options = {
         "protocol_whitelist": "file",
         "format_whitelist": ",".join(FORMATS),
@@ -103,7 +118,13 @@ def open_file(path: Path, name: str | None = None) -> InputContainer:
     }
     try:
         # With its protocol named, the path can't be taken for a URL such as "concat:...".
-        return av.open(f"file:{path.absolute()}", "r", options=options, metadata_errors="replace")
+        return av.open(
+            f"file:{path.absolute()}",
+            "r",
+            options=options,
+            metadata_errors="replace",
+            timeout=(OPEN_TIMEOUT_S, FILE_TIMEOUT_S),
+        )
     except (OSError, av.FFmpegError, ValueError) as error:
         what = f"damaged or no video: {reason(error)}"
         raise refuse(name or str(path), what, "check that another player opens it") from error

@@ -8,8 +8,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from vssn.errors import MediaError
-from vssn.files import in_natural_order
-from vssn.media.containers import check_regular
+from vssn.files import in_natural_order, read_regular
 from vssn.media.images import IMAGE_SUFFIXES, is_still
 
 MAX_LIST_BYTES = 64 << 20
@@ -33,9 +32,7 @@ def _only_images(paths: Iterable[Path]) -> list[Path]:
 
 def _listed(path: Path) -> list[Path]:
     """The paths in a list file, one a line, relative to its folder."""
-    if check_regular(path) > MAX_LIST_BYTES:
-        raise MediaError(f"list '{path}'", f"at most {MAX_LIST_BYTES} bytes", "split it")
-    text = path.read_text(encoding="utf-8-sig", errors="surrogateescape")
+    text = read_regular(path, MAX_LIST_BYTES, "list").decode("utf-8-sig", "surrogateescape")
     lines = [line.strip() for line in text.splitlines() if line.strip()]
     for line in lines:
         if not line.isprintable() or Path(line).suffix.lower() not in IMAGE_SUFFIXES:

@@ -18,16 +18,22 @@ from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from functools import cache
 from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import openvino as ov
 
-from vssn.errors import VssnError, printable
-from vssn.files import open_regular, read_regular, write_bytes, write_text
-from vssn.json_files import parse
+from vssn.errors import BadInputError, VssnError, printable
+from vssn.files import open_regular, write_bytes
+from vssn.json_files import loads, parse, read_json, write_json
 from vssn.runtime.device import CPU
 from vssn.version import __version__
 
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
+
 logger = logging.getLogger(__name__)
+
+Facts = TypeVar("Facts", bound="DataclassInstance")
 
 DIGEST_LENGTH = 32
 SUFFIX = ".blob"
@@ -35,6 +41,7 @@ FACTS_SUFFIX = ".json"
 MAX_ENTRIES = 24  # some six sets of networks
 MAX_ENTRY_BYTES = 1 << 30
 MAX_HEADER_BYTES = 1 << 16
+OTHERS_WRITE = stat.S_IWGRP | stat.S_IWOTH
 # Where the graphs are made; what these modules import decides too what a network computes.
 BUILDERS = ("vssn.runtime.openvino_networks",)
 IMPORT = re.compile(r"^\s*from (vssn(?:\.\w+)*) import|^\s*import (vssn[\w.]*)", re.MULTILINE)
@@ -90,6 +97,19 @@ class Header:
     sha256: str
 
 
+@dataclass(frozen=True)
+class _Fact:
+    """What an entry of :meth:`ModelCache.recall` holds.
+
+    Attributes:
+        of: what it belongs to.
+        facts: see there.
+    """
+
+    of: str
+    facts: dict[str, Any]
+
+
 def _shapes(compiled: ov.CompiledModel) -> tuple[str, ...]:
     ports = (*compiled.inputs, *compiled.outputs)
     return tuple(f"{port.get_element_type().get_type_name()}{list(port.shape)}" for port in ports)
@@ -127,11 +147,18 @@ def _user(status: os.stat_result) -> int:
 
 
 def _is_own_file(path: Path) -> bool:
+    """Whether a file is this user's and nobody else may have put it there or may change it."""
     try:
-        status = path.stat(follow_symlinks=False)
-    except OSError:
+        folder, status = (each.stat(follow_symlinks=False) for each in (path.parent, path))
+    except (OSError, ValueError):
         return False
-    return stat.S_ISREG(status.st_mode) and status.st_uid == _user(status)
+    return (
+        stat.S_ISDIR(folder.st_mode)
+        and stat.S_ISREG(status.st_mode)
+        and status.st_nlink == 1  # under another name it may change
+        and not folder.st_mode & OTHERS_WRITE
+        and {folder.st_uid, status.st_uid} == {_user(status)}
+    )
 
 
 @dataclass(frozen=True)
@@ -198,7 +225,7 @@ class ModelCache:
             with open_regular(path, MAX_ENTRY_BYTES) as file:
                 line, data = file.readline(MAX_HEADER_BYTES), file.read(MAX_ENTRY_BYTES)
             os.utime(path)  # the oldest in use go first
-            header: Header = parse(Header, json.loads(line))
+            header: Header = parse(Header, loads(line))
             if (header.name, header.key) != (name, digest):
                 raise ValueError("it is another network's")
             if header.sha256 != hashlib.sha256(data).hexdigest():
@@ -222,12 +249,15 @@ class ModelCache:
         except (VssnError, OSError) as error:
             logger.warning("compiled networks are not kept: %s", printable(str(error)))
 
-    def recall(self, name: str, compute: Callable[[], str]) -> str:
-        """A short text that was computed once, such as a weight file's digest.
+    def recall(self, name: str, kind: type[Facts], compute: Callable[[], Facts]) -> Facts:
+        """Short facts that were computed once, such as a weight file's digest.
+
+        An entry that is damaged, or no such facts, is computed and written anew.
 
         Args:
-            name: what it belongs to, in hexadecimal.
-            compute: makes the text.
+            name: what they belong to, in hexadecimal.
+            kind: a dataclass, which holds them.
+            compute: makes them.
         """
         if self.directory is None:
             return compute()
@@ -235,16 +265,18 @@ class ModelCache:
             self.directory / f"facts-{name[:DIGEST_LENGTH]}-{sources_digest()[:16]}{FACTS_SUFFIX}"
         )
         if _is_own_file(path):
-            with contextlib.suppress(VssnError, ValueError):
-                kept = json.loads(read_regular(path, MAX_HEADER_BYTES))
-                if isinstance(kept, dict) and kept.get("of") == name:
-                    return str(kept["text"])
-        text = compute()
+            with contextlib.suppress(BadInputError):
+                kept = read_json(path, _Fact, checked=True)
+                if kept.of == name:
+                    with contextlib.suppress(ValueError):
+                        known: Facts = parse(kind, kept.facts)
+                        return known
+        facts = compute()
         with contextlib.suppress(VssnError, OSError):
             _make_room(path)
-            write_text(path, json.dumps({"of": name, "text": text}))
+            write_json(path, {"of": name, "facts": asdict(facts)}, checked=True)
             self._drop_oldest(FACTS_SUFFIX)
-        return text
+        return facts
 
     def _drop_oldest(self, suffix: str) -> None:
         assert self.directory is not None

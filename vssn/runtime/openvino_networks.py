@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import logging
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -19,7 +18,6 @@ from vssn.checkpoints.frozen_weights import OtherNetworkError
 from vssn.checkpoints.locate import sha256_of, weights_files
 from vssn.checkpoints.segnet_weights import read_any_segnet, segnet_input_hw
 from vssn.errors import BadInputError, printable
-from vssn.json_files import parse
 from vssn.models.architectures import BY_OPTION, architecture_of
 from vssn.networks import Device, Precision
 from vssn.preprocess import FLOW_INPUT_HW, flow_input
@@ -199,6 +197,10 @@ class _WeightFacts:
     input_hw: tuple[int, int] | None = None
     reason: str = ""
 
+    def __post_init__(self) -> None:
+        if not self.reason and self.network not in BY_OPTION:
+            raise ValueError(f"there is no network '{self.network[:40]}'")
+
 
 class OpenVINOLoader:
     """Loads networks compiled for this processor; TensorFlow is not imported.
@@ -286,18 +288,16 @@ class OpenVINOLoader:
         """What reading the file tells, or what it told when it was first read."""
         suffix = ".pb" if path.suffix == ".pb" else ""
 
-        def read() -> str:
+        def read() -> _WeightFacts:
             try:
                 weights, input_hw = read_any_segnet(path)
             except OtherNetworkError as error:
-                return json.dumps(asdict(_WeightFacts("", reason=str(error)[:200])))
+                return _WeightFacts("", reason=str(error)[:200])
             network = architecture_of(weights).option
-            facts = _WeightFacts(weights_digest(weights), network, input_hw if suffix else None)
-            return json.dumps(asdict(facts))
+            return _WeightFacts(weights_digest(weights), network, input_hw if suffix else None)
 
         name = hashlib.sha256(f"{file_sha256}{suffix}".encode()).hexdigest()
-        facts: _WeightFacts = parse(_WeightFacts, json.loads(self._small().recall(name, read)))
-        return facts
+        return self._small().recall(name, _WeightFacts, read)
 
     def flow(self, path: Path) -> OpenVINOFlow:
         """Load thin FlowNetS.

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from tokenize import TokenError
 from typing import Any
 
 import keras
@@ -15,9 +14,9 @@ import tensorflow as tf
 
 from vssn.checkpoints.tf1 import BEST_NAME, FINAL_NAME, load_decision, save_decision
 from vssn.errors import MediaError
-from vssn.files import open_regular
 from vssn.models.decision import build_decision
 from vssn.models.layout import FEATURE_SHAPE
+from vssn.training.archive import read_array
 from vssn.training.feature_record import (
     AGREEMENT_FILE,
     FEATURES_FILE,
@@ -50,29 +49,17 @@ class FeatureSet:
 
 
 def _read_array(path: Path) -> npt.NDArray[Any]:
-    with open_regular(path, MAX_ARRAY_BYTES, "features") as file:
-        try:
-            # Unlike numpy.load, this reads no pickles and no archives.
-            array = np.lib.format.read_array(file, allow_pickle=False)
-        except (
-            OSError,
-            ValueError,
-            EOFError,
-            MemoryError,
-            ArithmeticError,
-            SyntaxError,
-            TypeError,
-            RecursionError,
-            TokenError,
-        ) as error:
-            raise MediaError(
-                f"features '{path}' ({error})", "a NumPy array file", "run vssn features again"
-            ) from error
+    try:
+        array = read_array(path, MAX_ARRAY_BYTES, "features")
+    except ValueError as error:
+        raise MediaError(
+            f"features '{path}' ({error})", "a NumPy array file", "run vssn features again"
+        ) from error
     if array.dtype.kind not in "fiu":
         raise MediaError(
             f"'{path}' of {array.dtype}", "numbers in a NumPy array file", "generate it again"
         )
-    return array.astype(np.float32)
+    return array.astype(np.float32, copy=False)
 
 
 def read_feature_set(directory: Path) -> FeatureSet:

@@ -14,7 +14,7 @@ from vssn.json_files import read_json, write_json
 
 RECORD_FILE = "features.json"
 FEATURES_FILE, AGREEMENT_FILE = "X.npy", "Y.npy"
-MAX_ARRAY_BYTES = 1 << 34
+MAX_ARRAY_BYTES = 1 << 32  # 140,000 pairs
 WHAT = "record of features"
 REMEDY = "run vssn features again, or remove the file to take the features as they are"
 

@@ -35,6 +35,7 @@ from vssn.types import Float32Array
 
 FEATURE_BYTES = int(np.prod(FEATURE_SHAPE)) * 4
 MAX_FINGERPRINT_BYTES = 1 << 16
+MAX_AGREEMENT_BYTES = 1 << 24  # of four million pairs
 
 
 @dataclass(frozen=True)
@@ -162,7 +163,7 @@ class FeatureWriter:
             self._header.write_text(fingerprint)
         # An agreement is written after its feature, but a crash may lose the end of either file.
         complete = self._features.stat().st_size // FEATURE_BYTES
-        agreement = np.fromfile(self._agreement, np.float32)
+        agreement = self._agreements()
         agreement = agreement[np.cumsum(self._keeps(agreement)) <= complete]
         self.done = len(agreement)
         self._kept = int(self._keeps(agreement).sum())
@@ -171,6 +172,10 @@ class FeatureWriter:
 
     def _kept_fingerprint(self) -> bytes:
         return read_regular(self._header, MAX_FINGERPRINT_BYTES, "partial features")
+
+    def _agreements(self) -> Float32Array:
+        data = read_regular(self._agreement, MAX_AGREEMENT_BYTES, "partial features")
+        return np.frombuffer(data[: len(data) // 4 * 4], np.float32)
 
     def _keeps(self, agreement: Float32Array) -> npt.NDArray[Any]:
         return np.greater(agreement, self._clip * 100)
@@ -205,7 +210,7 @@ class FeatureWriter:
         Raises:
             MediaError: no pair is above the clip, or a file can't be written.
         """
-        agreement = np.fromfile(self._agreement, np.float32)
+        agreement = self._agreements()
         kept = agreement[self._keeps(agreement)]
         if not kept.size:
             raise MediaError(

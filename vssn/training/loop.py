@@ -5,19 +5,17 @@ from __future__ import annotations
 import json
 import math
 import time
-import zlib
 from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from tokenize import TokenError
 from typing import Any, Protocol
-from zipfile import BadZipFile
 
 import numpy as np
 
 from vssn.errors import BadInputError, CheckpointError
-from vssn.files import atomic_path, folder_lock, make_directory, open_regular
-from vssn.json_files import parse, write_json
+from vssn.files import atomic_path, folder_lock, make_directory
+from vssn.json_files import loads, parse, write_json
+from vssn.training.archive import read_archive
 from vssn.training.progress import LOG_FILE, Metrics, Progress
 
 
@@ -68,11 +66,6 @@ STATE_FILE = "training_state.npz"
 STATE_EXPECTED = "the state that an interrupted training left"
 STATE_REMEDY = "train without --resume"
 MAX_HEADER_BYTES = 1 << 26
-UNREADABLE = (
-    *(OSError, ValueError, KeyError, EOFError, MemoryError, ArithmeticError, RecursionError),
-    *(SyntaxError, TypeError, NotImplementedError, RuntimeError, BadZipFile, zlib.error),
-    TokenError,
-)
 
 
 @dataclass(frozen=True)
@@ -97,21 +90,13 @@ def _read_state(path: Path, variables: list[Any]) -> tuple[str, list[Any], list[
         ValueError: other entries, shapes or types than this training's; in words.
     """
     limit = MAX_HEADER_BYTES + sum(np.asarray(each).nbytes + 1024 for each in variables)
-    with open_regular(path, limit, "training state", CheckpointError) as file:
-        archive = np.lib.npyio.NpzFile(file, own_fid=False, allow_pickle=False)
-        # Compressed entries may be larger than the file.
-        entries = archive.zip.infolist() if archive.zip else []
-        if sum(entry.file_size for entry in entries) > limit:
-            raise ValueError("larger than this training's state")
-        if sorted(archive.files) != sorted(["header", *(f"v{i}" for i in range(len(variables)))]):
-            raise ValueError("other variables than this training's")
-        raw = json.loads(str(archive["header"]))
-        header = parse(_Header, raw, "the header")
-        values = [archive[f"v{i}"] for i in range(len(variables))]
+    names = ["header", *(f"v{i}" for i in range(len(variables)))]
+    arrays = read_archive(path, names, limit, "training state", CheckpointError)
+    raw: Any = loads(str(arrays.pop("header")))
+    header = parse(_Header, raw, "the header")
+    values = list(arrays.values())
     for index, (variable, value) in enumerate(zip(variables, values, strict=True)):
         expected = np.asarray(variable)
-        if not isinstance(value, np.ndarray):  # an entry that is no .npy file
-            raise ValueError(f"variable {index} is no array")
         if (value.shape, value.dtype) != (expected.shape, expected.dtype):
             raise ValueError(
                 f"variable {index} is {value.dtype} {value.shape}, "
@@ -150,7 +135,7 @@ def _load_state(config: LoopConfig, task: Task) -> list[Metrics]:
         raise CheckpointError(
             f"training state '{path}' ({error.__cause__})", STATE_EXPECTED, STATE_REMEDY
         ) from error
-    except UNREADABLE as error:
+    except (ValueError, TypeError) as error:
         raise CheckpointError(
             f"training state '{path}' ({error})", STATE_EXPECTED, STATE_REMEDY
         ) from error

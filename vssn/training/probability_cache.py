@@ -5,18 +5,34 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable
 from pathlib import Path
-from zipfile import BadZipFile
 
 import numpy as np
 
+from vssn.errors import MediaError
 from vssn.files import atomic_path, make_directory
+from vssn.labels import NUM_CLASSES
 from vssn.networks import SegmentationNetwork
+from vssn.training.archive import read_archive
 from vssn.types import UInt8Array
 
+MAX_ENTRY_BYTES = 1 << 26
 PROBABILITY_ONE = 255  # a probability of 1, stored as uint8
 
 # Gives (h, w, 11) uint8 class probabilities, 255 for 1, of an (H, W, 3) uint8 BGR frame.
 Probabilities = Callable[[UInt8Array], UInt8Array]
+
+
+def _read(path: Path) -> UInt8Array:
+    """An entry.
+
+    Raises:
+        MediaError: there is none.
+        ValueError: it is damaged, or no class probabilities.
+    """
+    kept = read_archive(path, ["probabilities"], MAX_ENTRY_BYTES)["probabilities"]
+    if kept.dtype != np.uint8 or kept.ndim != 3 or kept.shape[-1] != NUM_CLASSES:
+        raise ValueError("no class probabilities")
+    return kept
 
 
 class CachedProbabilities:
@@ -42,10 +58,9 @@ class CachedProbabilities:
             return self._computed(frame_bgr)
         path = self._folder / f"{self._name(frame_bgr)}.npz"
         try:
-            with np.load(path, allow_pickle=False) as kept:
-                return np.asarray(kept["probabilities"], np.uint8)
+            return _read(path)
         # A damaged file is replaced.
-        except (OSError, ValueError, KeyError, EOFError, BadZipFile):
+        except (MediaError, ValueError):
             probabilities = self._computed(frame_bgr)
             with atomic_path(path) as temporary:
                 np.savez_compressed(temporary, probabilities=probabilities)

@@ -6,8 +6,20 @@ from dataclasses import dataclass
 
 Metrics = dict[str, float]
 
+MAX_LOG_BYTES = 1 << 28
 LOG_FILE = "training_log.json"
 NOT_CURVES = ("epoch", "seconds", "validated")  # what a log's rows hold beside metrics
+
+
+@dataclass(frozen=True)
+class TrainingLog:
+    """What a training's log holds.
+
+    Attributes:
+        epochs: metrics by name, a row for each epoch.
+    """
+
+    epochs: tuple[Metrics, ...]
 
 
 @dataclass(frozen=True)

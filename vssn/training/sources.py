@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from vssn.data.stills import Still, list_stills
 from vssn.errors import BadInputError
 from vssn.files import is_dir, is_file, read_regular
+from vssn.json_files import loads, parse
 from vssn.labels import CLASS_NAMES, NUM_CLASSES, NUM_OUTPUTS, VOID
 from vssn.types import UInt8Array
 
@@ -104,9 +105,11 @@ def _rules(folder: Path) -> SourceRules:
     if not is_file(path):
         return SourceRules()
     try:
-        given = json.loads(read_regular(path, MAX_RULES_BYTES, "label rules", BadInputError))
+        given = parse(
+            dict[str, Any], loads(read_regular(path, MAX_RULES_BYTES, "label rules", BadInputError))
+        )
         return SourceRules({_value(key): _names(names) for key, names in given.items()})
-    except (ValueError, AttributeError, RecursionError) as error:
+    except ValueError as error:
         raise BadInputError(
             f"label rules '{path}' ({error})",
             'an object of label values and class names, such as {"7": ["fence", "building"], '
