@@ -2,6 +2,7 @@
 # make test    style, types, imports and tests, with the share of the code that they run
 # make fuzz    malformed files for every reader, for MINUTES=30
 # make kills   every command ended by every signal, at MOMENTS=200 each
+# make long    a long stream and a long paced one, FRAMES=1000000 and HOURS=24
 # make lint    style, types and imports only
 # make system  libraries and the browser of the tests, as root on Debian or Ubuntu
 # make setup   the environment in .venv, from the locked and hashed requirements
@@ -25,11 +26,13 @@ LIBRARIES := OpenCV could not be loaded. Debian, Ubuntu: apt-get install libgl1 
 
 MINUTES ?= 30
 MOMENTS ?= 200
+FRAMES ?= 1000000
+HOURS ?= 24
 
 # Tests of the report page need a browser; as root on Debian or Ubuntu both are installed.
 SYSTEM := libgl1 libglib2.0-0 chromium chromium-driver
 
-.PHONY: demo test fuzz kills lint setup system lock clean
+.PHONY: demo test fuzz kills long lint setup system lock clean
 .DEFAULT_GOAL := test
 
 demo: setup
@@ -44,6 +47,9 @@ fuzz: setup
 
 kills: setup
 	PYTHONPATH=tests:. $(VENV)/bin/python -m kills --moments $(MOMENTS)
+
+long: setup
+	PYTHONPATH=tests $(VENV)/bin/python -m long_runs --frames $(FRAMES) --hours $(HOURS)
 
 lint: setup
 	$(VENV)/bin/ruff check
