@@ -8,9 +8,11 @@ import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import numpy as np
 import pytest
 from kills.commands import COMMANDS, made
 
+from vssn.checkpoints.bundle import read_bundle
 from vssn.cli.main import main
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="mounts are Linux's")
@@ -27,6 +29,12 @@ OUTPUTS = {
     "report": ("--save_dir", "none", "--report", "rep"),
 }
 FEW_BYTES = "16k"
+STATE_FILE = "training_state.npz"
+
+
+def read_archive_names(path: Path) -> list[str]:
+    with np.load(path) as archive:
+        return [name for name in archive if archive[name] is not None]
 
 
 @pytest.fixture(scope="module")
@@ -75,6 +83,38 @@ def test_a_full_disk_is_told_in_one_line(
     assert "Traceback" not in said
     left = [path for path in small.rglob("*") if path.is_file() and path.name != "filling"]
     assert not [path for path in left if path.stat().st_size and path.suffix == ".json"]
+
+
+def test_a_full_disk_while_weights_are_written_is_told_in_one_line(
+    repo_root: Path, small: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    weights = str(repo_root / "light_segmenter_model" / "light_segmenter.h5")
+    assert main(["average-weights", weights, weights, "--output", str(small / "mean.h5")]) == 2
+    said = capsys.readouterr().err
+    assert said.count("error: ") == 1, said
+    assert "No space left on device" in said
+    assert [path.name for path in small.iterdir()] == ["filling"]
+
+
+@pytest.mark.parametrize("room", [0, 300_000, 1_200_000])
+def test_a_disk_that_fills_in_a_training_is_told_in_one_line(
+    given: Path, small: Path, capsys: pytest.CaptureFixture[str], room: int
+) -> None:
+    """A real one; what it wrote before can be read, and nothing is half there."""
+    subprocess.run(
+        ["mount", "-o", f"remount,size={(16 << 10) + room // 4096 * 4096}", str(small)], check=True
+    )
+    assert main(COMMANDS["train-decision"].argv(given, small)) == 2
+    said = capsys.readouterr().err
+    assert said.count("error: ") == 1, said
+    assert "No space left on device" in said, said
+    assert "Traceback" not in said
+    for path in small.iterdir():
+        assert not path.name.startswith("."), path
+        if path.name == STATE_FILE:
+            assert len(read_archive_names(path)) > 3
+        if path.suffix == ".index":
+            read_bundle(path.with_suffix(""))
 
 
 @pytest.mark.usefixtures("fake_networks")

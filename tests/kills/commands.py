@@ -17,10 +17,14 @@ import cv2
 import numpy as np
 from fake_networks import painted
 
+from vssn.checkpoints.bundle import read_bundle
 from vssn.checkpoints.hdf5 import parse_layer_weights
+from vssn.checkpoints.locate import locate_tf1
+from vssn.checkpoints.tf1 import BEST_NAME, FINAL_NAME
 from vssn.media.images import read_image_bgr
 from vssn.media.sink import VideoSink
 from vssn.media.video import VideoSource
+from vssn.models.layout import FEATURE_SHAPE
 from vssn.types import VideoInfo
 
 TESTS = Path(__file__).resolve().parents[1]
@@ -30,6 +34,7 @@ LONGEST_S = 0.8  # a run takes about half of it
 INTERRUPTED = 130
 HW = (48, 64)
 EPOCHS = 6
+PAIRS = 40
 
 
 @dataclass(frozen=True)
@@ -84,6 +89,11 @@ def made(folder: Path) -> Path:
         lines.append(f"val/{key}.png val/{number}.png valannot/{number}.png\n")
     (folder / "list.txt").write_text("".join(lines))
     weights(folder / "weights")
+    features = folder / "features"
+    features.mkdir()
+    rng = np.random.default_rng(1)
+    np.save(features / "X.npy", rng.normal(size=(PAIRS, *FEATURE_SHAPE)).astype(np.float32))
+    np.save(features / "Y.npy", rng.uniform(50, 100, PAIRS).astype(np.float32))
     return folder
 
 
@@ -214,6 +224,36 @@ def _check_train(run: Ended) -> None:
             np.load(run.left / name)["v0"]
 
 
+def _train_decision(given: Path, out: Path) -> list[str]:
+    data = ("--train_data_dir", str(given / "features"), "--val_data_dir", str(given / "features"))
+    save = ("--save_dir", str(out), "--epochs", "8", "--batch_size", "4")
+    return ["train-decision", *data, *save, "--quiet"]
+
+
+def _train_flownets(given: Path, out: Path) -> list[str]:
+    length = ("--epochs", "3", "--steps_per_epoch", "1", "--batch_size", "1")
+    data = ("--data_dir", str(given), "--save_dir", str(out))
+    return ["train-flownets", *data, *length, "--quiet"]
+
+
+def _check_checkpoints(run: Ended, others: tuple[str, ...]) -> None:
+    """The best and the last model as TF1 checkpoints; what was left can be read, or isn't named."""
+    parts = ("index", "data-00000-of-00001")
+    models = [f"{name}.{part}" for name in (BEST_NAME, FINAL_NAME) for part in parts]
+    kept = ("checkpoint", "training_curves.png", "training_log.json", "training_state.npz")
+    assert names(run.out) == sorted([*models, *kept, *others]), names(run.out)
+    left = names(run.left)
+    if "checkpoint" in left:
+        read_bundle(locate_tf1(run.left, "nothing"))
+    for name in (BEST_NAME, FINAL_NAME):
+        if f"{name}.index" in left:
+            read_bundle(run.left / name)
+    if "training_state.npz" in left:
+        np.load(run.left / "training_state.npz")["v0"]
+    if "training_log.json" in left:
+        json.loads((run.left / "training_log.json").read_text())
+
+
 def _convert(given: Path, out: Path) -> list[str]:
     source = ("--input", str(given / "weights/segnet.h5"), "--frames", str(given / "val"))
     return ["convert", *source, "--output", str(out / "a.pb"), "--quiet"]
@@ -254,11 +294,14 @@ class Command:
         argv: of the inputs' folder and the output folder.
         check: raises an AssertionError.
         same: files that must be the same whenever a run was ended.
+        real: the command runs as a process of its own, over real networks, and takes so long that
+            it is not among the tests; its moments are spread over the time that it takes.
     """
 
     argv: Callable[[Path, Path], list[str]]
     check: Callable[[Ended], None]
     same: tuple[str, ...] = ()
+    real: bool = False
 
 
 COMMANDS = {
@@ -271,6 +314,18 @@ COMMANDS = {
     "train-segnet": Command(
         _train, _check_train, ("resnet50_segnet.h5", "resnet50_segnet_last.h5")
     ),
+    "train-decision": Command(
+        _train_decision,
+        lambda run: _check_checkpoints(run, ("model_schedule.json", "predicted_scores.png")),
+        tuple(f"{name}.data-00000-of-00001" for name in (BEST_NAME, FINAL_NAME)),
+        real=True,
+    ),
+    "train-flownets": Command(
+        _train_flownets,
+        lambda run: _check_checkpoints(run, ()),
+        tuple(f"{name}.data-00000-of-00001" for name in (BEST_NAME, FINAL_NAME)),
+        real=True,
+    ),
     "convert": Command(_convert, _check_convert, ("a.pb",)),
     "fit-schedule": Command(
         _fit, lambda run: _check_json(run, "segnet_schedule.json"), ("segnet_schedule.json",)
@@ -282,14 +337,22 @@ COMMANDS = {
 
 
 def _given(
-    argv: Callable[[Path], list[str]], number: signal.Signals, folder: Path, moments: int, seed: int
+    argv: Callable[[Path], list[str]],
+    number: signal.Signals,
+    folder: Path,
+    moments: int,
+    seed: int,
+    real: bool,
 ) -> list[dict[str, Any]]:
     rng = random.Random(seed * 100 + int(number))
     runs = []
     for moment in range(moments):
         out = folder / f"out{moment}"
-        delays = [rng.uniform(0, LONGEST_S), *([rng.uniform(0, 0.05)] * (moment % 2))]
-        runs.append({"argv": argv(out), "out": str(out), "signal": number, "delays": delays})
+        # Of a real run the first is a share of the time that it takes.
+        first = rng.uniform(0, 1 if real else LONGEST_S)
+        delays = [first, *([rng.uniform(0, 0.05)] * (moment % 2))]
+        case = {"argv": argv(out), "out": str(out), "signal": number, "delays": delays}
+        runs.append({**case, "real": real})
     return runs
 
 
@@ -299,6 +362,7 @@ def kill(
     folder: Path,
     moments: int,
     seed: int = 1,
+    real: bool = False,
 ) -> list[Ended]:
     """Run a command as often as there are moments, end it, and run it again.
 
@@ -310,8 +374,9 @@ def kill(
         folder: where outputs go.
         moments: how many.
         seed: of the moments.
+        real: see :class:`Command`.
     """
-    runs = _given(argv, number, folder, moments, seed)
+    runs = _given(argv, number, folder, moments, seed, real)
     (folder / "runs.json").write_text(json.dumps(runs))
     done = subprocess.run(
         [sys.executable, "-m", "kills.run", str(folder / "runs.json")],
@@ -319,7 +384,7 @@ def kill(
         capture_output=True,
         text=True,
         check=False,
-        timeout=120 + 20 * moments,
+        timeout=(600 + 300 * moments) if real else (120 + 20 * moments),
     )
     assert done.returncode == 0, done.stderr
     results = []

@@ -9,6 +9,7 @@ import json
 import os
 import shutil
 import signal
+import subprocess
 import sys
 import time
 from pathlib import Path
@@ -138,6 +139,14 @@ def prepare(with_tensorflow: bool) -> None:
         signal.signal(getattr(signal, name), default)
 
 
+def start_real(argv: list[str], log: Path) -> int:
+    """Start a command as a user would; return the process id."""
+    environment = {**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3"}
+    with log.open("wb") as file:
+        command = [sys.executable, "-m", "vssn", *argv]
+        return subprocess.Popen(command, stdout=file, stderr=file, env=environment).pid
+
+
 def start(argv: list[str], log: Path) -> int:
     """Fork; return the process id."""
     descriptor = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
@@ -158,11 +167,23 @@ def start(argv: list[str], log: Path) -> int:
         os._exit(code)
 
 
+def seconds_of(given: dict[str, Any]) -> float:
+    """How long a real run takes that is not ended."""
+    out = Path(given["out"])
+    whole = out.with_name(f"{out.name}-whole")
+    argv = [str(whole) if part == given["out"] else part for part in given["argv"]]
+    begun = time.perf_counter()
+    process = start_real(argv, out.with_name(f"{out.name}-whole.log"))
+    assert os.waitstatus_to_exitcode(os.waitpid(process, 0)[1]) == 0
+    return time.perf_counter() - begun
+
+
 def run(given: dict[str, Any]) -> dict[str, Any]:
     """Kill a run, keep a copy of what it left, and run again to the end."""
+    begin = start_real if given["real"] else start
     out = Path(given["out"])
     log = out.with_name(f"{out.name}.log")
-    process = start(given["argv"], log)
+    process = begin(given["argv"], log)
     for delay in given["delays"]:
         time.sleep(delay)
         os.kill(process, given["signal"])
@@ -171,11 +192,16 @@ def run(given: dict[str, Any]) -> dict[str, Any]:
     if out.is_dir():
         shutil.copytree(out, out.with_name(f"{out.name}-killed"))
     resumed = ["--resume"] if (out / loop.STATE_FILE).exists() else []
-    again = os.waitstatus_to_exitcode(os.waitpid(start(given["argv"] + resumed, log), 0)[1])
+    again = os.waitstatus_to_exitcode(os.waitpid(begin(given["argv"] + resumed, log), 0)[1])
     return {"status": status, "said": said, "again": again, "said_again": log.read_text()}
 
 
 if __name__ == "__main__":
     runs = json.loads(Path(sys.argv[1]).read_text())
-    prepare(any(each["argv"][0] == "convert" for each in runs))
+    if any(each["real"] for each in runs):
+        taken_s = seconds_of(runs[0])
+        for each in runs:
+            each["delays"][0] *= taken_s
+    else:
+        prepare(any(each["argv"][0] == "convert" for each in runs))
     print(json.dumps([run(each) for each in runs]))
