@@ -19,6 +19,7 @@ from pyarrow import parquet
 from test_job import run
 
 from vssn.errors import MediaError
+from vssn.fleet import places
 from vssn.fleet.places import Place, matches, shown, without_secrets
 from vssn.fleet.sources import SourceCache
 
@@ -239,3 +240,60 @@ def test_secrets_are_cut_out_of_messages(monkeypatch: pytest.MonkeyPatch) -> Non
     text = without_secrets("token-value at https://user:pw@host/a.mp4?X-Signature=abc refused")
     assert text == "*** at https://host/a.mp4 refused"
     assert shown("s3://bucket/a b.mp4") == "s3://bucket/a b.mp4"
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        *("memory://a::file:///etc/passwd", "s3://bucket::file:///etc/passwd", "zip://a::file://b"),
+        *(
+            "http://host/a::file:///etc/passwd",
+            "simplecache::memory://a",
+            "ssh://host/a",
+            "dir://a",
+        ),
+    ],
+)
+def test_a_file_system_is_not_read_through_another(url: str, tmp_path: Path) -> None:
+    with pytest.raises(MediaError):
+        Place(url).download("", tmp_path / "copy")
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="Windows has no named pipes")
+@pytest.mark.parametrize("kind", ["pipe", "device", "folder", "giant", "loop"])
+def test_what_is_no_file_is_not_read_or_copied(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str
+) -> None:
+    path = tmp_path / "a"
+    if kind == "pipe":
+        os.mkfifo(path)
+    elif kind == "folder":
+        path.mkdir()
+    elif kind == "giant":
+        path.write_bytes(bytes(100))
+        monkeypatch.setattr(places, "MAX_READ_BYTES", 99)
+        monkeypatch.setattr(places, "MAX_DOWNLOAD_BYTES", 99)
+    else:
+        path.symlink_to({"device": "/dev/zero", "loop": "a"}[kind])
+    for place, name in ((Place(tmp_path), "a"), (Place(f"file://{tmp_path}"), "a")):
+        with pytest.raises(MediaError):
+            place.read(name)
+        with pytest.raises(MediaError):
+            place.download(name, tmp_path / "copy")
+        with pytest.raises(MediaError), place.local(name):
+            pass
+    assert not (tmp_path / "copy").exists()
+
+
+def test_a_remote_file_that_is_too_large_is_not_fetched(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    place = Place("memory://large")
+    place.write("a", bytes(100))
+    monkeypatch.setattr(places, "MAX_READ_BYTES", 99)
+    monkeypatch.setattr(places, "MAX_DOWNLOAD_BYTES", 99)
+    with pytest.raises(MediaError, match="more than 99"):
+        place.read("a")
+    with pytest.raises(MediaError, match="more than 99"):
+        place.download("a", tmp_path / "copy")

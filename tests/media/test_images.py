@@ -254,3 +254,37 @@ def test_a_mask_that_can_not_be_written_is_refused(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("x")
     with pytest.raises(MediaError, match="output directory"):
         MaskFolder(tmp_path / "file")
+
+
+@pytest.mark.parametrize("suffix", [".png", ".jpg", ".bmp", ".tif", ".webp", ".ppm"])
+@pytest.mark.parametrize(
+    "form", ["EPS", "PDF", "GIF", "ICO", "ICNS", "TGA", "PCX", "SGI", "DDS", "JPEG2000"]
+)
+def test_another_format_under_an_allowed_name_is_refused(
+    tmp_path: Path, form: str, suffix: str
+) -> None:
+    path = tmp_path / f"a{suffix}"
+    try:
+        Image.new("RGB", (32, 32), (200, 10, 10)).save(path, format=form)
+    except (OSError, KeyError):
+        pytest.skip(f"this Pillow writes no {form}")
+    for read in (read_image_bgr, read_label):
+        with pytest.raises(MediaError):
+            read(path)
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"8BPS\0\1" + bytes(6) + b"\0\3" + b"\0\0\0\x20" * 2 + b"\0\x08\0\3" + bytes(4000),
+        b'<svg xmlns="http://www.w3.org/2000/svg"><image href="file:///etc/passwd"/></svg>',
+        b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n(/etc/passwd) (r) file\n",
+        b"push graphic-context\nviewbox 0 0 9 9\nimage over 0,0 9,9 '/etc/passwd'\n",
+    ],
+)
+def test_what_would_be_run_or_leads_elsewhere_is_no_image(tmp_path: Path, content: bytes) -> None:
+    path = tmp_path / "a.png"
+    path.write_bytes(content)
+    for read in (read_image_bgr, read_label):
+        with pytest.raises(MediaError):
+            read(path)

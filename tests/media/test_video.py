@@ -27,8 +27,9 @@ from vssn.errors import MediaError
 from vssn.media.containers import video_stream
 from vssn.media.decoding import Decoder
 from vssn.media.picture import FrameConverter
+from vssn.media.sink import VideoSink
 from vssn.media.video import VideoSource
-from vssn.types import UInt8Array
+from vssn.types import UInt8Array, VideoInfo
 
 EIGHT = [made_frame(number) for number in range(8)]
 TWENTY = [made_frame(number) for number in range(20)]
@@ -487,3 +488,33 @@ def test_a_cover_picture_is_no_video(tmp_path: Path) -> None:
     container.streams.video = [cover]
     with pytest.raises(MediaError, match="it holds no video"):
         video_stream(container, "v.mp4")
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        *("concat:a.avi|a.avi", "concatf:list.txt", "subfile:,,start,0,end,0,,:a.avi", "fd:0"),
+        *("crypto:a.avi", "crypto+file:a.avi", "file:a.avi", "cache:a.avi", "async:a.avi"),
+        *("data:video/avi,x", "pipe:0", "lavfi:testsrc", "hls+file:a.m3u8", "unix:a.avi", "md5:a"),
+        *("concat://a.avi", "subfile://a.avi", "crypto://a.avi", "file:///a.avi", "FILE:///a.avi"),
+        *("hls+http://127.0.0.1/a", "sftp://127.0.0.1/a", "gopher://127.0.0.1/a"),
+    ],
+)
+def test_a_name_opens_nothing_but_the_file_of_that_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    with VideoSink(tmp_path / "a.avi", VideoInfo(16, 16, 25, None)) as sink:
+        sink.write(np.zeros((16, 16, 3), np.uint8))
+    (tmp_path / "list.txt").write_text("file a.avi\n")
+    with pytest.raises(MediaError):
+        VideoSource(name)
+
+
+@pytest.mark.parametrize("suffix", [".gif", ".h264", ".mjpeg", ".nut", ".mp4", ".mkv", ".ts"])
+def test_a_giant_of_holes_is_refused_at_once(tmp_path: Path, suffix: str) -> None:
+    path = tmp_path / f"v{suffix}"
+    with path.open("wb") as file:
+        file.truncate(1 << 40)
+    with pytest.raises(MediaError, match="nothing but zeros"):
+        VideoSource(path)

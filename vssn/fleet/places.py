@@ -67,7 +67,8 @@ def without_secrets(text: str) -> str:
 def _fsspec(url: str) -> tuple[Any, str]:
     """The file system of a URL, and the path in it."""
     scheme = (SCHEME.match(url) or [None, ""])[1]
-    if scheme not in FILE_SCHEMES:
+    # With "::" fsspec reads one file system through another, local files too.
+    if scheme not in FILE_SCHEMES or "::" in url:
         raise MediaError(
             f"'{shown(url)}'", "a path, or a URL of files such as s3:// or https://", "correct it"
         )
