@@ -191,13 +191,18 @@ class Place:
         with told("file", self.name_of(name)):
             if self._folder is not None:
                 return read_regular(self._folder / name, MAX_READ_BYTES)
-            self._check_size(name, MAX_READ_BYTES)
-            content: bytes = self._fs.cat_file(f"{self._root}/{name}")
+            path = f"{self._root}/{name}"
+            self._check_size(path, MAX_READ_BYTES)
+            content: bytes = self._fs.cat_file(path)
             return content
 
-    def _check_size(self, name: str, most: int) -> None:
-        size = self.size(name)
-        if size is not None and size > most:
+    def _check_size(self, path: str, most: int) -> None:
+        """Refuse what says to be too large; not every server tells sizes."""
+        try:
+            size = self._fs.info(path).get("size")
+        except (OSError, ValueError):  # fetching it will tell
+            return
+        if isinstance(size, int) and size > most:
             raise OSError(errno.EFBIG, f"{size} bytes, more than {most}")
 
     def write(self, name: str, content: bytes) -> None:
@@ -262,8 +267,9 @@ class Place:
                 ):
                     shutil.copyfileobj(source, target)
                 return
-            self._check_size(name, MAX_DOWNLOAD_BYTES)
-            self._fs.get_file(f"{self._root}/{name}" if name else self._root, str(path))
+            remote = f"{self._root}/{name}" if name else self._root
+            self._check_size(remote, MAX_DOWNLOAD_BYTES)
+            self._fs.get_file(remote, str(path))
 
     def remove(self, name: str) -> None:
         """Remove a file, or a folder with all that is in it; nothing where there is none.
