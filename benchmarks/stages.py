@@ -1,4 +1,4 @@
-"""Time of a frame, segmented and warped, up to its class probabilities.
+"""Time of a frame, segmented and warped, up to its labels at the frame's size.
 
 FlowNetS warps from the key frame, with the decision network's confidence; DIS from the frame
 before, with the confidence of the accumulated motion. The baseline of both is FlowNetS in plain
@@ -38,7 +38,7 @@ def steps(networks: Networks) -> dict[str, Callable[[np.ndarray], float]]:
     ) -> Callable[[np.ndarray], float]:
         segmenter = AdaptiveSegmenter(networks.segmentation, flow, schedule, propagate=propagate)
 
-        return lambda frame: seconds(lambda: segmenter.step_probabilities(frame))
+        return lambda frame: seconds(lambda: segmenter.step(frame))
 
     feature = np.random.default_rng(0).random(FEATURE_SHAPE, np.float32)
     # Two schedules ask for the confidence and never segment.
