@@ -41,6 +41,16 @@ def test_a_missing_folder_or_label_is_refused(data_dir: Path) -> None:
         list_stills(data_dir, "train")
 
 
+def test_stills_without_labels_are_void(data_dir: Path) -> None:
+    (data_dir / "trainannot/b.png").unlink()
+    stills = list_stills(data_dir, "train", labelled=False)
+    assert [still.image.name for still in stills] == ["a.png", "b.png"]
+    image, label = stills[1].load_bgr()
+    assert label.shape == image.shape[:2]
+    assert label.dtype == np.uint8
+    assert (label == 11).all()
+
+
 def test_a_label_of_another_size_is_refused(data_dir: Path) -> None:
     cv2.imwrite(str(data_dir / "trainannot/a.png"), np.zeros((5, 8), np.uint8))
     with pytest.raises(MediaError, match="8x5 px: expected its image's 8x6 px"):

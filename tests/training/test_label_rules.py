@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import cv2
@@ -91,6 +92,43 @@ def test_wrong_rules_are_refused(text: str, said: str, tmp_path: Path) -> None:
 def test_a_folder_without_stills_is_refused(tmp_path: Path) -> None:
     with pytest.raises(MediaError, match="without images"):
         read_source(tmp_path)
+
+
+def test_stills_without_labels_are_a_source_where_there_are_teachers(tmp_path: Path) -> None:
+    folder = make_source(tmp_path / "drive")
+    shutil.rmtree(folder / "trainannot")
+    # Void means a class to these rules, but there is no label that they could be about.
+    (folder / "source.json").write_text('{"11": "road"}')
+    with pytest.raises(MediaError, match=r"drive' without trainannot/.*teachers"):
+        read_source(folder)
+    mixture = Mixture([read_source(folder, 2, taught=True)])
+    image, label = mixture.load((0, 1))
+    assert image.shape == (8, 12, 3)
+    assert (label == 11).all()
+    with pytest.raises(MediaError, match="without images"):
+        read_source(tmp_path, taught=True)
+
+
+def test_a_label_that_is_missing_is_no_still_without_labels(tmp_path: Path) -> None:
+    folder = make_source(tmp_path / "town")
+    (folder / "trainannot" / "1.png").unlink()
+    with pytest.raises(MediaError, match="add the label"):
+        read_source(folder, taught=True)
+
+
+def test_stills_without_labels_leave_the_weights_of_classes_alone(tmp_path: Path) -> None:
+    labelled = Source("a", 1, read_source(make_source(tmp_path / "a", label=8)).train, [])
+    folder = make_source(tmp_path / "b")
+    shutil.rmtree(folder / "trainannot")
+    unlabelled = read_source(folder, 3, taught=True)
+    alone, beside = (
+        Mixture(each).label_weights(0.5) for each in ([labelled], [labelled, unlabelled])
+    )
+    np.testing.assert_allclose(beside, alone, rtol=1e-6)
+    # Nothing is labelled: the classes weigh alike, and the weights are numbers.
+    weights = Mixture([unlabelled]).label_weights(0.5)
+    assert weights[:11] == pytest.approx(1)
+    assert weights[11] == 0
 
 
 def test_batches_hold_the_sources_by_their_shares(tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ import numpy as np
 
 from vssn.errors import MediaError
 from vssn.files import in_natural_order, is_file
+from vssn.labels import VOID
 from vssn.media.images import IMAGE_SUFFIXES, read_image_bgr, read_label
 from vssn.preprocess import size_hw
 from vssn.types import UInt8Array
@@ -17,10 +18,10 @@ from vssn.types import UInt8Array
 
 @dataclass(frozen=True)
 class Still:
-    """A labelled image on disk."""
+    """An image on disk and, unless all of it is void, its labels."""
 
     image: Path
-    label: Path
+    label: Path | None
 
     def load_bgr(self) -> tuple[UInt8Array, UInt8Array]:
         """Read (H, W, 3) uint8 BGR and (H, W) uint8 labels.
@@ -29,15 +30,9 @@ class Still:
             MediaError: either can't be read, or their sizes differ.
         """
         image = read_image_bgr(self.image)
+        if self.label is None:
+            return image, np.full(size_hw(image), VOID, np.uint8)
         return image, read_label(self.label, size_hw(image))
-
-    def load_label(self) -> UInt8Array:
-        """Read (H, W) uint8 labels alone.
-
-        Raises:
-            MediaError: they can't be read.
-        """
-        return read_label(self.label)
 
     def load_rgb(self) -> tuple[UInt8Array, UInt8Array]:
         """As :meth:`load_bgr`, in the colour order that training works in."""
@@ -45,8 +40,13 @@ class Still:
         return np.asarray(cv2.cvtColor(image, cv2.COLOR_BGR2RGB), np.uint8), label
 
 
-def list_stills(data_dir: Path, split: str) -> list[Still]:
+def list_stills(data_dir: Path, split: str, labelled: bool = True) -> list[Still]:
     """List a split of a data set in the stills layout, in natural order.
+
+    Args:
+        data_dir: the data set.
+        split: name of the images' folder.
+        labelled: whether each image needs a label; otherwise none is looked for.
 
     Raises:
         MediaError: a folder or a label is missing, or there are no images.
@@ -59,8 +59,10 @@ def list_stills(data_dir: Path, split: str) -> list[Still]:
             "PNG or JPEG images there",
             f"name the folder that holds '{split}' with images and '{split}annot' with labels",
         )
-    stills = [Still(image, annotations / f"{image.stem}.png") for image in images]
-    for still in stills:
-        if not is_file(still.label):
-            raise MediaError(f"image '{still.image}'", f"a label '{still.label}'", "add the label")
-    return stills
+    if not labelled:
+        return [Still(image, None) for image in images]
+    labels = [annotations / f"{image.stem}.png" for image in images]
+    for image, label in zip(images, labels, strict=True):
+        if not is_file(label):
+            raise MediaError(f"image '{image}'", f"a label '{label}'", "add the label")
+    return list(map(Still, images, labels))

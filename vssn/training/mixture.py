@@ -1,4 +1,4 @@
-"""Batches drawn from several labelled data sets, each with its share."""
+"""Batches drawn from several data sets, each with its share."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import numpy.typing as npt
 
 from vssn.data.stills import Still
 from vssn.labels import NUM_CLASSES, NUM_OUTPUTS
+from vssn.media.images import read_label
 from vssn.training.sources import Source, allowed_classes
 from vssn.types import Float32Array, UInt8Array
 
@@ -64,24 +65,26 @@ def _full(table: UInt8Array) -> UInt8Array:
 
 
 def _class_frequency(stills: list[Still]) -> npt.NDArray[np.float64]:
-    """(11,) share of each class in the labelled pixels."""
-    counts = sum(
-        np.bincount(still.load_label().ravel(), minlength=NUM_OUTPUTS)[:NUM_CLASSES]
-        for still in stills
-    )
-    return np.asarray(counts / np.maximum(np.sum(counts), 1))
+    """(11,) share of each class in the labelled pixels; all 0 where there are none."""
+    counts = np.zeros(NUM_CLASSES, np.int64)
+    for label in (read_label(still.label) for still in stills if still.label):
+        counts += np.bincount(label.ravel(), minlength=NUM_OUTPUTS)[:NUM_CLASSES]
+    return np.asarray(counts / np.maximum(counts.sum(), 1))
 
 
 def label_weights(frequency: npt.NDArray[np.float64], power: float) -> Float32Array:
     """Weights frequency ** -power of the classes, mean 1 over the pixels, void 0.
 
     Args:
-        frequency: (11,) share of each class.
+        frequency: (11,) share of each class, up to a factor; where all are 0, nothing being
+            labelled, they count as equal.
         power: 0 weighs all classes alike, 1 evens their frequencies out.
 
     Returns:
         (training labels,) float32; what may be one of several classes weighs as their mean.
     """
+    total = frequency.sum()
+    frequency = frequency / total if total else np.full(NUM_CLASSES, 1 / NUM_CLASSES)
     weights = np.maximum(frequency, 1e-4) ** -power
     weights /= (weights * frequency).sum()
     allowed = allowed_classes()[:, :NUM_CLASSES].astype(np.float64)

@@ -1,4 +1,4 @@
-"""Labelled data sets that are mixed for training, and what each one's labels mean."""
+"""Data sets that are mixed for training, and what each one's labels mean."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from vssn.data.stills import Still, list_stills
-from vssn.errors import BadInputError
+from vssn.errors import BadInputError, MediaError, argument
 from vssn.files import is_dir, is_file, read_regular
 from vssn.json_files import loads, parse
 from vssn.labels import CLASS_NAMES, NUM_CLASSES, NUM_OUTPUTS, VOID
@@ -83,7 +83,7 @@ class Source:
     rules: SourceRules = field(default_factory=SourceRules)
 
 
-def read_source(folder: Path, share: float = 1.0) -> Source:
+def read_source(folder: Path, share: float = 1.0, taught: bool = False) -> Source:
     """List a data set in the stills layout: train/ trainannot/ and, optionally, val/ valannot/.
 
     What its labels mean is said by ``source.json`` in the folder, or else they are CamVid's.
@@ -91,13 +91,25 @@ def read_source(folder: Path, share: float = 1.0) -> Source:
     Args:
         folder: the data set.
         share: of a batch, relative to the other sources.
+        taught: there are teachers, from whom stills without labels are learned too: the folder
+            may lack trainannot/, and all that it shows in train/ is void.
 
     Raises:
         MediaError: images or labels are missing.
         BadInputError: ``source.json`` can't be used.
     """
     val = list_stills(folder, "val") if is_dir(folder / "val") else []
-    return Source(folder.resolve().name, share, list_stills(folder, "train"), val, _rules(folder))
+    labelled = is_dir(folder / "trainannot")
+    train = list_stills(folder, "train", labelled)
+    if not labelled and not taught:
+        raise MediaError(
+            f"data '{folder}' without trainannot/",
+            "labels there, or teachers to learn stills without labels from",
+            f"add the labels, or pass {argument('teachers')} or {argument('average_teacher')}",
+        )
+    # Without labels there are none whose meaning could differ.
+    rules = _rules(folder) if labelled else SourceRules()
+    return Source(folder.resolve().name, share, train, val, rules)
 
 
 def _rules(folder: Path) -> SourceRules:
