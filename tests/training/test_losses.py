@@ -102,6 +102,18 @@ def test_a_pixel_of_one_of_two_classes_is_judged_by_the_sum_of_both() -> None:
     assert jaccards[0] == jaccards[1]
 
 
+def test_cross_entropy_to_soft_targets_is_the_mean_over_all_pixels() -> None:
+    from vssn.training.losses import soft_cross_entropy
+
+    rng = np.random.default_rng(0)
+    logits = rng.normal(0, 2, (2, 3, 5, 12)).astype(np.float32)
+    targets = rng.dirichlet(np.ones(11), (2, 3, 5)).astype(np.float32)
+    shares = np.exp(logits.astype(np.float64))
+    shares /= shares.sum(-1, keepdims=True)
+    expected = -(targets * np.log(shares[..., :11])).sum(-1).mean()
+    assert float(soft_cross_entropy(logits, targets)) == pytest.approx(expected, rel=1e-5)
+
+
 def test_disagreement_is_how_far_two_predictions_are_from_their_mean() -> None:
     from vssn.training.losses import disagreement
 

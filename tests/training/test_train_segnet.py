@@ -77,8 +77,8 @@ def trained(task: SegnetTask, tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_batches_are_views_of_the_stills_the_same_ones_each_time(task: SegnetTask) -> None:
     first, again = (list(task.batches(0)) for _ in range(2))
     assert len(first) == task.steps_per_epoch == 2
-    images, labels, flow, known = first[0]
-    assert len(flow) == len(known) == 0
+    images, labels, plain, flow, known = first[0]
+    assert len(plain) == len(flow) == len(known) == 0
     assert (images.shape, labels.shape) == ((2, 64, 64, 3), (2, 64, 64))
     assert images.dtype == labels.dtype == np.uint8
     assert set(np.unique(labels)) <= {0, 3, 8, 11}
@@ -193,7 +193,11 @@ def test_neighbouring_frames_are_taught_to_agree_and_norms_stay_frozen(data_dir:
     pairs = FramePairs([data_dir / "train"], 3)
     task = SegnetTask([read_source(data_dir)], recipe, 2, build_segnet(HW), pairs)
     batches = list(task.batches(0))
-    assert [(len(images), len(flow)) for images, _, flow, _ in batches] == [(4, 1), (2, 0), (4, 1)]
+    assert [(len(images), len(flow)) for images, _, _, flow, _ in batches] == [
+        (4, 1),
+        (2, 0),
+        (4, 1),
+    ]
     norm = task.model.get_layer("bn_conv1")
     before = [np.array(weight) for weight in norm.weights]
     losses = [task.train_step(*batches[0])["disagreement"] for _ in range(8)]

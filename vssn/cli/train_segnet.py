@@ -1,4 +1,4 @@
-"""``vssn train-segnet``: train a segmentation network on labelled stills."""
+"""``vssn train-segnet``: train a segmentation network on labelled stills, and from teachers."""
 
 from __future__ import annotations
 
@@ -22,6 +22,7 @@ from vssn.training.segnet_recipe import SegnetRecipe
 if TYPE_CHECKING:
     import keras
 
+    from vssn.checkpoints.arrays import Weights
     from vssn.training.segnet import SegnetTask
     from vssn.training.sources import Source
 
@@ -90,6 +91,15 @@ def _add_data_arguments(parser: argparse.ArgumentParser) -> None:
         help="videos, or folders of frames, without labels: the predictions of neighbouring frames "
         "are trained to agree where DIS flow is consistent",
     )
+    parser.add_argument(
+        "--teachers",
+        nargs="+",
+        default=[],
+        metavar="FILE",
+        help="weights of either network, or their names, whose mean probabilities for a view, "
+        "before its colours, light and sharpness are changed, are learned beside its labels; "
+        "data sets may then lack trainannot/",
+    )
 
 
 def _weighted_folder(text: str) -> WeightedFolder:
@@ -121,6 +131,7 @@ def _task(args: argparse.Namespace) -> tuple[SegnetTask, str]:
     from vssn.training.frame_pairs import FramePairs
 
     sources = _sources(args)
+    teachers, digests = _teachers(args)
     pairs = FramePairs(args.clips, PAIRS_PER_CLIP) if args.clips else None
     start_tensorflow()
     import keras
@@ -131,17 +142,19 @@ def _task(args: argparse.Namespace) -> tuple[SegnetTask, str]:
     mixed = computes_bfloat16() if auto else args.precision == "bf16"
     recipe = recipe_from_arguments(args, SegnetRecipe, mixed_precision=mixed)
     keras.utils.set_random_seed(recipe.seed)  # before the decoder draws its first weights
-    task = SegnetTask(sources, recipe, args.epochs, _initial(args), pairs)
+    task = SegnetTask(sources, recipe, args.epochs, _initial(args), pairs, teachers)
     start = args.start_weights.name if args.start_weights else args.encoder_weights
     clips = [clip.name for clip in args.clips]
-    return task, recipe.fingerprint(args.epochs, sources, start, clips)
+    return task, recipe.fingerprint(args.epochs, sources, start, clips, digests)
 
 
 def _sources(args: argparse.Namespace) -> list[Source]:
     from vssn.errors import MediaError
     from vssn.training.sources import read_source
 
-    sources = [read_source(*given) for given in args.data or [(args.data_dir, 1.0)]]
+    taught = bool(args.teachers) or args.average_teacher
+    given = args.data or [(args.data_dir, 1.0)]
+    sources = [read_source(folder, share, taught) for folder, share in given]
     if not any(source.val for source in sources):
         raise MediaError(
             f"data '{sources[0].name}' without val/",
@@ -149,6 +162,25 @@ def _sources(args: argparse.Namespace) -> list[Source]:
             "add val/ and valannot/ to one",
         )
     return sources
+
+
+def _teachers(args: argparse.Namespace) -> tuple[list[Weights], list[str]]:
+    """The teachers' weights, and the SHA-256 of each one's file."""
+    from vssn.checkpoints.arrays import read_segnet
+    from vssn.checkpoints.locate import KERAS_SUFFIXES, locate_segnet, sha256_of
+
+    paths = [locate_segnet(given, KERAS_SUFFIXES) for given in args.teachers]
+    written = f"{BY_OPTION[args.model].name}.h5"
+    for path in paths:
+        # A resumed training would meet another teacher.
+        if path.resolve() == (args.save_dir / written).resolve():
+            raise BadInputError(
+                f"--teachers '{path}'",
+                "a file that this training doesn't write",
+                "pass another --save_dir",
+            )
+    digests = sha256_of(paths)
+    return [read_segnet(path) for path in paths], [digests[str(path)] for path in paths]
 
 
 def _initial(args: argparse.Namespace) -> keras.Model:

@@ -17,6 +17,22 @@ from vssn.types import UInt8Array
 
 
 @dataclass(frozen=True)
+class View:
+    """A view of a still.
+
+    Attributes:
+        image_rgb: (h, w, 3) uint8, as another camera might have taken it.
+        label: (h, w) uint8; void where the view leaves the still.
+        plain_rgb: (h, w, 3) uint8, the same pixels before their colour, light and sharpness were
+            changed.
+    """
+
+    image_rgb: UInt8Array
+    label: UInt8Array
+    plain_rgb: UInt8Array
+
+
+@dataclass(frozen=True)
 class ViewRange:
     """How far the random views stray.
 
@@ -104,7 +120,7 @@ def random_view(
     label: UInt8Array,
     crop_hw: tuple[int, int],
     views: ViewRange,
-) -> tuple[UInt8Array, UInt8Array]:
+) -> View:
     """Draw one view of a still.
 
     Args:
@@ -113,17 +129,13 @@ def random_view(
         label: (H, W) uint8 class indices, 11 = void.
         crop_hw: size of the view in px.
         views: how far views stray.
-
-    Returns:
-        (h, w, 3) uint8 RGB and (h, w) uint8; void where the view leaves the still.
     """
     matrix = _view_matrix(rng, label, crop_hw, views)
     size_wh = (crop_hw[1], crop_hw[0])
     mirror = cv2.BORDER_REFLECT_101
-    image = np.asarray(cv2.warpAffine(image_rgb, matrix, size_wh, borderMode=mirror), np.uint8)
+    plain = np.asarray(cv2.warpAffine(image_rgb, matrix, size_wh, borderMode=mirror), np.uint8)
     view_label = cv2.warpAffine(
         label, matrix, size_wh, flags=cv2.INTER_NEAREST, borderValue=(VOID,)
     )
-    if views.colour:
-        image = other_camera(rng, image, views.colour)
-    return image, np.asarray(view_label, np.uint8)
+    changed = other_camera(rng, plain, views.colour)
+    return View(changed, np.asarray(view_label, np.uint8), plain)

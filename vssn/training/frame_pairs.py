@@ -62,7 +62,7 @@ class FramePairs:
         # The same seed gives both frames the same view and the same weather.
         seen, weather = rng.integers(2**63, size=2)
         crops = [
-            random_view(np.random.default_rng(seen), frame, void, crop_hw, plain)[0]
+            random_view(np.random.default_rng(seen), frame, void, crop_hw, plain).plain_rgb
             for frame in pair
         ]
         flow, known = self._trusted_flow(crops)

@@ -52,6 +52,22 @@ def soft_jaccard(logits: tf.Tensor, labels: tf.Tensor) -> tf.Tensor:
     return tf.reduce_sum((1 - iou) * present) / (tf.reduce_sum(present) + 1e-6)
 
 
+def soft_cross_entropy(logits: tf.Tensor, targets: tf.Tensor) -> tf.Tensor:
+    """Mean cross-entropy to soft targets, in nats, over all pixels.
+
+    What a teacher finds likely beside its first choice tells more than a label does. Source:
+    Hinton, Vinyals and Dean, "Distilling the Knowledge in a Neural Network" (2015), at
+    temperature 1.
+
+    Args:
+        logits: (batch, h, w, 12) float32.
+        targets: (batch, h, w, 11) float32 probabilities of the classes; void is none, so that the
+            student is trained to find it nowhere.
+    """
+    log_probabilities = tf.nn.log_softmax(logits)[..., :NUM_CLASSES]
+    return -tf.reduce_mean(tf.reduce_sum(targets * log_probabilities, axis=-1))
+
+
 def disagreement(probabilities: tf.Tensor, others: tf.Tensor, known: tf.Tensor) -> tf.Tensor:
     """Divergence of two predictions from their mean, in nats, averaged over the known pixels.
 

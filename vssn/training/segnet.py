@@ -1,4 +1,8 @@
-"""Training of the segmentation networks on labelled stills."""
+"""Training of the segmentation networks on labelled stills, and on what teachers find in stills.
+
+Sources of the teachers: Hinton, Vinyals and Dean, "Distilling the Knowledge in a Neural Network"
+(2015); Tarvainen and Valpola, "Mean teachers are better role models" (NeurIPS 2017).
+"""
 
 from __future__ import annotations
 
@@ -11,7 +15,9 @@ import numpy as np
 import numpy.typing as npt
 import tensorflow as tf
 
+from vssn.checkpoints.arrays import Weights
 from vssn.checkpoints.segnet_weights import (
+    assign_weights,
     build_network,
     save_segnet_weights,
     write_segnet_config,
@@ -23,24 +29,29 @@ from vssn.models.architectures import Architecture, architecture_of
 from vssn.models.layout import OUTPUT_STRIDE
 from vssn.preprocess import SEGNET_MEANS_RGB, segnet_input, size_hw
 from vssn.streaming.labelling import labels_from_probabilities
-from vssn.training.augment import random_view
+from vssn.training.augment import View, random_view
 from vssn.training.batches import drawn_ahead
 from vssn.training.frame_pairs import FramePairs
 from vssn.training.layers import for_training
-from vssn.training.losses import disagreement, soft_jaccard, weighted_cross_entropy
+from vssn.training.losses import (
+    disagreement,
+    soft_cross_entropy,
+    soft_jaccard,
+    weighted_cross_entropy,
+)
 from vssn.training.mixture import Mixture
 from vssn.training.progress import Metrics
 from vssn.training.schedules import warm_cosine
 from vssn.training.segnet_recipe import SegnetRecipe
 from vssn.training.sources import Source
 from vssn.training.warp_loss import sampled
-from vssn.types import UInt8Array
 
-Example = tuple[UInt8Array, UInt8Array]
+Array = npt.NDArray[Any]
 
-# (n, h, w, 3) uint8 RGB; (m, h, w) uint8 training labels of the first m of them; and of a pair, the
-# last two, (1, h/2, w/2, 2) float32 flow and (1, h/2, w/2) where it is known; (0, ...) without one.
-Batch = tuple[npt.NDArray[Any], npt.NDArray[Any], npt.NDArray[Any], npt.NDArray[Any]]
+# (n, h, w, 3) uint8 RGB; (m, h, w) uint8 training labels of the first m of them; (m, h, w, 3) uint8
+# what teachers see of those, (0, ...) without teachers; and of a pair, the last two,
+# (1, h/2, w/2, 2) float32 flow and (1, h/2, w/2) where it is known; (0, ...) without one.
+Batch = tuple[Array, Array, Array, Array, Array]
 Drawn = tuple[list[tuple[int, tuple[int, int]]], int | None]
 
 
@@ -69,22 +80,38 @@ def _build(
     return keras.Model(model.inputs, model.get_layer("logits").output, name=architecture.name)
 
 
+def _teacher(weights: Weights, recipe: SegnetRecipe) -> keras.Model:
+    """A network that others learn from, in the precision of their training step."""
+    model = _build(architecture_of(weights), recipe, recipe.crop_hw, trained=False)
+    assign_weights(model, weights)
+    return model
+
+
 def _optimizer(peak: float, steps: int, recipe: SegnetRecipe) -> keras.optimizers.Optimizer:
     optimizer = keras.optimizers.AdamW(warm_cosine(peak, steps), weight_decay=recipe.weight_decay)
     optimizer.exclude_from_weight_decay(var_names=["bias", "gamma", "beta"])
     return optimizer
 
 
+def _network_input(images_rgb: tf.Tensor) -> tf.Tensor:
+    """(n, h, w, 3) uint8 RGB as float32 less the means."""
+    return tf.cast(images_rgb, tf.float32) - SEGNET_MEANS_RGB
+
+
 class SegnetTask:
     """A :class:`vssn.training.loop.Task` for a segmentation network.
 
     Args:
-        sources: labelled stills to learn from and, of at least one, to choose by.
+        sources: stills to learn from, labelled or, with teachers, without labels; and, of at least
+            one, to choose by.
         recipe: see :class:`SegnetRecipe`.
         epochs: length of the learning-rate cycle.
         initial: model to start from, of
             :func:`vssn.checkpoints.segnet_weights.build_network`.
         pairs: unlabelled neighbouring frames whose predictions should agree; None for none.
+        teachers: weights of networks, of any architecture, whose mean probabilities are learned,
+            of :func:`vssn.checkpoints.arrays.read_segnet`. They see a view before its colours,
+            light and sharpness are changed.
     """
 
     def __init__(
@@ -94,6 +121,7 @@ class SegnetTask:
         epochs: int,
         initial: keras.Model,
         pairs: FramePairs | None = None,
+        teachers: Sequence[Weights] = (),
     ) -> None:
         keras.utils.set_random_seed(recipe.seed)
         self.recipe = recipe
@@ -108,7 +136,11 @@ class SegnetTask:
         self._evaluator = _build(self.architecture, recipe, self._input_hw, trained=False)
         self._forward = tf.function(lambda image: tf.nn.softmax(self._evaluator(image)))
         self._kept = initial
-        self.average = [tf.Variable(np.asarray(v), trainable=False) for v in self.model.weights]
+        averaged = _build(self.architecture, recipe, recipe.crop_hw, trained=False)
+        averaged.set_weights(initial.get_weights())
+        self.average = averaged.weights
+        self._teachers = [_teacher(weights, recipe) for weights in teachers]
+        self._teachers += [averaged] * recipe.average_teacher
         steps = epochs * self.steps_per_epoch
         self._average_decay = max(0.0, 1 - 1 / (recipe.average_share * steps))
         self._label_weights = tf.constant(self.mixture.label_weights(recipe.class_power))
@@ -135,7 +167,7 @@ class SegnetTask:
         optimizer_state = [v for optimizer, _ in self._groups for v in optimizer.variables]
         return [*self.model.weights, *self.average, *optimizer_state]
 
-    def _view(self, drawn: tuple[int, tuple[int, int]]) -> Example:
+    def _view(self, drawn: tuple[int, tuple[int, int]]) -> View:
         seed, place = drawn
         image, label = self.mixture.load(place)
         rng = np.random.default_rng(seed)
@@ -158,23 +190,31 @@ class SegnetTask:
 
     def _batch(self, drawn: Drawn) -> Batch:
         views, pair_seed = drawn
-        images, labels = (np.stack(part) for part in zip(*map(self._view, views), strict=True))
-        height, width = self.recipe.crop_hw
+        seen = [self._view(view) for view in views]
+        images, labels = np.stack([v.image_rgb for v in seen]), np.stack([v.label for v in seen])
+        height, width = crop_hw = self.recipe.crop_hw
+        taught = [v.plain_rgb for v in seen if self._teachers]
+        plain = np.stack(taught) if taught else np.zeros((0, *crop_hw, 3), np.uint8)
         half = (height // OUTPUT_STRIDE, width // OUTPUT_STRIDE)
         if pair_seed is None or self.pairs is None:
-            return images, labels, np.zeros((0, *half, 2), np.float32), np.zeros((0, *half))
-        pair = self.pairs.draw(pair_seed, self.recipe.crop_hw, self.recipe.views)
+            return images, labels, plain, np.zeros((0, *half, 2), np.float32), np.zeros((0, *half))
+        pair = self.pairs.draw(pair_seed, crop_hw, self.recipe.views)
         images = np.concatenate([images, pair.images_rgb])
-        return images, labels, pair.flow[np.newaxis], pair.known[np.newaxis]
+        return images, labels, plain, pair.flow[np.newaxis], pair.known[np.newaxis]
 
     def _train_step(
-        self, images: tf.Tensor, labels: tf.Tensor, flow: tf.Tensor, known: tf.Tensor
-    ) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
-        inputs = tf.cast(images, tf.float32) - SEGNET_MEANS_RGB
+        self,
+        images: tf.Tensor,
+        labels: tf.Tensor,
+        plain: tf.Tensor,
+        flow: tf.Tensor,
+        known: tf.Tensor,
+    ) -> dict[str, tf.Tensor]:
         labels = tf.cast(labels, tf.int32)
         labelled = labels.shape[0]
+        targets = self._soft_targets(plain) if self._teachers else None
         with tf.GradientTape() as tape:
-            grid_logits = self.model(inputs, training=True)
+            grid_logits = self.model(_network_input(images), training=True)
             # As at inference: enlarged, compared with every pixel's label, thin classes' too.
             logits = tf.image.resize(grid_logits[:labelled], self.recipe.crop_hw)
             entropy = weighted_cross_entropy(logits, labels, self._label_weights)
@@ -182,12 +222,23 @@ class SegnetTask:
             apart = self._disagreement(grid_logits[labelled:], flow, known)
             loss = entropy + self.recipe.jaccard_weight * jaccard
             loss += self.recipe.consistency_weight * apart
+            losses = {"loss": entropy, "jaccard_loss": jaccard, "disagreement": apart}
+            if targets is not None:
+                losses["teacher_loss"] = soft_cross_entropy(grid_logits[:labelled], targets)
+                loss += self.recipe.teacher_weight * losses["teacher_loss"]
         variables = [v for _, group in self._groups for v in group]
         gradients = dict(zip(map(id, variables), tape.gradient(loss, variables), strict=True))
         for optimizer, group in self._groups:
             optimizer.apply_gradients([(gradients[id(v)], v) for v in group])
         self._update_average()
-        return entropy, jaccard, apart
+        return losses
+
+    def _soft_targets(self, plain: tf.Tensor) -> tf.Tensor:
+        """The teachers' mean probabilities of the classes, (m, h/2, w/2, 11) float32."""
+        inputs = _network_input(plain)
+        logits = [teacher(inputs, training=False) for teacher in self._teachers]
+        # Void is no class: what a teacher gives it is shared out among the classes.
+        return tf.add_n([tf.nn.softmax(each[..., :NUM_CLASSES]) for each in logits]) / len(logits)
 
     @staticmethod
     def _disagreement(logits: tf.Tensor, flow: tf.Tensor, known: tf.Tensor) -> tf.Tensor:
@@ -202,13 +253,15 @@ class SegnetTask:
         step = tf.cast(self._groups[0][0].iterations, tf.float32)
         decay = tf.minimum(self._average_decay, (1 + step) / (10 + step))
         for average, variable in zip(self.average, self.model.weights, strict=True):
-            average.assign_sub((1 - decay) * (average - variable.value))
+            average.assign_sub((1 - decay) * (average.value - variable.value))
 
-    def train_step(self, *batch: npt.NDArray[Any]) -> Metrics:
+    def train_step(self, *batch: Array) -> Metrics:
         """Learn from one batch."""
-        entropy, jaccard, apart = self._step(*map(tf.constant, batch))
-        metrics = {"loss": float(entropy), "jaccard_loss": float(jaccard)}
-        return metrics if self.pairs is None else metrics | {"disagreement": float(apart)}
+        losses = self._step(*map(tf.constant, batch))
+        metrics = {name: float(loss) for name, loss in losses.items()}
+        if self.pairs is None:
+            del metrics["disagreement"]
+        return metrics
 
     def validate(self) -> Metrics:
         """Mean IoU of the averaged weights on each source's ``val``, and the mean of those."""

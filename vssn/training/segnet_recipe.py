@@ -29,6 +29,9 @@ class SegnetRecipe:
         epoch_steps: steps per epoch; 0 for as many as show each still once.
         pair_every: steps from one pair of neighbouring frames to the next.
         consistency_weight: of the pair's disagreement beside the labels' losses.
+        teacher_weight: weight of the cross-entropy to the teachers' mean beside the labels' losses.
+        average_teacher: the running average of the weights is a teacher too. Source: Tarvainen and
+            Valpola, "Mean teachers are better role models" (NeurIPS 2017).
         average_share: the running average of the weights, which is what is kept, forgets over this
             share of the steps.
         seed: of all random choices.
@@ -74,6 +77,14 @@ class SegnetRecipe:
         least=0,
         most=MAX_WEIGHT,
     )
+    teacher_weight: float = setting(
+        1.0,
+        "with teachers: of the cross-entropy to their mean beside the labels' losses",
+        above=0,
+    )
+    average_teacher: bool = setting(
+        False, "the running average of the network's own weights joins the teachers"
+    )
     average_share: float = setting(
         1 / 6, "share of the steps over which the average of the weights forgets", above=0, most=1
     )
@@ -82,9 +93,22 @@ class SegnetRecipe:
     views: ViewRange = field(default_factory=ViewRange)
 
     def fingerprint(
-        self, epochs: int, sources: Sequence[Source], start: str, clips: Sequence[str] = ()
+        self,
+        epochs: int,
+        sources: Sequence[Source],
+        start: str,
+        clips: Sequence[str] = (),
+        teachers: Sequence[str] = (),
     ) -> str:
-        """The settings as text; a resumed run must have the same."""
+        """The settings as text; a resumed run must have the same.
+
+        Args:
+            epochs: length of the training.
+            sources: what it learns from.
+            start: names the weights that it starts from.
+            clips: names of unlabelled videos.
+            teachers: SHA-256 digests of the teachers' files.
+        """
         data = {s.name: {"share": s.share, "stills": len(s.train)} for s in sources}
         settings = {"epochs": epochs, "data": data, "clips": list(clips), "start": start}
-        return json.dumps({**asdict(self), **settings})
+        return json.dumps({**asdict(self), **settings, "teachers": list(teachers)})
