@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from vssn.config import PROFILES
 from vssn.errors import BadInputError, argument
 from vssn.evaluation.bench import Candidate, Candidates, LeftOut, Measurement
 from vssn.evaluation.bench_clip import BenchClip
@@ -14,10 +15,14 @@ from vssn.evaluation.bench_report import HEADINGS, MADE_WARNING, BenchReport
 from vssn.evaluation.measured_front import MeasuredFront, MeasuredPoint
 
 EVERY = Measurement(Candidate("light", "int8", 100), 20, 20, 30.25, 33.0, None)
-BALANCED = Measurement(Candidate("light", "int8", 95), 20, 5, 81.0, 34.06, 5.0)
+FAST = Candidate("light", "int8", PROFILES["fast"]["target"])
+BALANCED = Measurement(FAST, 20, 5, 81.0, 34.06, 5.0)
 SLOW = Measurement(Candidate("light", "f32", 95), 20, 5, 40.0, 88.0, 6.0)
 FRONT = MeasuredFront(
-    [MeasuredPoint("light", "int8", 100, 0.771, 0.7), MeasuredPoint("light", "int8", 95, 0.75, 0.6)]
+    [
+        MeasuredPoint("light", "int8", 100, 0.771, 0.7),
+        MeasuredPoint("light", "int8", FAST.target, 0.75, 0.6),
+    ]
 )
 REFUSED = BadInputError(argument("precision", "bf16"), "a processor for it", "choose auto")
 REPORT = BenchReport(
@@ -48,7 +53,7 @@ def test_the_table_marks_the_front_and_has_what_was_measured() -> None:
     rows = [line.split() for line in lines[start + 1 : start + 4]]
     assert rows[0] == ["light", "f32", "95", "25%", "88.0", "6.0", "40.0", "-", "-"]
     assert rows[1] == ["*", "light", "int8", "100", "100%", "33.0", "-", "30.2", "0.771", "0.700"]
-    assert rows[2][:4] == ["*", "light", "int8", "95"]
+    assert rows[2][:4] == ["*", "light", "int8", f"{FAST.target:g}"]
     assert len({len(line) for line in lines[start : start + 4]}) == 1
     assert lines[-1] == "For 50 fps (81.0 measured): vssn video CLIP --profile fast"
 

@@ -42,9 +42,16 @@ def test_paced_frames_arrive_when_they_are_due() -> None:
 
 def test_others_arrive_as_they_come_and_the_oldest_are_left_out() -> None:
     count = 5 * MOST_WAITING
-    feed = LiveFeed(timed(count, 100.0))
+    all_read = threading.Event()
+
+    def watched() -> Iterator[TimedFrame]:
+        yield from timed(count, 100.0)
+        all_read.set()
+
+    feed = LiveFeed(watched())
     feed.start()
-    feed.close()  # waits for the reader, whom nobody holds up
+    assert all_read.wait(10)  # nobody holds the reader up
+    feed.close()
     taken = feed.take(wait=True)
     assert [each.frame.index for each in taken] == list(range(count - MOST_WAITING, count))
     assert feed.take(wait=True) == []

@@ -205,7 +205,7 @@ def test_the_command_reads_teachers_and_tells_them_by_their_content(
         return []
 
     monkeypatch.setattr("vssn.training.loop.train", pretend)
-    monkeypatch.setattr("vssn.cli.options.finish_training", lambda directory: None)
+    monkeypatch.setattr("vssn.cli.printing.finish_training", lambda directory: None)
     argv = ["train-segnet", "--model", "light", "--encoder_weights", "none"]
     argv += ["--crop_hw", "32", "32", "--save_dir", str(tmp_path / "out")]
     argv += ["--data_dir", str(drive)]

@@ -81,6 +81,7 @@ class SegnetRecipe:
         1.0,
         "with teachers: of the cross-entropy to their mean beside the labels' losses",
         above=0,
+        most=1000,
     )
     average_teacher: bool = setting(
         False, "the running average of the network's own weights joins the teachers"
