@@ -5,12 +5,12 @@ from __future__ import annotations
 import os
 import shutil
 import signal
-import socket
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 from kills.commands import made
+from no_file import put_no_file
 
 from vssn.cli.main import COMMANDS
 
@@ -123,7 +123,7 @@ READS = {
         ".mp4 .png .txt",
     ),
 }
-KINDS = ("pipe", "device", "loop", "giant", "folder", "socket", "nowhere")
+KINDS = ("pipe", "device", "loop", "sparse", "folder", "socket", "dangling")
 
 
 @pytest.fixture(scope="module")
@@ -145,42 +145,22 @@ def in_time() -> Iterator[None]:
     signal.signal(signal.SIGALRM, before)
 
 
-def put(path: Path, kind: str) -> None:
-    """Put what is no file that can be read."""
-    if kind == "pipe":
-        os.mkfifo(path)
-    elif kind == "folder":
-        path.mkdir()
-    elif kind == "giant":
-        with path.open("wb") as file:
-            file.truncate(1 << 40)
-    elif kind == "socket":
-        with socket.socket(socket.AF_UNIX) as server:
-            here = os.getcwd()
-            os.chdir(path.parent)  # a socket's path is short
-            try:
-                server.bind(path.name)
-            finally:
-                os.chdir(here)
-    else:
-        targets = {"device": "/dev/zero", "loop": path.name, "nowhere": "missing"}
-        path.symlink_to(targets[kind])
-
-
 @pytest.mark.usefixtures("fake_networks", "in_time")
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("reads", READS)
 def test_what_is_no_file_is_refused_in_one_line(
     given: Path, tmp_path: Path, refuses: Callable[..., str], reads: str, kind: str
 ) -> None:
-    if kind == "giant" and (reads == "video --raw_size" or reads.endswith(("_chkpt", "segmenter"))):
+    if kind == "sparse" and (
+        reads == "video --raw_size" or reads.endswith(("_chkpt", "segmenter"))
+    ):
         return  # a terabyte of black frames, and what the fakes are given in place of weights
     command, suffixes = READS[reads]
     for suffix in suffixes.split():
         name = suffix if suffix == "checkpoint" else f"x{suffix}"
         folder = tmp_path / suffix.strip(".")
         folder.mkdir()
-        put(folder / name, kind)
+        put_no_file(folder / name, kind)
         named = folder / name
         if suffix == ".index":  # a TF1 checkpoint is named without it
             (folder / "x.data-00000-of-00001").write_bytes(bytes(64))
@@ -232,7 +212,7 @@ def test_no_file_in_a_folder_is_refused_or_passed_over(
     shutil.copytree(given, folder)
     path = folder / place
     path.unlink(missing_ok=True)
-    put(path, kind)
+    put_no_file(path, kind)
     # Nothing but the reading of the data is of interest here.
     monkeypatch.setattr(train_segnet, "_task", lambda args: read_source(args.data_dir) and 1 / 0)
     words = {"FOLDER": folder, "OUT": tmp_path / "out"}

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import json
-import os
 import random
 import shutil
 import zipfile
@@ -14,6 +13,7 @@ from typing import Any
 
 import numpy as np
 from fuzz.corpus import mended_png
+from no_file import put_no_file
 
 NUMBERS = (0, 1, 127, 128, 255, 32767, 65535, 2**31 - 1, 2**31, 2**32 - 1, 2**63 - 1, 2**64 - 1)
 # Written as they are, since Python's json would refuse some.
@@ -183,23 +183,10 @@ def _no_file(path: Path, rng: random.Random) -> str:
     kind = rng.choice(
         ("pipe", "folder", "loop", "dangling", "device", "null", "sparse", "empty", "none")
     )
-    if kind == "pipe":
-        os.mkfifo(path)
-    elif kind == "folder":
-        path.mkdir()
-    elif kind == "sparse":
-        with path.open("wb") as file:
-            file.truncate(1 << 40)
-    elif kind == "empty":
+    if kind == "empty":
         path.touch()
     elif kind != "none":
-        targets = {
-            "loop": path.name,
-            "dangling": "nowhere",
-            "device": "/dev/zero",
-            "null": "/dev/null",
-        }
-        path.symlink_to(targets[kind])
+        put_no_file(path, kind)
     return kind
 
 

@@ -222,7 +222,9 @@ class SegnetTask:
             apart = self._disagreement(grid_logits[labelled:], flow, known)
             loss = entropy + self.recipe.jaccard_weight * jaccard
             loss += self.recipe.consistency_weight * apart
-            losses = {"loss": entropy, "jaccard_loss": jaccard, "disagreement": apart}
+            losses = {"loss": entropy, "jaccard_loss": jaccard}
+            if self.pairs is not None:
+                losses["disagreement"] = apart
             if targets is not None:
                 losses["teacher_loss"] = soft_cross_entropy(grid_logits[:labelled], targets)
                 loss += self.recipe.teacher_weight * losses["teacher_loss"]
@@ -258,10 +260,7 @@ class SegnetTask:
     def train_step(self, *batch: Array) -> Metrics:
         """Learn from one batch."""
         losses = self._step(*map(tf.constant, batch))
-        metrics = {name: float(loss) for name, loss in losses.items()}
-        if self.pairs is None:
-            del metrics["disagreement"]
-        return metrics
+        return {name: float(loss) for name, loss in losses.items()}
 
     def validate(self) -> Metrics:
         """Mean IoU of the averaged weights on each source's ``val``, and the mean of those."""
