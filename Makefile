@@ -2,7 +2,7 @@
 # make test    style, types, imports and tests, with the share of the code that they run
 # make fuzz    malformed files for every reader, for MINUTES=30
 # make kills   every command ended by every signal, at MOMENTS=200 each
-# make long    a long stream and a long paced one, FRAMES=1000000 and HOURS=24
+# make long    a long stream and a long paced one, FRAMES=1000000, HOURS=24 and FPS=10
 # make lint    style, types and imports only
 # make system  libraries and the browser of the tests, as root on Debian or Ubuntu
 # make setup   the environment in .venv, from the locked and hashed requirements
@@ -28,6 +28,7 @@ MINUTES ?= 30
 MOMENTS ?= 200
 FRAMES ?= 1000000
 HOURS ?= 24
+FPS ?= 10
 
 # Tests of the report page need a browser; as root on Debian or Ubuntu both are installed.
 SYSTEM := libgl1 libglib2.0-0 chromium chromium-driver
@@ -49,7 +50,7 @@ kills: setup
 	PYTHONPATH=tests:. $(VENV)/bin/python -m kills --moments $(MOMENTS)
 
 long: setup
-	PYTHONPATH=tests $(VENV)/bin/python -m long_runs --frames $(FRAMES) --hours $(HOURS)
+	PYTHONPATH=tests $(VENV)/bin/python -m long_runs --frames $(FRAMES) --hours $(HOURS) --fps $(FPS)
 
 lint: setup
 	$(VENV)/bin/ruff check

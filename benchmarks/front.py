@@ -25,8 +25,8 @@ from vssn.runtime.load import WeightPaths
 from vssn.streaming.segmenter import Segmenter
 
 EVERY_FRAME = 100.0
-TARGETS = (70.0, 80.0, 90.0, 96.0)
-PROFILE_TARGETS = (80.0, 96.0)  # of other precisions than int8
+TARGETS = (70.0, 80.0, 90.0, 94.0, 96.0, 98.0)
+PROFILE_TARGETS = (96.0, 98.0)  # of other precisions than int8
 ORIGINAL_TARGETS = (80.0, 90.0, 96.0)
 PRECISIONS = ("f32", "bf16", "int8")
 MAX_FRAMES = 1000

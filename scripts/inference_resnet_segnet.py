@@ -5,4 +5,4 @@ import sys
 from vssn.cli.main import main
 
 if __name__ == "__main__":
-    sys.exit(main(["infer", *sys.argv[1:]]))
+    sys.exit(main(["infer", *sys.argv[1:]], segmenter="resnet50_segnet"))

@@ -1,6 +1,7 @@
 """Long streams, whose memory, descriptors and threads must stay as they are.
 
-``make long FRAMES=1000000 HOURS=24`` runs them at their length; the tests run them short. Networks
+``make long FRAMES=1000000 HOURS=24`` runs them at their length; the tests run them short. The paced
+one has a dash-cam's 10 frames per second by default, ``FPS=30`` takes three times as long. Networks
 are fakes; flow, warping, the schedules, records and the report are real. The clock of paced and
 live streams is simulated: nothing waits, and the code can't tell it from a real one.
 """
@@ -45,6 +46,7 @@ RATE = 30
 MOST_GROWTH_BYTES = 8 << 20
 SEGMENT_S, FLOW_S = 0.07, 0.004
 MAX_LATENCY_MS = 33.0
+PARTS = ("recorded", "paced")
 SHOWN = 20  # lines of a long run
 
 
@@ -81,13 +83,13 @@ class State:
         assert self.threads <= settled.threads, (settled, self)
 
 
-def frames(count: int) -> Iterator[TimedFrame]:
+def frames(count: int, rate: int = RATE) -> Iterator[TimedFrame]:
     """A car that drives to and fro before a wall whose colour changes."""
     for number in range(count):
         labels = np.full(HW, 3 + number // 500 % 2)
         place = number % 48
         labels[20:36, place : place + 16] = 8
-        yield TimedFrame(number, Fraction(number, RATE), painted(labels))
+        yield TimedFrame(number, Fraction(number, rate), painted(labels))
 
 
 def segmenter(segmentation: FakeSegmentation, **changes: object) -> Segmenter:
@@ -141,8 +143,8 @@ def recorded(count: int, folder: Path) -> Iterator[int]:
 class _Paced(Arrivals):
     """Frames that arrive at the stream's rate, made when they are due."""
 
-    def __init__(self, count: int, clock: Clock) -> None:
-        self._frames, self._clock = frames(count), clock
+    def __init__(self, count: int, clock: Clock, rate: int) -> None:
+        self._frames, self._clock = frames(count, rate), clock
         self._next = next(self._frames, None)
 
     def take(self, wait: bool) -> list[Arrived]:
@@ -165,8 +167,12 @@ class _Segmentation(SimulatedSegmentation):
         super().start(frame_bgr)
 
 
-def paced(count: int) -> Iterator[int]:
+def paced(count: int, rate: int = RATE) -> Iterator[int]:
     """Follow a live stream on a simulated clock; yield the frames' numbers.
+
+    Args:
+        count: of frames.
+        rate: frames per second.
 
     Raises:
         AssertionError: a frame was late or left out.
@@ -178,13 +184,13 @@ def paced(count: int) -> Iterator[int]:
     background = _Segmentation(FakeSegmentation(), clock, SEGMENT_S)
     live = LiveSegmenter(background, flow, schedule, MAX_LATENCY_MS, clock=clock)
     statistics = LiveStatistics(MAX_LATENCY_MS)
-    for frame, result in live.follow(_Paced(count, clock)):
+    for frame, result in live.follow(_Paced(count, clock, rate)):
         statistics.add(result)
         yield frame.index
     assert statistics.frames + statistics.dropped == count
     # The first frame waits for its segmentation, which holds up those behind it.
-    assert statistics.dropped <= SEGMENT_S * RATE + 1, statistics.dropped
-    assert clock() < count / RATE + 1
+    assert statistics.dropped <= SEGMENT_S * rate + 1, statistics.dropped
+    assert clock() < count / rate + 1
 
 
 def main() -> int:
@@ -192,20 +198,24 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="long_runs")
     parser.add_argument("--frames", type=int, default=1_000_000, help="of the recorded stream")
     parser.add_argument("--hours", type=float, default=24.0, help="of the paced stream")
+    parser.add_argument("--fps", type=int, default=10, help="of the paced stream")
+    parser.add_argument("--parts", nargs="*", default=PARTS, choices=PARTS)
     args = parser.parse_args()
-    count = int(args.hours * 3600 * RATE)
+    count = int(args.hours * 3600 * args.fps)
     with tempfile.TemporaryDirectory(prefix="vssn-long-") as folder:
         runs = {
-            f"{args.frames} frames with records and report": (
+            "recorded": (
+                f"{args.frames} frames with records and report",
                 args.frames,
                 recorded(args.frames, Path(folder)),
             ),
-            f"{args.hours:g} h live at {RATE} frames per second, simulated clock": (
+            "paced": (
+                f"{args.hours:g} h live at {args.fps} frames per second, simulated clock",
                 count,
-                paced(count),
+                paced(count, args.fps),
             ),
         }
-        for name, (length, items) in runs.items():
+        for name, length, items in (runs[part] for part in args.parts):
             print(name, flush=True)
             settled, ended = settled_states(items, length, shown=True)
             ended.check(settled)

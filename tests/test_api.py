@@ -56,7 +56,7 @@ def test_load_segmenter_looks_for_what_it_needs(
     monkeypatch.setattr(WeightPaths, "locate", locate)
     monkeypatch.setattr("vssn.runtime.load.load_networks", lambda *_, **__: fake_networks)
     vssn.load_segmenter(target=100, **given)
-    expected_paths = ("resnet50_segnet", given.get("flownets"), given.get("decision"))
+    expected_paths = ("light", given.get("flownets"), given.get("decision"))
     assert located == [(*expected_paths, expected)]
 
 

@@ -144,11 +144,32 @@ def test_a_profile_stands_for_its_settings() -> None:
     segmenters = {name: settings["segmenter"] for name, settings in PROFILES.items()}
     assert segmenters == {
         "accurate": "ensemble",
-        **dict.fromkeys(("balanced", "original"), "resnet50_segnet"),
-        "fast": "light",
+        **dict.fromkeys(("balanced", "fast"), "light"),
+        "original": "resnet50_segnet",
     }
     targets = [PROFILES[name]["target"] for name in ("accurate", "balanced", "fast")]
     assert targets == sorted(targets, reverse=True)
+
+
+def test_without_a_word_the_balanced_profile_is_taken() -> None:
+    config, balanced = SegmenterConfig(), SegmenterConfig().changed({"profile": "balanced"})
+    assert config.weights == balanced.weights == "light"
+    assert config.chosen_target == balanced.chosen_target == 98
+
+
+@pytest.mark.parametrize(
+    ("given", "target"),
+    [
+        ({"segmenter": "resnet50_segnet"}, 96),
+        ({"segmenter": "ensemble"}, 96),
+        ({"segmenter": "mine.h5"}, 96),
+        ({"preset": "original"}, 96),
+        ({"segmenter": "light"}, 98),
+        ({"segmenter": "light", "target": 0}, 0),
+    ],
+)
+def test_the_default_target_goes_with_the_network(given: dict[str, Any], target: float) -> None:
+    assert SegmenterConfig(**given).chosen_target == target
 
 
 def test_the_profile_original_is_the_originals_scheme_on_our_preset() -> None:

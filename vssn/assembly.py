@@ -193,10 +193,10 @@ def _schedule(config: SegmenterConfig, preset: Preset, estimator: ConfidenceEsti
         regions = config.grid.rows * config.grid.columns if config.grid else 1
         return BudgetSchedule(estimator, budget / regions)
     if isinstance(config.schedule, str):
-        return parse_schedule(config.schedule)(estimator, config.target)
+        return parse_schedule(config.schedule)(estimator, config.chosen_target)
     if callable(config.schedule):
         return config.schedule()
     if config.schedule is not None:
         return config.schedule
     maker = DynamicSchedule if config.dynamic else preset.schedule
-    return maker(estimator, config.target)
+    return maker(estimator, config.chosen_target)

@@ -18,13 +18,14 @@ from vssn.streaming.schedule import Schedule
 from vssn.streaming.schedule_names import parse_schedule
 from vssn.types import DVSNET_PROPAGATION, FlowMethod, Propagate, Propagation
 
-DEFAULT_TARGET = 96.0
-DEFAULT_SEGMENTER = RESNET50_SEGNET.option
+DEFAULT_SEGMENTER = LIGHT_SEGMENTER.option
+# The light network's frame costs some four propagated ones, the others' twelve and more.
+DEFAULT_TARGET, LIGHT_TARGET = 96.0, 98.0
 PRESET_NAMES = ("vssn", "original")
 # Points of the measured front, docs/benchmarks.md: settings by the profile's name.
 PROFILES: dict[str, dict[str, Any]] = {
     "accurate": {"segmenter": ENSEMBLE, "target": 100.0},
-    "balanced": {"segmenter": RESNET50_SEGNET.option, "target": DEFAULT_TARGET},
+    "balanced": {"segmenter": LIGHT_SEGMENTER.option, "target": LIGHT_TARGET},
     "fast": {"segmenter": LIGHT_SEGMENTER.option, "target": DEFAULT_TARGET},
     "original": {
         "segmenter": RESNET50_SEGNET.option,
@@ -44,7 +45,7 @@ class SegmenterConfig:
 
     Attributes:
         target: predicted confidence, 0-100, below which a frame is segmented: near 100 is slow, 50
-            fast. 100 segments every frame, 0 only the first.
+            fast. 100 segments every frame, 0 only the first. None is 98 with "light", else 96.
         segmenter: the segmentation network: "resnet50_segnet", "light" or "ensemble", the mean of
             both; or weights, .h5, .keras or .pb, or their folder. None is
             :data:`DEFAULT_SEGMENTER`, or ResNet50-SegNet with the preset ``original``.
@@ -75,7 +76,7 @@ class SegmenterConfig:
         BadInputError: a value is not one of those, or goes with another one not at all.
     """
 
-    target: float = DEFAULT_TARGET
+    target: float | None = None
     segmenter: str | Path | None = None
     flownets: str | Path | None = None
     decision: str | Path | None = None
@@ -103,9 +104,9 @@ class SegmenterConfig:
                 " or ".join(PRESET_NAMES),
                 f"pass {argument('preset', PRESET_NAMES[0])}",
             )
-        if not 0 <= self.target <= 100:  # NaN is refused too
+        if not 0 <= self.chosen_target <= 100:  # NaN is refused too
             raise BadInputError(
-                argument("target", self.target), "0 to 100", f"pass {argument('target', 80)}"
+                argument("target", self.chosen_target), "0 to 100", f"pass {argument('target', 80)}"
             )
         check_blend(self.blend)
         for name, given in (("regions", self.regions), ("blend", self.blend)):
@@ -199,6 +200,13 @@ class SegmenterConfig:
         original = self.preset == "original"
         default = RESNET50_SEGNET.option if original else DEFAULT_SEGMENTER
         return default if self.segmenter is None else self.segmenter
+
+    @property
+    def chosen_target(self) -> float:
+        """The target, with None filled in."""
+        if self.target is not None:
+            return self.target
+        return LIGHT_TARGET if str(self.weights) == LIGHT_SEGMENTER.option else DEFAULT_TARGET
 
     @property
     def frame_budget_ms(self) -> float | None:

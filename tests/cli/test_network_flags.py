@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import runpy
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
+import cv2
+import numpy as np
 import openvino as ov
 import pytest
 from made_clips import write_video
@@ -56,6 +60,46 @@ def test_a_network_is_found_by_its_name(
     ((paths, options),) = loaded
     assert paths.segnet == Path(f"{FOLDERS[name]}_model/{FOLDERS[name]}.h5")
     assert options.device == "cpu"
+
+
+SCRIPTS = ("inference_resnet_segnet_video", "inference_resnet_segnet")
+
+
+@pytest.mark.parametrize(
+    ("given", "network"),
+    [
+        ([], "resnet50_segnet"),
+        (["--profile", "fast"], "light_segmenter"),
+        (["--segnet_chkpt", "light_segmenter_model"], "light_segmenter"),
+    ],
+)
+@pytest.mark.parametrize("script", SCRIPTS)
+def test_the_originals_scripts_keep_its_network(
+    script: str,
+    given: list[str],
+    network: str,
+    argv: list[str],
+    loaded: Loaded,
+    repo_root: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    flags = argv[1:]
+    if script == SCRIPTS[1]:
+        image, listed = tmp_path / "0.png", tmp_path / "list.txt"
+        cv2.imwrite(str(image), np.zeros((48, 64, 3), np.uint8))
+        listed.write_text("0.png 0.png 0.png\n")
+        flags = ["--data_dir", str(tmp_path), "--data_list", str(listed), "--save_dir", "masks"]
+    monkeypatch.setattr(sys, "argv", [script, *flags, *given])
+    with pytest.raises(SystemExit) as ended:
+        runpy.run_path(str(repo_root / f"scripts/{script}.py"), run_name="__main__")
+    assert ended.value.code == 0
+    assert [paths.segnet.stem for paths, _ in loaded] == [network]
+
+
+def test_a_video_gets_the_light_network(argv: list[str], loaded: Loaded) -> None:
+    assert main(argv) == 0
+    assert [paths.segnet.stem for paths, _ in loaded] == ["light_segmenter"]
 
 
 def test_a_network_is_found_by_its_weights(argv: list[str], loaded: Loaded) -> None:

@@ -28,7 +28,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--input",
         metavar="PATH",
-        help="Keras weights or their folder (default: those that vssn video finds)",
+        help="Keras weights or their folder (default: resnet50_segnet_model)",
     )
     parser.add_argument(
         "--config", type=Path, help="resnet50_segnet_config.json (default: the one beside --input)"

@@ -20,7 +20,7 @@ from vssn.cli.options import (
 )
 from vssn.cli.printing import check_summary, progress, write_summary
 from vssn.cli.values import percent, positive
-from vssn.config import DEFAULT_TARGET, SegmenterConfig
+from vssn.config import DEFAULT_TARGET, LIGHT_TARGET, SegmenterConfig
 from vssn.files import check_writable, make_directory
 
 if TYPE_CHECKING:
@@ -86,7 +86,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         type=percent,
         nargs="+",
         metavar="T",
-        help=f"targets to try (default: several, {DEFAULT_TARGET:g} among them)",
+        help=f"targets to try (default: several, among them "
+        f"{LIGHT_TARGET:g} with light, else {DEFAULT_TARGET:g})",
     )
     parser.add_argument(
         "--save_dir",
@@ -115,7 +116,7 @@ def run(args: argparse.Namespace) -> int:
     figures = evaluate(args, config, networks)
     weights = locate_weights(config).sha256()
     provenance: dict[str, Any] = {"runtime": networks.runtime, "weights": weights}
-    provenance |= {**config.propagation.summary(), "default_target": config.target}
+    provenance |= {**config.propagation.summary(), "default_target": config.chosen_target}
     write_summary(args.summary, _finite({**provenance, **figures}))
     return 0
 
@@ -149,7 +150,7 @@ def _on_sources(
         networks.flow,
         propagation.propagate,
     )
-    targets = set(args.targets or (*SOURCE_TARGETS, config.target))
+    targets = set(args.targets or (*SOURCE_TARGETS, config.chosen_target))
     # Every frame by itself is evaluated in any case; blended it is something else.
     targets = targets | {EVERY_FRAME} if config.blend else targets - {EVERY_FRAME}
     ordered = sorted(targets, reverse=True)
@@ -201,9 +202,9 @@ def _on_frame_orders(
             f"--blend {config.blend:g} with --data_dir", "--clips", "pass --clips DIR/val"
         )
     frames, labels = _video(args)
-    targets = sorted(set(args.targets or (*TARGETS, config.target)), reverse=True)
+    targets = sorted(set(args.targets or (*TARGETS, config.chosen_target)), reverse=True)
     evaluation = _evaluated(frames, labels, networks, config, targets, args.quiet)
-    print("\n".join(_lines(evaluation)))
+    print("\n".join(_lines(evaluation, config.chosen_target)))
     _draw(args.save_dir, evaluation)
     return {"split": args.split, **asdict(evaluation)}
 
@@ -235,15 +236,15 @@ def _evaluated(
 
     with progress((), count_runs(len(targets)), quiet, "run") as bar:
         evaluator = ScheduleEvaluator(frames, labels, networks, propagation.propagate, bar.update)
-        return evaluate_schedule(evaluator, len(frames), schedule, targets, config.target)
+        return evaluate_schedule(evaluator, len(frames), schedule, targets, config.chosen_target)
 
 
-def _lines(evaluation: ScheduleEvaluation) -> list[str]:
+def _lines(evaluation: ScheduleEvaluation, target: float) -> list[str]:
     lines = [LEGEND]
     for result in evaluation.frame_orders:
         lines += ["", f"## {result.name}, {result.frames} frames", "", *_adaptive(result)]
         lines += ["", *_fixed(result)]
-    lines += ["", f"## even, target {DEFAULT_TARGET:g}, by distance from the key frame", ""]
+    lines += ["", f"## even, target {target:g}, by distance from the key frame", ""]
     lines += _distances(evaluation.by_key_distance)
     lines += ["", "## even, pixels with the label of the frame before", ""]
     steady = [

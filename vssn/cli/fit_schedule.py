@@ -15,6 +15,7 @@ from vssn.cli.options import (
 )
 from vssn.cli.printing import progress
 from vssn.cli.values import positive
+from vssn.config import DEFAULT_SEGMENTER
 from vssn.types import FlowMethod, Propagate, Propagation
 
 if TYPE_CHECKING:
@@ -45,7 +46,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="N",
         help="to take of each clip at most (default: %(default)s)",
     )
-    add_segmenter_argument(parser, "the segmentation network, beside whose weights the fit goes")
+    add_segmenter_argument(
+        parser,
+        f"the network, beside whose weights the fit goes (default: {DEFAULT_SEGMENTER})",
+    )
     parser.add_argument("--dvs_flownet_chkpt", metavar="PATH", help="flow network")
     add_runtime_arguments(parser)
     add_quiet_argument(parser)
@@ -61,7 +65,7 @@ def run(args: argparse.Namespace) -> int:
     from vssn.runtime.load import load_flow, load_segmentation
     from vssn.training.confidence_fit import ConfidenceFitter
 
-    segnet = locate_segnet(args.segmenter)
+    segnet = locate_segnet(args.segmenter or DEFAULT_SEGMENTER)
     flownets = locate_tf1(args.dvs_flownet_chkpt, FLOWNETS_FOLDER)
     check_writable(segnet.parent)
     options = runtime_options(args)

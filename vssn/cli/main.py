@@ -211,8 +211,12 @@ def _prepare_output() -> None:
             text.reconfigure(errors="backslashreplace")
 
 
-def main(argv: Sequence[str] | None = None) -> int:
+def main(argv: Sequence[str] | None = None, segmenter: str | None = None) -> int:
     """Run a command; return its exit code.
+
+    Args:
+        argv: the command and its flags; None for those that the process was started with.
+        segmenter: the network where neither a flag nor a profile names one; None for the default.
 
     Returns:
         0; 2 for bad input or output that can't be written; 130 when interrupted, 141 when the
@@ -224,7 +228,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     _treat_as_ctrl_c()
     try:
         with contextlib.redirect_stdout(_Output(sys.stdout)):
-            code = _run(list(sys.argv[1:] if argv is None else argv))
+            code = _run(list(sys.argv[1:] if argv is None else argv), segmenter)
             print(end="", flush=True)
     except VssnError as error:
         from vssn.cli.options import FLAGS
@@ -240,9 +244,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     return code
 
 
-def _run(given: list[str]) -> int:
+def _run(given: list[str], segmenter: str | None) -> int:
     given[:1] = [ALIASES.get(name, name) for name in given[:1]]
-    args = _parser(given).parse_args(given)
+    args = _parser(given).parse_args(given, argparse.Namespace(default_segmenter=segmenter))
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(_OneLineFormatter("%(message)s"))
     level = logging.WARNING if getattr(args, "quiet", False) else logging.INFO

@@ -11,11 +11,12 @@ from vssn.cli.values import frame_rate, milliseconds, percent, share, whole
 from vssn.config import (
     DEFAULT_SEGMENTER,
     DEFAULT_TARGET,
+    LIGHT_TARGET,
     PRESET_NAMES,
     PROFILES,
     SegmenterConfig,
 )
-from vssn.models.architectures import SEGMENTER_NAMES
+from vssn.models.architectures import RESNET50_SEGNET, SEGMENTER_NAMES
 from vssn.networks import MAX_THREADS, RuntimeOptions
 from vssn.scene.export import MASK_KINDS
 from vssn.streaming.regions import DEFAULT_OVERLAP_PX
@@ -55,7 +56,7 @@ def add_schedule_arguments(parser: argparse.ArgumentParser) -> None:
         "--target",
         type=percent,
         help="predicted confidence, 0-100, below which a frame is segmented: near 100 slow, "
-        f"80 fast (default: {DEFAULT_TARGET:g}, or the profile's)",
+        f"80 fast (default: {LIGHT_TARGET:g} with the light network, else {DEFAULT_TARGET:g})",
     )
     parser.add_argument(
         "--schedule",
@@ -68,7 +69,9 @@ def add_schedule_arguments(parser: argparse.ArgumentParser) -> None:
 def add_checkpoint_arguments(parser: argparse.ArgumentParser) -> None:
     """The networks' weights."""
     add_segmenter_argument(
-        parser, f"the segmentation network (default: {DEFAULT_SEGMENTER}, or the profile's)"
+        parser,
+        f"the segmentation network (default: the profile's, or {DEFAULT_SEGMENTER}; of the "
+        f"original's scripts {RESNET50_SEGNET.option})",
     )
     parser.add_argument(
         "--dvs_flownet_chkpt",
@@ -90,8 +93,7 @@ def add_segmenter_argument(parser: argparse.ArgumentParser, what: str) -> None:
         "--segnet_chkpt",
         dest="segmenter",
         metavar="NAME|PATH",
-        help=f"{what}: {', '.join(SEGMENTER_NAMES)} (the mean of both), or weights, .h5, .keras or "
-        ".pb, or their folder",
+        help=f"{what}: {', '.join(SEGMENTER_NAMES)} (the mean of both), or weights' file or folder",
     )
 
 
@@ -256,7 +258,8 @@ def segmenter_config(args: argparse.Namespace) -> SegmenterConfig:
         cv2.setNumThreads(args.threads)  # of DIS, warping and labels; for this process alone
     given = {name: value for name, value in vars(args).items() if value is not None}
     changes = {name: given[flag] for name, flag in SETTINGS.items() if flag in given}
-    return SegmenterConfig().changed({"profile": given.get("profile"), **changes})
+    config = SegmenterConfig(segmenter=given.get("default_segmenter"))
+    return config.changed({"profile": given.get("profile"), **changes})
 
 
 def add_mask_kind_argument(parser: argparse.ArgumentParser, default: str) -> None:

@@ -54,7 +54,7 @@ def describe_run(run: VideoRun | DatasetRun, config: SegmenterConfig) -> dict[st
         "tiles": _tiles(run),
         "classes": CLASS_NAMES,
         "byFrame": isinstance(run, DatasetRun),
-        "target": config.target,
+        "target": config.chosen_target,
         "evaluation": _evaluation(run.evaluation) if isinstance(run, DatasetRun) else None,
         "settings": _settings(config, provenance),
         "machine": list(describe_machine().items()),
