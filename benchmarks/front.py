@@ -14,6 +14,7 @@ from candidates import BASELINE, plain_keras
 from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, NullLocator
 from measuring import markdown
+from public_network import PublicSegmenter
 
 from vssn.api import load_networks, load_segmenter
 from vssn.config import PROFILES
@@ -30,6 +31,7 @@ PROFILE_TARGETS = (96.0, 98.0)  # of other precisions than int8
 ORIGINAL_TARGETS = (80.0, 90.0, 96.0)
 PRECISIONS = ("f32", "bf16", "int8")
 MAX_FRAMES = 1000
+PUBLIC = "public network"
 SINGLE, ORIGINAL, OURS = "every frame", "the original's scheme", "vssn"
 Frame = tuple[np.ndarray, np.ndarray]
 
@@ -79,10 +81,14 @@ class Run:
         }
 
 
-def _runs() -> Iterator[Run]:
+def _runs(public: Path | None) -> Iterator[Run]:
     plain = plain_keras(WeightPaths.locate())
     segmenter = load_segmenter(segmenter="resnet50_segnet", target=EVERY_FRAME, networks=plain)
     yield Run(SINGLE, BASELINE, "f32", EVERY_FRAME, segmenter)
+    if public is not None:
+        for views in (1, 2):
+            segmenter = PublicSegmenter(public, views)
+            yield Run(SINGLE, f"{PUBLIC} x{views}", "int8", EVERY_FRAME, segmenter)
     for network in SEGMENTER_NAMES:
         for precision in PRECISIONS:
             settings = {"segmenter": network, "precision": precision}
@@ -104,13 +110,16 @@ def _runs() -> Iterator[Run]:
         yield Run(ORIGINAL, str(scheme["segmenter"]), "auto", target, segmenter)
 
 
-def measure(sources: dict[str, Sequence[Iterable[Frame]]]) -> list[dict[str, Any]]:
+def measure(
+    sources: dict[str, Sequence[Iterable[Frame]]], public: Path | None = None
+) -> list[dict[str, Any]]:
     """Rows by source and candidate; all candidates take turns on each frame.
 
     Args:
         sources: labelled clips by the source's name.
+        public: see :class:`public_network.PublicSegmenter`.
     """
-    runs = list(_runs())
+    runs = list(_runs(public))
     rows = []
     for source, clips in sources.items():
         for run in runs:
@@ -160,7 +169,7 @@ def reference(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """What ``vssn bench`` knows of the accuracy: mean IoU by network, precision and target."""
     found: dict[tuple[str, str, float], dict[str, Any]] = {}
     for row in rows:
-        if row["kind"] == ORIGINAL or row["network"] == BASELINE:
+        if row["kind"] == ORIGINAL or row["network"] not in SEGMENTER_NAMES:
             continue
         key = (row["network"], row["precision"], row["target"])
         entry = found.setdefault(

@@ -49,6 +49,12 @@ def arguments() -> argparse.Namespace:
         nargs="+",
         help="for the part 'front': folders of frames with labels beside them",
     )
+    parser.add_argument(
+        "--public",
+        type=Path,
+        metavar="FILE.tflite",
+        help="for the part 'front': a light network of other hands, see public_network.py",
+    )
     parser.add_argument("--frames", type=Path, help="clip for 'stages' (default: the demo clip)")
     parser.add_argument("--rounds", type=int, default=15, help="frames of it")
     parser.add_argument("--parts", nargs="+", choices=PARTS, default=list(PARTS))
@@ -68,7 +74,7 @@ def main() -> None:
     clip = list(islice(iter_clip(args.frames or demo_clip()), max(rounds, CLIP_FRAMES)))
     measures = {
         "stages": lambda: stages.measure(clip[:rounds]),
-        "front": lambda: front.measure(front.labelled_clips(args.clips)),
+        "front": lambda: front.measure(front.labelled_clips(args.clips), args.public),
         "video": video.measure,
         "startup": lambda: startup.measure(clip[0]),
         "growth": lambda: growth.measure(clip),
