@@ -30,7 +30,6 @@ from vssn.types import VideoInfo
 TESTS = Path(__file__).resolve().parents[1]
 SIGNALS = (signal.SIGKILL, signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 FRAMES = 30
-LONGEST_S = 0.8  # a run takes about half of it
 INTERRUPTED = 130
 HW = (48, 64)
 EPOCHS = 6
@@ -295,7 +294,7 @@ class Command:
         check: raises an AssertionError.
         same: files that must be the same whenever a run was ended.
         real: the command runs as a process of its own, over real networks, and takes so long that
-            it is not among the tests; its moments are spread over the time that it takes.
+            it is not among the tests.
     """
 
     argv: Callable[[Path, Path], list[str]]
@@ -348,9 +347,8 @@ def _given(
     runs = []
     for moment in range(moments):
         out = folder / f"out{moment}"
-        # Of a real run the first is a share of the time that it takes.
-        first = rng.uniform(0, 1 if real else LONGEST_S)
-        delays = [first, *([rng.uniform(0, 0.05)] * (moment % 2))]
+        # The first is a share of the time that a run takes.
+        delays = [rng.random(), *([rng.uniform(0, 0.05)] * (moment % 2))]
         case = {"argv": argv(out), "out": str(out), "signal": number, "delays": delays}
         runs.append({**case, "real": real})
     return runs

@@ -168,12 +168,15 @@ def start(argv: list[str], log: Path) -> int:
 
 
 def seconds_of(given: dict[str, Any]) -> float:
-    """How long a real run takes that is not ended."""
+    """How long a run takes that is not ended."""
+    begin = start_real if given["real"] else start
     out = Path(given["out"])
     whole = out.with_name(f"{out.name}-whole")
-    argv = [str(whole) if part == given["out"] else part for part in given["argv"]]
+    if out.is_dir():
+        shutil.copytree(out, whole)
+    argv = [part.replace(given["out"], str(whole), 1) for part in given["argv"]]
     begun = time.perf_counter()
-    process = start_real(argv, out.with_name(f"{out.name}-whole.log"))
+    process = begin(argv, out.with_name(f"{out.name}-whole.log"))
     assert os.waitstatus_to_exitcode(os.waitpid(process, 0)[1]) == 0
     return time.perf_counter() - begun
 
@@ -198,10 +201,9 @@ def run(given: dict[str, Any]) -> dict[str, Any]:
 
 if __name__ == "__main__":
     runs = json.loads(Path(sys.argv[1]).read_text())
-    if any(each["real"] for each in runs):
-        taken_s = seconds_of(runs[0])
-        for each in runs:
-            each["delays"][0] *= taken_s
-    else:
+    if not any(each["real"] for each in runs):
         prepare(any(each["argv"][0] == "convert" for each in runs))
+    taken_s = seconds_of(runs[0])
+    for each in runs:
+        each["delays"][0] *= taken_s
     print(json.dumps([run(each) for each in runs]))
