@@ -5,6 +5,7 @@ One process imports everything and forks for each run, which then takes a fracti
 
 from __future__ import annotations
 
+import atexit
 import json
 import os
 import shutil
@@ -162,6 +163,7 @@ def start(argv: list[str], log: Path) -> int:
     except SystemExit as stop:
         code = int(stop.code or 0)
     finally:
+        atexit._run_exitfuncs()  # as the end of a process does
         sys.stdout.flush()
         sys.stderr.flush()
         os._exit(code)

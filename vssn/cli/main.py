@@ -17,6 +17,7 @@ from types import FrameType
 from typing import Any, NoReturn, Protocol, TextIO
 
 from vssn.errors import MediaError, VssnError, printable
+from vssn.interrupts import may_interrupt
 from vssn.version import __version__
 
 
@@ -108,15 +109,39 @@ def _is_importing(frame: FrameType | None) -> bool:
 
 
 def _interrupt(number: int, frame: FrameType | None) -> None:
-    """Raise KeyboardInterrupt; during an import, as soon as that is over.
+    """Raise KeyboardInterrupt; where something is being finished or imported, after that.
 
     Libraries turn an interrupt while they are loaded into other errors, or crash.
     """
-    if _is_importing(frame) and hasattr(signal, "setitimer"):
-        signal.signal(signal.SIGALRM, _interrupt)
-        signal.setitimer(signal.ITIMER_REAL, RETRY_S)
+    if hasattr(signal, "setitimer") and (not may_interrupt() or _is_importing(frame)):
+        _interrupt_soon()
         return
     raise KeyboardInterrupt
+
+
+def _interrupt_soon() -> None:
+    signal.signal(signal.SIGALRM, _interrupt)
+    signal.setitimer(signal.ITIMER_REAL, RETRY_S)
+
+
+@contextlib.contextmanager
+def _interrupts_kept() -> Iterator[None]:
+    """Repeat an interrupt that came where Python can only ignore it, such as in a destructor."""
+    shown = sys.unraisablehook
+
+    def again(what: Any) -> None:
+        if issubclass(what.exc_type, KeyboardInterrupt) and hasattr(signal, "setitimer"):
+            _interrupt_soon()
+        else:
+            shown(what)
+
+    sys.unraisablehook = again
+    try:
+        yield
+    finally:
+        sys.unraisablehook = shown
+        if hasattr(signal, "setitimer"):
+            signal.setitimer(signal.ITIMER_REAL, 0)
 
 
 def _numbers() -> list[signal.Signals]:
@@ -227,7 +252,7 @@ def main(argv: Sequence[str] | None = None, segmenter: str | None = None) -> int
     _prepare_output()
     _treat_as_ctrl_c()
     try:
-        with contextlib.redirect_stdout(_Output(sys.stdout)):
+        with _interrupts_kept(), contextlib.redirect_stdout(_Output(sys.stdout)):
             code = _run(list(sys.argv[1:] if argv is None else argv), segmenter)
             print(end="", flush=True)
     except VssnError as error:

@@ -16,6 +16,7 @@ from vssn.errors import BadInputError, MediaError
 from vssn.files.names import is_special
 from vssn.files.reading import reason
 from vssn.files.temporary import created, temporary_name, tidy
+from vssn.interrupts import uninterrupted
 
 READER_SECONDS = 5.0
 WRITE_REMEDY = "check the disk's space and the permissions, or choose another place"
@@ -84,7 +85,7 @@ def _beside(path: Path) -> Iterator[Path]:
             yield temporary
             _replace(temporary, path)
     finally:
-        with contextlib.suppress(OSError):
+        with uninterrupted(), contextlib.suppress(OSError):
             temporary.unlink(missing_ok=True)
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from vssn.files import atomic_path, flush_to_disk, is_special
+from vssn.interrupts import uninterrupted
 from vssn.media.parts import abandoned_parts, create_part, take_name
 
 logger = logging.getLogger(__name__)
@@ -80,15 +81,15 @@ class PartFile:
         try:
             self.file.flush()
             flush_to_disk(self.path)
-            # The lock goes with the file's closing, so the name comes before.
-            self.path = take_name(self.path, self._final, complete)
+            with uninterrupted():
+                # The lock goes with the file's closing, so the name comes before.
+                self.path = take_name(self.path, self._final, complete)
+                for left in self._abandoned if complete else []:
+                    with suppress(OSError):
+                        left.unlink(missing_ok=True)
         finally:
             with suppress(OSError):  # told by flush
                 self.file.close()
-        if complete:
-            for left in self._abandoned:
-                with suppress(OSError):
-                    left.unlink(missing_ok=True)
 
     def abandon(self, keep: bool = True) -> None:
         """Close the file without a final name.

@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 import queue
 import threading
+import weakref
 from abc import ABC, abstractmethod
 from collections.abc import Generator, Iterable
 from typing import Any, Generic, ParamSpec, Protocol, Self, TypeVar
@@ -156,6 +157,12 @@ def read_ahead(iterable: Iterable[Item], depth: int = 4) -> Generator[Item, None
         raise item.error
 
 
+def _write_rest(items: _Bounded[Any], thread: threading.Thread) -> None:
+    if thread.is_alive():
+        items.end(_End())
+        thread.join(STOP_TIMEOUT_S)
+
+
 class WriteBehind(ClosedOnExit, Generic[Given]):
     """Hands items to a sink in a thread of its own; use it in a ``with`` statement.
 
@@ -176,6 +183,8 @@ class WriteBehind(ClosedOnExit, Generic[Given]):
         self._failed = False
         self._thread = threading.Thread(target=self._drain, name="write-behind", daemon=True)
         self._thread.start()
+        # An interrupt may come between any two steps of closing: nothing stays half written.
+        self._at_exit = weakref.finalize(self, _write_rest, self._items, self._thread)
 
     def write(self, *item: Given.args, **named: Given.kwargs) -> None:
         """Queue an item.
@@ -218,6 +227,7 @@ class WriteBehind(ClosedOnExit, Generic[Given]):
                 self._thread.join(STOP_TIMEOUT_S)
                 self._sink.close(complete=False)
                 raise
+        self._at_exit.detach()
         try:
             self._sink.close(complete=complete and not self._failed)
         finally:

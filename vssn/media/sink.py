@@ -21,6 +21,7 @@ import numpy as np
 
 from vssn.errors import MediaError
 from vssn.files import create_exclusively, make_directory
+from vssn.interrupts import uninterrupted
 from vssn.media.containers import open_file, reason
 from vssn.media.encoding import FORMATS, make_encoder
 from vssn.media.parts import (
@@ -245,15 +246,17 @@ class VideoSink(ClosedOnExit):
             self._kept = count
             if complete:
                 warn_of_another_source(self._path, self._comment())
-            self._path = take_name(finished, self._path, complete)
-            if not complete:
-                logger.warning("the first %d frames are in '%s'", count, self._path)
+            with uninterrupted():
+                self._path = take_name(finished, self._path, complete)
+                # The video is there: what can't be removed now does not make it a failure.
+                with suppress(OSError):
+                    self._part.unlink(missing_ok=True)
         except BaseException:
             finished.unlink(missing_ok=True)
             raise
-        # The video is there: what can't be removed now does not make it a failure.
+        if not complete:
+            logger.warning("the first %d frames are in '%s'", count, self._path)
         with suppress(OSError):
-            self._part.unlink(missing_ok=True)
             if complete:
                 remove_parts(self._abandoned, self._path, self._comment())
 

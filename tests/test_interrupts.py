@@ -1,0 +1,135 @@
+"""Signals that end a command wait where something is being finished."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from fractions import Fraction
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from vssn.cli import main as command
+from vssn.interrupts import may_interrupt, uninterrupted
+from vssn.media import sink as sinks
+from vssn.media.sink import VideoSink
+from vssn.types import VideoInfo
+
+SOON_S = 5.0
+
+
+@pytest.fixture(autouse=True)
+def handled() -> Iterator[None]:
+    """SIGTERM interrupts as it does in a command."""
+    before = {each: signal.getsignal(each) for each in (signal.SIGTERM, signal.SIGALRM)}
+    signal.signal(signal.SIGTERM, command._interrupt)
+    yield
+    signal.setitimer(signal.ITIMER_REAL, 0)
+    for number, handler in before.items():
+        signal.signal(number, handler)
+
+
+def interrupted_soon() -> bool:
+    """Whether an interrupt arrives."""
+    try:
+        time.sleep(SOON_S)
+    except KeyboardInterrupt:
+        return True
+    return False
+
+
+def test_a_signal_waits_until_a_moment_is_over() -> None:
+    with uninterrupted():
+        signal.raise_signal(signal.SIGTERM)
+        time.sleep(3 * command.RETRY_S)
+        with uninterrupted():
+            assert not may_interrupt()
+        assert not may_interrupt()
+    assert may_interrupt()
+    assert interrupted_soon()
+
+
+def test_other_threads_hold_nothing_up() -> None:
+    seen = []
+
+    def work() -> None:
+        with uninterrupted():
+            seen.append(may_interrupt())
+
+    thread = threading.Thread(target=work)
+    thread.start()
+    thread.join()
+    assert seen == [True]
+
+
+def test_an_interrupt_in_a_destructor_comes_again(capfd: pytest.CaptureFixture[str]) -> None:
+    class Dropped:
+        def __del__(self) -> None:
+            signal.raise_signal(signal.SIGTERM)
+            time.sleep(0)  # where Python raises what the handler raised
+
+    with command._interrupts_kept():
+        Dropped()
+        assert interrupted_soon()
+    assert capfd.readouterr().err == ""
+
+
+def test_a_fault_in_a_destructor_is_shown(capfd: pytest.CaptureFixture[str]) -> None:
+    class Dropped:
+        def __del__(self) -> None:
+            raise ValueError("broken")
+
+    shown = []
+    before, sys.unraisablehook = sys.unraisablehook, shown.append
+    try:
+        with command._interrupts_kept():
+            Dropped()
+    finally:
+        sys.unraisablehook = before
+    assert [type(each.exc_value) for each in shown] == [ValueError]
+
+
+def test_a_second_signal_leaves_one_video(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def take_name(*given: object) -> Path:
+        got: Path = named(*given)  # type: ignore[arg-type]
+        signal.raise_signal(signal.SIGTERM)
+        return got
+
+    named = sinks.take_name
+    monkeypatch.setattr(sinks, "take_name", take_name)
+    sink = VideoSink(tmp_path / "v.mp4", VideoInfo(64, 48, 25, None))
+    sink.write(np.zeros((48, 64, 3), np.uint8), Fraction(0))
+    with pytest.raises(KeyboardInterrupt):  # noqa: PT012 - it may come in either
+        sink.close(complete=False)
+        time.sleep(SOON_S)
+    assert [path.name for path in tmp_path.iterdir()] == ["v.mp4"]
+
+
+WRITER = """
+import time
+from vssn.media.pipeline import WriteBehind
+
+class Slow:
+    def write(self, number):
+        time.sleep(0.1)
+        print(number, flush=True)
+
+    def close(self, complete=True):
+        pass
+
+writer = WriteBehind(Slow())
+for number in range(4):
+    writer.write(number)
+"""
+
+
+def test_what_is_queued_is_written_where_closing_was_left_out() -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", WRITER], capture_output=True, text=True, check=True, timeout=60
+    )
+    assert done.stdout.split() == ["0", "1", "2", "3"]
