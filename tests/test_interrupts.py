@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from vssn.cli import main as command
+from vssn.cli import ending
 from vssn.interrupts import may_interrupt, uninterrupted
 from vssn.media import sink as sinks
 from vssn.media.sink import VideoSink
@@ -25,9 +25,9 @@ SOON_S = 5.0
 
 @pytest.fixture(autouse=True)
 def handled() -> Iterator[None]:
-    """SIGTERM interrupts as it does in a command."""
+    """SIGTERM interrupts as it does in a ending."""
     before = {each: signal.getsignal(each) for each in (signal.SIGTERM, signal.SIGALRM)}
-    signal.signal(signal.SIGTERM, command._interrupt)
+    signal.signal(signal.SIGTERM, ending.interrupt)
     yield
     signal.setitimer(signal.ITIMER_REAL, 0)
     for number, handler in before.items():
@@ -46,7 +46,7 @@ def interrupted_soon() -> bool:
 def test_a_signal_waits_until_a_moment_is_over() -> None:
     with uninterrupted():
         signal.raise_signal(signal.SIGTERM)
-        time.sleep(3 * command.RETRY_S)
+        time.sleep(3 * ending.RETRY_S)
         with uninterrupted():
             assert not may_interrupt()
         assert not may_interrupt()
@@ -73,7 +73,7 @@ def test_an_interrupt_in_a_destructor_comes_again(capfd: pytest.CaptureFixture[s
             signal.raise_signal(signal.SIGTERM)
             time.sleep(0)  # where Python raises what the handler raised
 
-    with command._interrupts_kept():
+    with ending.interrupts_kept():
         Dropped()
         assert interrupted_soon()
     assert capfd.readouterr().err == ""
@@ -87,7 +87,7 @@ def test_a_fault_in_a_destructor_is_shown(capfd: pytest.CaptureFixture[str]) -> 
     shown = []
     before, sys.unraisablehook = sys.unraisablehook, shown.append
     try:
-        with command._interrupts_kept():
+        with ending.interrupts_kept():
             Dropped()
     finally:
         sys.unraisablehook = before
@@ -133,3 +133,27 @@ def test_what_is_queued_is_written_where_closing_was_left_out() -> None:
         [sys.executable, "-c", WRITER], capture_output=True, text=True, check=True, timeout=60
     )
     assert done.stdout.split() == ["0", "1", "2", "3"]
+
+
+LATE = """
+import atexit, os, signal, sys
+
+def late():
+    for _ in range(3):
+        os.kill(os.getpid(), signal.SIGTERM)
+    print("whole", flush=True)
+
+from vssn.cli import main as cli, make_lists
+def run(args):
+    atexit.register(late)  # after those of the command, so called before them
+    return 0
+make_lists.run = run
+sys.exit(cli.main(["make-lists", "camvid"]))
+"""
+
+
+def test_a_signal_at_the_very_end_is_ignored() -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", LATE], capture_output=True, text=True, check=False, timeout=60
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (0, "whole\n", "")

@@ -3,21 +3,17 @@
 from __future__ import annotations
 
 import argparse
-import atexit
 import contextlib
 import importlib
 import io
 import logging
 import os
-import signal
 import sys
-import threading
 from collections.abc import Iterator, Sequence
-from types import FrameType
 from typing import Any, NoReturn, Protocol, TextIO
 
+from vssn.cli.ending import interrupts_kept, treat_as_ctrl_c
 from vssn.errors import MediaError, VssnError, printable
-from vssn.interrupts import may_interrupt
 from vssn.version import __version__
 
 
@@ -59,8 +55,6 @@ ALIASES = {
     "scheme": "evaluate-schedule",
     "move-stills": "synthetic-video",
 }
-ENDING = ("SIGINT", "SIGTERM", "SIGHUP")
-RETRY_S = 0.05
 EXIT_BAD_INPUT = 2
 STREAMS = (0, 1, 2)  # the standard ones' descriptors
 STDOUT = STREAMS[1]
@@ -98,73 +92,6 @@ def _parser(argv: Sequence[str]) -> argparse.ArgumentParser:
             command.add_arguments(sub)
             sub.set_defaults(run=command.run)
     return parser
-
-
-def _is_importing(frame: FrameType | None) -> bool:
-    while frame is not None:
-        if frame.f_code.co_filename.startswith("<frozen importlib"):
-            return True
-        frame = frame.f_back
-    return False
-
-
-def _interrupt(number: int, frame: FrameType | None) -> None:
-    """Raise KeyboardInterrupt; where something is being finished or imported, after that.
-
-    Libraries turn an interrupt while they are loaded into other errors, or crash.
-    """
-    if hasattr(signal, "setitimer") and (not may_interrupt() or _is_importing(frame)):
-        _interrupt_soon()
-        return
-    raise KeyboardInterrupt
-
-
-def _interrupt_soon() -> None:
-    signal.signal(signal.SIGALRM, _interrupt)
-    signal.setitimer(signal.ITIMER_REAL, RETRY_S)
-
-
-@contextlib.contextmanager
-def _interrupts_kept() -> Iterator[None]:
-    """Repeat an interrupt that came where Python can only ignore it, such as in a destructor."""
-    shown = sys.unraisablehook
-
-    def again(what: Any) -> None:
-        if issubclass(what.exc_type, KeyboardInterrupt) and hasattr(signal, "setitimer"):
-            _interrupt_soon()
-        else:
-            shown(what)
-
-    sys.unraisablehook = again
-    try:
-        yield
-    finally:
-        sys.unraisablehook = shown
-        if hasattr(signal, "setitimer"):
-            signal.setitimer(signal.ITIMER_REAL, 0)
-
-
-def _numbers() -> list[signal.Signals]:
-    """The signals that end a command; one that is ignored, as ``nohup`` has it, stays so."""
-    if threading.current_thread() is not threading.main_thread():
-        return []
-    numbers = [getattr(signal, name) for name in ENDING if hasattr(signal, name)]
-    return [number for number in numbers if signal.getsignal(number) != signal.SIG_IGN]
-
-
-def _treat_as_ctrl_c() -> None:
-    """Let signals end the command as Ctrl-C does, so that what was made is kept."""
-    for number in _numbers():
-        signal.signal(number, _interrupt)
-    atexit.register(_ignore_signals)
-
-
-def _ignore_signals() -> None:
-    """The work is over; another signal would show where the interpreter is."""
-    for number in _numbers():
-        signal.signal(number, signal.SIG_IGN)
-    if hasattr(signal, "setitimer"):
-        signal.setitimer(signal.ITIMER_REAL, 0)
 
 
 class _OneLineFormatter(logging.Formatter):
@@ -250,9 +177,9 @@ def main(argv: Sequence[str] | None = None, segmenter: str | None = None) -> int
     _open_standard_streams()
     os.environ.setdefault("OPENCV_LOG_LEVEL", "SILENT")  # what it would print is said in a line
     _prepare_output()
-    _treat_as_ctrl_c()
+    treat_as_ctrl_c()
     try:
-        with _interrupts_kept(), contextlib.redirect_stdout(_Output(sys.stdout)):
+        with interrupts_kept(), contextlib.redirect_stdout(_Output(sys.stdout)):
             code = _run(list(sys.argv[1:] if argv is None else argv), segmenter)
             print(end="", flush=True)
     except VssnError as error:
