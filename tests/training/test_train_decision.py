@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -98,6 +99,15 @@ def test_two_epochs_and_two_resumed_are_four_bit_for_bit(
     assert (tmp_path / data).read_bytes() == (whole[0] / data).read_bytes()
     for name in ("mean_absolute_error", "val_mean_absolute_error"):
         assert [row[name] for row in rows] == [row[name] for row in whole[2][2:]]
+
+
+def test_a_step_leaves_nothing_among_the_temporary_files(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, sets: tuple[FeatureSet, FeatureSet]
+) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    task = DecisionTask(*sets, RECIPE)
+    task.train_step(*next(task.batches(0)))
+    assert list(tmp_path.iterdir()) == []
 
 
 def _uninterrupted(whole: Whole, tmp_path: Path) -> DecisionTask:

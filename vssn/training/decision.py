@@ -146,7 +146,7 @@ class DecisionTask:
         )
         self._optimizer = keras.optimizers.Adam(rate)
         self._optimizer.build(self.model.trainable_variables)
-        self._step = tf.function(self._train_step, reduce_retracing=True)
+        self._step = tf.function(self._train_step, reduce_retracing=True, autograph=False)
 
     def variables(self) -> list[Any]:
         """Weights, and the states of the optimizer and of dropout."""
