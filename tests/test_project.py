@@ -124,7 +124,7 @@ def test_the_readme_stays_short(repo_root: Path) -> None:
 
 
 def test_no_graph_function_is_converted_by_way_of_a_temporary_file(repo_root: Path) -> None:
-    """Autograph writes its code beside the system's temporary files, and SIGKILL leaves it there."""
+    """Autograph writes its code among the temporary files, where SIGKILL leaves it."""
     calls = [
         (path.name, node)
         for path in sorted((repo_root / "vssn").rglob("*.py"))

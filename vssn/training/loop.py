@@ -13,7 +13,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from vssn.errors import BadInputError, CheckpointError
-from vssn.files import atomic_path, folder_lock, make_directory
+from vssn.files import atomic_path, check_writable, folder_lock, make_directory, open_regular
 from vssn.json_files import loads, parse, write_json
 from vssn.training.archive import read_archive
 from vssn.training.progress import LOG_FILE, Metrics, Progress
@@ -66,12 +66,37 @@ STATE_FILE = "training_state.npz"
 STATE_EXPECTED = "the state that an interrupted training left"
 STATE_REMEDY = "train without --resume"
 MAX_HEADER_BYTES = 1 << 26
+MAX_STATE_BYTES = 1 << 36  # of any training; reading one knows better
 
 
 @dataclass(frozen=True)
 class _Header:
     fingerprint: str
     history: tuple[dict[str, float], ...]
+
+
+def check_start(directory: Path, resume: bool) -> None:
+    """Find out before a network is built whether a training can begin in a folder.
+
+    Args:
+        directory: see :class:`LoopConfig`.
+        resume: see :class:`LoopConfig`.
+
+    Raises:
+        MediaError: the folder can't be written to.
+        CheckpointError: there is no file of a state to resume from.
+    """
+    check_writable(directory)
+    if resume:
+        path = directory / STATE_FILE
+        try:
+            open_regular(path, MAX_STATE_BYTES, "training state", CheckpointError).close()
+        except CheckpointError as error:
+            raise _no_state(path, error.__cause__) from error
+
+
+def _no_state(path: Path, problem: object) -> CheckpointError:
+    return CheckpointError(f"training state '{path}' ({problem})", STATE_EXPECTED, STATE_REMEDY)
 
 
 def _save_state(config: LoopConfig, task: Task, history: list[Metrics]) -> None:
@@ -132,13 +157,9 @@ def _load_state(config: LoopConfig, task: Task) -> list[Metrics]:
         fingerprint, values, history = _read_state(path, variables)
         _check_history(task, history)
     except CheckpointError as error:
-        raise CheckpointError(
-            f"training state '{path}' ({error.__cause__})", STATE_EXPECTED, STATE_REMEDY
-        ) from error
+        raise _no_state(path, error.__cause__) from error
     except (ValueError, TypeError) as error:
-        raise CheckpointError(
-            f"training state '{path}' ({error})", STATE_EXPECTED, STATE_REMEDY
-        ) from error
+        raise _no_state(path, error) from error
     if fingerprint != config.fingerprint:
         raise CheckpointError(
             f"training state '{path}'",
