@@ -123,7 +123,7 @@ def long_header() -> bytes:
     return b"\x93NUMPY\x02\x00" + struct.pack("<I", GIANT - 12)
 
 
-PAIRS = 139_000
+PAIRS = 80_000
 CROWD = GIANT // 7680 - 1  # of bytes, of which each would take four in float32
 
 

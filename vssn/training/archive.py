@@ -108,11 +108,12 @@ class ArrayFile:
             MediaError: they can't be read any more.
         """
         rows = np.empty((len(numbers), *self.shape[1:]), self.dtype)
-        target = rows.reshape(-1).view(np.uint8).data
-        for place, number in enumerate(numbers.tolist()):
-            part = target[place * self._row_bytes : (place + 1) * self._row_bytes]
+        target, place = rows.reshape(-1).view(np.uint8).data, 0
+        for run in np.split(numbers, np.flatnonzero(np.diff(numbers) != 1) + 1):
+            part = target[place : place + len(run) * self._row_bytes]
+            place += len(part)
             try:
-                self._file.seek(self._start + number * self._row_bytes)
+                self._file.seek(self._start + (int(run[0]) if len(run) else 0) * self._row_bytes)
                 whole = self._file.readinto(part) == len(part)  # type: ignore[attr-defined]
                 problem = "cut short while it is in use"
             except OSError as error:
@@ -140,6 +141,8 @@ def _header(head: io.BytesIO) -> tuple[tuple[int, ...], np.dtype[Any]]:
     shape, is_fortran, dtype = readers[version](head)
     if dtype.hasobject or dtype.itemsize == 0:
         raise ValueError(f"of {dtype}")
-    if not shape or min(shape) < 0 or (is_fortran and len(shape) > 1):
-        raise ValueError(f"shape {shape}" + (" in Fortran order" if is_fortran else ""))
+    if not shape or min(shape) < 0:
+        raise ValueError(f"of shape {shape}, so without rows")
+    if is_fortran and len(shape) > 1:
+        raise ValueError("in Fortran order, so that its rows don't lie behind each other")
     return shape, dtype

@@ -104,6 +104,9 @@ def _save_state(config: LoopConfig, task: Task, history: list[Metrics]) -> None:
     header = json.dumps({"fingerprint": config.fingerprint, "history": history})
     with atomic_path(config.directory / STATE_FILE, "training state") as temporary:
         np.savez(temporary, header=np.array(header), **arrays)
+
+
+def _save_log(config: LoopConfig, history: list[Metrics]) -> None:
     log = {"settings": json.loads(config.fingerprint), "epochs": history}
     write_json(config.directory / LOG_FILE, log, "training log")
 
@@ -222,7 +225,10 @@ def train(
 def _epochs(
     task: Task, config: LoopConfig, report: Callable[[Progress], None]
 ) -> Iterator[Metrics]:
-    history = _load_state(config, task) if config.resume else []
+    history: list[Metrics] = []
+    if config.resume:
+        history = _load_state(config, task)
+        _save_log(config, history)  # the disk may have been full after the state was written
     best: Metrics = {}
     for row in history:
         if "validated" in row and (not best or task.is_better(row, best)):
@@ -241,4 +247,5 @@ def _epochs(
             task.save(config.directory, best=False)
         history.append(metrics)
         _save_state(config, task, history)
+        _save_log(config, history)
         yield metrics
