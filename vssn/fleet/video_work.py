@@ -12,7 +12,7 @@ import tempfile
 import time
 from collections.abc import Callable, Collection
 from contextlib import ExitStack
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from pathlib import Path
 from typing import Any, ClassVar
@@ -23,7 +23,13 @@ from vssn.api import annotate_video
 from vssn.assembly import Assembly, assemble
 from vssn.config import SegmenterConfig
 from vssn.errors import MediaError
-from vssn.fleet.chunk_video import CHUNK_SUFFIX, ChunkVideo, JoinPlan, join_chunks
+from vssn.fleet.chunk_video import (
+    CHUNK_SUFFIX,
+    ChunkPictures,
+    ChunkVideo,
+    JoinPlan,
+    join_chunks,
+)
 from vssn.fleet.chunks import ChunkFolder, ChunkResult, Input, InputPlan, count_chunks
 from vssn.fleet.places import Place, shown
 from vssn.fleet.record_files import join_records, records_name
@@ -44,28 +50,6 @@ JOINED = "joined.json"
 RECORDS_SUFFIX = ".parquet"
 MAX_CHUNK_BYTES = 1 << 32
 Assemble = Callable[[SegmenterConfig, WeightPaths | None], Assembly]
-
-
-@dataclass(frozen=True)
-class ChunkPictures:
-    """What joining needs of a chunk: the fields of :attr:`ChunkResult.more`.
-
-    Attributes:
-        first: time of the first frame in the source, in s; None without frames.
-        info: of the pictures; None without frames.
-        sound: whether the source has any.
-        whole: whether the chunk goes to the source's end.
-    """
-
-    first: Fraction | None
-    info: VideoInfo | None
-    sound: bool
-    whole: bool
-
-    def to_json(self) -> dict[str, Any]:
-        """For a JSON file; fractions are text."""
-        told: dict[str, Any] = json.loads(json.dumps(asdict(self), default=str))
-        return told
 
 
 class LabelHash:
