@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import re
 import subprocess
 import sys
@@ -120,3 +121,17 @@ def test_every_command_in_the_pages_exists(repo_root: Path) -> None:
 
 def test_the_readme_stays_short(repo_root: Path) -> None:
     assert _read(repo_root, "README.md").count("\n") <= 150
+
+
+def test_no_graph_function_is_converted_by_way_of_a_temporary_file(repo_root: Path) -> None:
+    """Autograph writes its code among the temporary files, where SIGKILL leaves it."""
+    calls = [
+        (path.name, node)
+        for path in sorted((repo_root / "vssn").rglob("*.py"))
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.Call) and ast.unparse(node.func) == "tf.function"
+    ]
+    assert len(calls) > 5
+    for name, call in calls:
+        given = {each.arg: ast.unparse(each.value) for each in call.keywords}
+        assert given.get("autograph") == "False", f"{name}: {ast.unparse(call)}"

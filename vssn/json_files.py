@@ -5,9 +5,11 @@ from __future__ import annotations
 import hashlib
 import json
 import math
+import re
 import types
 from collections.abc import Mapping
 from dataclasses import MISSING, fields, is_dataclass
+from fractions import Fraction
 from pathlib import Path
 from typing import Any, TypeVar, Union, get_args, get_origin, get_type_hints
 
@@ -18,6 +20,7 @@ MAX_JSON_BYTES = 1 << 20
 MAX_WHOLE = 1 << 53  # what a double holds exactly
 DIGEST_KEY = "sha256"
 REMEDY = "make the file again, or remove it"
+FRACTION = re.compile(r"-?\d{1,20}(/0*[1-9]\d{0,19})?")
 
 T = TypeVar("T")
 
@@ -118,7 +121,7 @@ def parse(kind: Any, value: object, where: str = "the file") -> Any:
 
     Args:
         kind: a dataclass, ``tuple[X, ...]``, ``tuple[X, Y]``, ``dict[str, X]``, ``X | None``,
-            float, int, str, bool, or Any for
+            float, int, str, bool, a Fraction written as text such as "1001/30000", or Any for
             whatever it is.
         value: what :func:`loads` made.
         where: its name, for the error.
@@ -141,6 +144,8 @@ def parse(kind: Any, value: object, where: str = "the file") -> Any:
             raise ValueError(f"{where} is no object")
         of = get_args(kind)[1]
         return {str(key): parse(of, each, f"'{key}'") for key, each in value.items()}
+    if kind is Fraction and isinstance(value, str) and FRACTION.fullmatch(value):
+        return Fraction(value)
     # A bool is an int to Python, not to JSON.
     if type(value) is kind or (kind is float and type(value) is int):
         return float(value) if isinstance(value, int) and kind is float else value

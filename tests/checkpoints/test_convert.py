@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import importlib.util
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -44,8 +45,14 @@ def _missing(exporter: Exporter) -> str:
 @pytest.mark.usefixtures("built_already")
 @pytest.mark.parametrize("fmt", EXPORTERS)
 def test_formats_agree_with_keras_and_replace_what_was_there(
-    weights: Path, tmp_path: Path, fmt: str
+    weights: Path,
+    tmp_path: Path,
+    tmp_path_factory: pytest.TempPathFactory,
+    monkeypatch: pytest.MonkeyPatch,
+    fmt: str,
 ) -> None:
+    systems = tmp_path_factory.mktemp("systems")
+    monkeypatch.setattr(tempfile, "tempdir", str(systems))
     exporter = EXPORTERS[fmt]
     if _missing(exporter):
         pytest.skip(f"NOT CHECKED: format '{fmt}' needs {_missing(exporter)}")
@@ -62,6 +69,7 @@ def test_formats_agree_with_keras_and_replace_what_was_there(
     if fmt == "saved_model":  # a folder takes more care to replace than a file
         convert(weights, None, output, fmt, FRAMES)
         assert {path.name for path in tmp_path.iterdir()} == names
+    assert not list(systems.iterdir())  # SIGKILL would leave it there for ever
     probabilities = exporter.load(output)(np.zeros((1, *SEGNET_HW, 3), np.float32))
     np.testing.assert_allclose(probabilities.sum(axis=-1), 1, rtol=1e-5)
 

@@ -18,8 +18,9 @@ from vssn.checkpoints.arrays import read_segnet, write_segnet
 from vssn.checkpoints.hdf5 import LayerWeights, read_layer_weights, write_layer_weights
 from vssn.checkpoints.segnet_weights import (
     SegnetConfig,
-    load_encoder_weights,
+    assign_weights,
     load_segnet_weights,
+    read_encoder_weights,
     read_segnet_config,
     save_segnet_weights,
     segnet_input_hw,
@@ -263,7 +264,7 @@ def test_encoder_sees_the_same_through_our_input(
 ) -> None:
     """conv1 of caffe-style BGR input, and of ours after the loader adapted it."""
     save_segnet_weights(segnet, tmp_path / "a.h5", exact=True)
-    load_encoder_weights(empty_segnet, tmp_path / "a.h5")
+    assign_weights(empty_segnet, read_encoder_weights(tmp_path / "a.h5"))
     rgb = np.random.default_rng(13).uniform(0, 255, (1, 32, 32, 3)).astype(np.float32)
     caffe = rgb[..., ::-1] - np.array([103.939, 116.779, 123.68], np.float32)
     ours = rgb - np.array([123.68, 116.779, 103.939], np.float32)
@@ -277,14 +278,15 @@ def test_encoder_sees_the_same_through_our_input(
 
 @pytest.mark.real
 def test_the_imagenet_encoder_loads(shared_data: Path, empty_segnet: keras.Model) -> None:
-    load_encoder_weights(empty_segnet, shared_data / "weights" / "resnet50_imagenet_to_stage4.h5")
+    path = shared_data / "weights" / "resnet50_imagenet_to_stage4.h5"
+    assign_weights(empty_segnet, read_encoder_weights(path))
     assert np.abs(empty_segnet.get_layer("res4f_branch2c").kernel).max() > 0.05
 
 
-def test_an_incomplete_encoder_is_refused(empty_segnet: keras.Model, tmp_path: Path) -> None:
+def test_an_incomplete_encoder_is_refused(tmp_path: Path) -> None:
     write_layer_weights(tmp_path / "a.h5", [LayerWeights("conv1", {"kernel": np.ones((2, 2))})])
     with pytest.raises(CheckpointError, match="conv1"):
-        load_encoder_weights(empty_segnet, tmp_path / "a.h5")
+        read_encoder_weights(tmp_path / "a.h5")
     assert [layer.name for layer in read_layer_weights(tmp_path / "a.h5")] == ["conv1"]
 
 

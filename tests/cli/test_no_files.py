@@ -66,6 +66,18 @@ READS = {
         "train-segnet --data_dir IN --save_dir OUT --encoder_weights none --clips FILE",
         ".mp4",
     ),
+    "train-segnet --teachers": (
+        "train-segnet --data_dir IN --save_dir OUT --encoder_weights none --teachers FILE",
+        ".h5",
+    ),
+    "train-segnet --model light": (
+        "train-segnet --data_dir IN --save_dir OUT --model light --encoder_weights FILE",
+        ".pth",
+    ),
+    "train-flownets --segmenter": (
+        "train-flownets --task --data_dir IN --save_dir OUT --segmenter FILE",
+        ".h5",
+    ),
     "train-flownets --clips": ("train-flownets --data_dir IN --save_dir OUT --clips FILE", ".mp4"),
     "train-flownets --start_weights": (
         "train-flownets --data_dir IN --save_dir OUT --start_weights FILE",
@@ -173,11 +185,123 @@ def test_what_is_no_file_is_refused_in_one_line(
         refuses(argv)
 
 
+@pytest.mark.usefixtures("in_time")
+@pytest.mark.parametrize("kind", [*KINDS, "damaged"])
+@pytest.mark.parametrize("reads", [each for each in READS if each.startswith("train-")])
+def test_a_training_refuses_what_is_no_file_before_it_starts_tensorflow(
+    given: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    refuses: Callable[..., str],
+    reads: str,
+    kind: str,
+) -> None:
+    from vssn.runtime import startup
+
+    if (reads, kind) == ("train-flownets --segmenter", "damaged"):
+        return  # whose runtime reads it
+    monkeypatch.setattr(startup, "start_tensorflow", lambda *_: pytest.fail("it is started"))
+    command, suffix = READS[reads]
+    named = tmp_path / f"x{suffix}"
+    if kind == "damaged":
+        named.write_bytes(b"no weights")
+    else:
+        put_no_file(named, kind)
+    if suffix == ".index":  # a TF1 checkpoint is named without it
+        (tmp_path / "x.data-00000-of-00001").write_bytes(bytes(64))
+        named = named.with_suffix("")
+    words = {"IN": str(given), "OUT": str(tmp_path / "out"), "FILE": str(named)}
+    refuses([words.get(part, part) for part in command.split()], named.name)
+
+
+@pytest.mark.parametrize("kind", [*KINDS, "missing"])
+@pytest.mark.parametrize(
+    "command", ["train-segnet --encoder_weights none", "train-flownets", "train-decision"]
+)
+def test_a_training_looks_for_its_state_before_it_starts_tensorflow(
+    given: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    refuses: Callable[..., str],
+    command: str,
+    kind: str,
+) -> None:
+    from vssn.runtime import startup
+
+    monkeypatch.setattr(startup, "start_tensorflow", lambda *_: pytest.fail("it is started"))
+    out = tmp_path / "out"
+    out.mkdir()
+    if kind != "missing":
+        put_no_file(out / "training_state.npz", kind)
+    folders = ("--train_data_dir", "--val_data_dir") if "decision" in command else ("--data_dir",)
+    below = "features" if "decision" in command else ""
+    data = [part for flag in folders for part in (flag, str(given / below))]
+    refuses([*command.split(), *data, "--save_dir", str(out), "--resume"], "training_state.npz")
+
+
+@pytest.mark.parametrize(
+    "command", ["train-segnet --encoder_weights none", "train-flownets", "train-decision"]
+)
+def test_a_training_looks_at_its_folder_before_it_starts_tensorflow(
+    given: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    refuses: Callable[..., str],
+    command: str,
+) -> None:
+    from vssn.runtime import startup
+
+    monkeypatch.setattr(startup, "start_tensorflow", lambda *_: pytest.fail("it is started"))
+    (tmp_path / "out").touch()
+    folders = ("--train_data_dir", "--val_data_dir") if "decision" in command else ("--data_dir",)
+    below = "features" if "decision" in command else ""
+    data = [part for flag in folders for part in (flag, str(given / below))]
+    refuses([*command.split(), *data, "--save_dir", str(tmp_path / "out")], "output directory")
+
+
 def test_every_flag_that_names_a_file_is_tried() -> None:
     assert {reads.split()[0] for reads in READS} | {
         # These read folders of images alone, whose files are tried below, or shipped files.
         *("train-decision", "make-lists", "synthetic-video", "demo")
     } == set(COMMANDS)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize(
+    ("command", "place"),
+    [
+        ("train-segnet --encoder_weights none --data_dir FOLDER", "train/0.png"),
+        ("train-segnet --encoder_weights none --data_dir FOLDER", "valannot/0.png"),
+        ("train-segnet --encoder_weights none --data_dir FOLDER", "source.json"),
+        ("train-flownets --data_dir FOLDER", "train/0.png"),
+        ("train-flownets --task --data_dir FOLDER", "val/0.png"),
+        ("train-decision --val_data_dir FOLDER/features --train_data_dir FOLDER/features", "X.npy"),
+        ("train-decision --val_data_dir FOLDER/features --train_data_dir FOLDER/features", "Y.npy"),
+        (
+            "train-decision --val_data_dir FOLDER/features --train_data_dir FOLDER/features",
+            "features.json",
+        ),
+    ],
+)
+def test_a_training_refuses_what_is_no_file_in_a_folder_before_it_starts_tensorflow(
+    given: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    refuses: Callable[..., str],
+    command: str,
+    place: str,
+    kind: str,
+) -> None:
+    from vssn.runtime import startup
+
+    monkeypatch.setattr(startup, "start_tensorflow", lambda *_: pytest.fail("it is started"))
+    folder = tmp_path / "folder"
+    shutil.copytree(given, folder)
+    path = folder / ("features" if "decision" in command else "") / place
+    path.unlink(missing_ok=True)
+    put_no_file(path, kind)
+    argv = command.replace("FOLDER", str(folder)).split()
+    refuses([*argv, "--save_dir", str(tmp_path / "out")], path.name)
 
 
 @pytest.mark.usefixtures("fake_networks", "in_time")

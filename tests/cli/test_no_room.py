@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -13,6 +14,7 @@ import pytest
 from kills.commands import COMMANDS, made
 
 from vssn.checkpoints.bundle import read_bundle
+from vssn.checkpoints.hdf5 import read_layer_weights
 from vssn.cli.main import main
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="mounts are Linux's")
@@ -113,6 +115,70 @@ def test_a_disk_that_fills_in_a_training_is_told_in_one_line(
         assert not path.name.startswith("."), path
         if path.name == STATE_FILE:
             assert len(read_archive_names(path)) > 3
+        if path.suffix == ".index":
+            read_bundle(path.with_suffix(""))
+
+
+MB = 1_000_000
+TRAININGS = {
+    "train-segnet": "--model light --encoder_weights none --batch_size 1 --epoch_steps 1 "
+    "--crop_hw 64 64 --precision f32 --validate_every 1",
+    "train-flownets": "--batch_size 1 --steps_per_epoch 1",
+}
+# The light segmenter's weights take 8.7 MB and its training's state 60, FlowNetS' 21.9 and 65.6.
+FULL: dict[str, tuple[str, int, str, set[str]]] = {
+    "segnet's first weights": ("train-segnet", 2 * MB, "weights", set()),
+    "segnet's second state": (
+        "train-segnet",
+        100 * MB,
+        "training state",
+        {"light_segmenter.h5", STATE_FILE, "training_log.json"},
+    ),
+    "FlowNetS' first weights": ("train-flownets", 12 * MB, "TF1 checkpoint", set()),
+    "FlowNetS' second state": (
+        "train-flownets",
+        125 * MB,
+        "training state",
+        {"model.ckpt.index", "checkpoint", STATE_FILE, "training_log.json"},
+    ),
+}
+
+
+@pytest.fixture(scope="module")
+def few(given: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A data set of two stills to learn from and one to choose by."""
+    folder = tmp_path_factory.mktemp("few")
+    for name in ("train/0", "train/1", "trainannot/0", "trainannot/1", "val/0", "valannot/0"):
+        (folder / name).parent.mkdir(exist_ok=True)
+        shutil.copy(given / f"{name}.png", folder / f"{name}.png")
+    return folder
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("case", FULL)
+def test_a_disk_that_fills_in_a_networks_training_costs_nothing_that_was_there(
+    few: Path, small: Path, capsys: pytest.CaptureFixture[str], case: str
+) -> None:
+    """Real trainings; the older weights and the older state stay whole."""
+    command, room, what, left = FULL[case]
+    (small / "filling").unlink()
+    subprocess.run(["mount", "-o", f"remount,size={room}", str(small)], check=True)
+    argv = [command, "--data_dir", str(few), *TRAININGS[command].split(), "--epochs", "3"]
+    assert main([*argv, "--save_dir", str(small), "--quiet"]) == 2
+    said = capsys.readouterr().err
+    assert said.count("error: ") == 1, said
+    assert f"error: {what} '{small}" in said, said
+    assert "No space left on device" in said
+    assert "Traceback" not in said
+    found = {path.name for path in small.iterdir()}
+    assert left <= found
+    assert not [name for name in found if name.startswith(".")]
+    assert bool(left) == bool(found)
+    for path in small.iterdir():
+        if path.name == STATE_FILE:
+            assert len(read_archive_names(path)) > 100
+        if path.suffix == ".h5":
+            read_layer_weights(path)  # compares the digest
         if path.suffix == ".index":
             read_bundle(path.with_suffix(""))
 

@@ -43,7 +43,7 @@ def _list() -> Reader:
 
 
 def _features() -> Reader:
-    from vssn.training.decision import read_feature_set
+    from vssn.training.feature_set import read_feature_set
 
     return lambda path: read_feature_set(path.parent)
 

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from vssn.errors import CheckpointError
+from vssn.models.architectures import LIGHT_SEGMENTER, RESNET50_SEGNET, Architecture
 from vssn.models.layout import is_encoder
 from vssn.preprocess import segnet_input
 
@@ -103,18 +104,19 @@ def test_conv1_sees_in_our_input_what_it_saw_in_caffes(
 
 
 def test_none_leaves_the_encoder_as_it_is(small_segnet: keras.Model) -> None:
-    from vssn.training.encoder import start_encoder
+    from vssn.training.encoder import read_encoder_start, set_start
 
     before = small_segnet.get_layer("conv1").get_weights()[0]
-    start_encoder(small_segnet, "none")
+    set_start(small_segnet, read_encoder_start(RESNET50_SEGNET, "none"))
     assert np.array_equal(small_segnet.get_layer("conv1").get_weights()[0], before)
 
 
-def test_a_missing_file_is_refused(small_segnet: keras.Model, tmp_path: Path) -> None:
-    from vssn.training.encoder import start_encoder
+@pytest.mark.parametrize("architecture", [RESNET50_SEGNET, LIGHT_SEGMENTER])
+def test_a_missing_file_is_refused(architecture: Architecture, tmp_path: Path) -> None:
+    from vssn.training.encoder import read_encoder_start
 
     with pytest.raises(CheckpointError, match=r"missing\.h5"):
-        start_encoder(small_segnet, str(tmp_path / "missing.h5"))
+        read_encoder_start(architecture, str(tmp_path / "missing.h5"))
 
 
 def test_a_download_that_fails_is_told_in_one_line(
@@ -122,12 +124,12 @@ def test_a_download_that_fails_is_told_in_one_line(
 ) -> None:
     import keras
 
-    from vssn.training.encoder import start_encoder
+    from vssn.training.encoder import read_encoder_start, set_start
 
     def offline(**_: object) -> None:
         raise Exception("URL fetch failure:\nno network")  # as Keras does
 
     monkeypatch.setattr(keras.applications, "ResNet50", offline)
     with pytest.raises(CheckpointError, match="go online, or pass a file") as caught:
-        start_encoder(small_segnet, "imagenet")
+        set_start(small_segnet, read_encoder_start(RESNET50_SEGNET, "imagenet"))
     assert "\n" not in str(caught.value)

@@ -14,7 +14,7 @@ import pytest
 from vssn.errors import BadInputError, MediaError
 from vssn.streaming.agreement import pixel_agreement
 from vssn.streaming.rules import VSSN_RULES
-from vssn.training.decision import read_feature_set
+from vssn.training.feature_set import read_feature_set
 from vssn.training.features import (
     FeatureWriter,
     FramePair,

@@ -141,6 +141,16 @@ def test_a_finished_training_has_nothing_to_resume(tmp_path: Path) -> None:
     assert (tmp_path / STATE_FILE).read_bytes() == before
 
 
+def test_a_log_that_was_not_written_after_the_last_state_is_written_by_a_resume(
+    tmp_path: Path,
+) -> None:
+    run(TinyTask(), config(tmp_path))
+    before = (tmp_path / LOG_FILE).read_bytes()
+    (tmp_path / LOG_FILE).unlink()
+    assert run(TinyTask(), config(tmp_path, resume=True)) == []
+    assert (tmp_path / LOG_FILE).read_bytes() == before
+
+
 def test_metrics_are_means_over_the_epoch(tmp_path: Path) -> None:
     task, losses = TinyTask(), []
     rows = list(train(task, config(tmp_path, 1), lambda p: losses.append(p.metrics["loss"])))

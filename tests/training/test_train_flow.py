@@ -126,7 +126,7 @@ def test_it_learns(task: FlowTask, trained: Path) -> None:
 
     # After its one epoch the rate is zero.
     task._optimizer._learning_rate = optimizers.schedules.ExponentialDecay(1e-3, 1000, 1.0)
-    task._step = tf.function(task._train_step)
+    task._step = tf.function(task._train_step, autograph=False)
     batch = next(iter(task.batches(0)))
     errors = [task.train_step(*batch)["end_point_error_px"] for _ in range(12)]
     assert np.isfinite(errors).all()

@@ -14,7 +14,7 @@ from vssn.checkpoints.folded import weights_digest
 from vssn.checkpoints.locate import sha256_of, weights_files
 from vssn.checkpoints.segnet_weights import read_any_segnet
 from vssn.errors import CheckpointError, printable
-from vssn.files import is_file
+from vssn.files import is_there
 from vssn.json_files import read_json, write_json
 
 logger = logging.getLogger(__name__)
@@ -111,7 +111,7 @@ def read_fits(weights: Path) -> dict[str, ConfidenceFit]:
         CheckpointError: the file is damaged or was changed.
     """
     path = fits_path(weights)
-    if not is_file(path):
+    if not is_there(path):
         return {}
     content = read_json(
         path,

@@ -15,7 +15,15 @@ from vssn.checkpoints.exporters import EXPORTERS, SAVED_MODEL_FILE, Exporter, Fu
 from vssn.checkpoints.freeze import frozen_graph_def
 from vssn.checkpoints.segnet_weights import load_segnet
 from vssn.errors import BadInputError, CheckpointError
-from vssn.files import file_lock, is_dir, is_file, make_directory, temporary_folder, writing
+from vssn.files import (
+    file_lock,
+    is_dir,
+    is_file,
+    make_directory,
+    temporary_files_beside,
+    temporary_folder,
+    writing,
+)
 from vssn.preprocess import segnet_input
 from vssn.types import UInt8Array
 
@@ -70,6 +78,7 @@ def convert(
         file_lock(output),
         writing(output, "output", CheckpointError),
         temporary_folder(output) as folder,
+        temporary_files_beside(output),  # TensorFlow's own code writes some
     ):
         temporary = folder / output.name
         exporter.write(frozen_graph_def(model), temporary)

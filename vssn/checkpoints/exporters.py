@@ -64,7 +64,7 @@ def _module(graph_def: Any) -> tuple[tf.Module, Any]:
     module.graph = _function(graph_def)
     specification = module.graph.inputs[0]
     spec = tf.TensorSpec(specification.shape, specification.dtype, name=INPUT_NAME)
-    call = tf.function(lambda image: {OUTPUT_KEY: module.graph(image)})
+    call = tf.function(lambda image: {OUTPUT_KEY: module.graph(image)}, autograph=False)
     return module, call.get_concrete_function(spec)
 
 

@@ -18,7 +18,7 @@ import numpy.typing as npt
 
 from vssn.checkpoints.values import MAX_STATISTIC
 from vssn.errors import CheckpointError
-from vssn.files import is_file, read_regular
+from vssn.files import is_there, read_regular
 
 Array = npt.NDArray[np.generic]
 
@@ -355,7 +355,7 @@ def read_graph_bytes(path: Path) -> bytes:
     """
     data = read_regular(path, MAX_BYTES, "graph", CheckpointError)
     beside = checksum_path(path)
-    if is_file(beside):
+    if is_there(beside):
         words = read_regular(beside, 1 << 16, "checksum", CheckpointError).split()
         if words[:1] != [hashlib.sha256(data).hexdigest().encode()]:
             raise CheckpointError(

@@ -12,7 +12,7 @@ import numpy as np
 from vssn.checkpoints.arrays import Weights, read_encoder, read_segnet, write_segnet
 from vssn.checkpoints.frozen_weights import read_frozen_weights
 from vssn.errors import CheckpointError
-from vssn.files import is_file, make_directory
+from vssn.files import is_there, make_directory
 from vssn.json_files import read_json, write_json
 from vssn.labels import NUM_OUTPUTS
 from vssn.models.architectures import (
@@ -172,7 +172,7 @@ def segnet_input_hw(
 ) -> tuple[int, int]:
     """Height and width of the input of the network that weights are for; see `load_segnet`."""
     beside = path.with_name(architecture.config_file)
-    config = config or (beside if is_file(beside) else None)
+    config = config or (beside if is_there(beside) else None)
     return read_segnet_config(config, architecture).input_hw if config else SEGNET_INPUT_HW
 
 
@@ -195,20 +195,22 @@ def model_weights(model: keras.Model) -> Weights:
     return {key: np.asarray(variable, np.float32) for key, variable in _variables(model).items()}
 
 
-def load_encoder_weights(model: keras.Model, path: Path) -> None:
-    """Load ImageNet weights, which expect caffe-style BGR, into the encoder.
+def read_encoder_weights(path: Path) -> Weights:
+    """Read ImageNet weights, which expect caffe-style BGR, for ResNet50-SegNet's encoder.
 
     Our input is RGB: conv1's input channels are turned round, so that its output is the same.
 
     Args:
-        model: from :func:`vssn.models.segnet.build_segnet`.
         path: see :func:`vssn.checkpoints.arrays.read_encoder`.
+
+    Returns:
+        Float32 arrays by ``layer/variable``.
 
     Raises:
         CheckpointError: the file can't be read, or lacks a layer.
     """
     weights = read_encoder(path)
-    assign_weights(model, weights | {"conv1/kernel": rgb_kernel(weights["conv1/kernel"])})
+    return weights | {"conv1/kernel": rgb_kernel(weights["conv1/kernel"])}
 
 
 def rgb_kernel(kernel: Float32Array) -> Float32Array:

@@ -16,7 +16,8 @@ from vssn.cli.values import epochs
 from vssn.training.recipes import DecisionRecipe
 
 if TYPE_CHECKING:
-    from vssn.training.decision import DecisionTask, FeatureSet
+    from vssn.training.decision import DecisionTask
+    from vssn.training.feature_set import FeatureSet
 
 TRAIN_ERROR_EVERY = 10
 
@@ -35,20 +36,23 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Train, keeping the best model by validation error."""
-    from scipy.stats import spearmanr
-
     from vssn.runtime.startup import start_tensorflow
+    from vssn.training.feature_set import hold_out, read_feature_set
+    from vssn.training.loop import LoopConfig, check_start, train
 
-    start_tensorflow()
-    from vssn.evaluation.plots import plot_predicted_confidence
-    from vssn.training.decision import DecisionTask, hold_out, read_feature_set
-    from vssn.training.loop import LoopConfig, train
-
+    # Whatever can be refused is read before TensorFlow and Keras take their time.
+    check_start(args.save_dir, args.resume)
     recipe = recipe_from_arguments(args, DecisionRecipe)
     val_set = read_feature_set(args.val_data_dir)
     pairs = read_feature_set(args.train_data_dir)
     _warn_of_other_settings(pairs, val_set)
     train_set, held_out = hold_out(pairs, recipe.hold_out, recipe.seed)
+    start_tensorflow()
+    from scipy.stats import spearmanr
+
+    from vssn.evaluation.plots import plot_predicted_confidence
+    from vssn.training.decision import DecisionTask
+
     task = DecisionTask(train_set, val_set, recipe)
     fingerprint = recipe.fingerprint(pairs=len(train_set.agreement))
     config = LoopConfig(args.epochs, args.save_dir, 1, args.resume, fingerprint)

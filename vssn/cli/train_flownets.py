@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import argparse
-from dataclasses import fields
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,6 +16,7 @@ from vssn.training.recipes import FlowRecipe, PropagationRecipe
 if TYPE_CHECKING:
     import keras
 
+    from vssn.checkpoints.arrays import Weights
     from vssn.data.stills import Still
     from vssn.training.flow import FlowTask
     from vssn.training.probability_cache import CachedProbabilities
@@ -71,18 +72,49 @@ def _add_task_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Train; keep the best model by end-point error, or by mean IoU with ``--task``."""
     from vssn.runtime.startup import start_tensorflow
-    from vssn.training.loop import LoopConfig, train
+    from vssn.training.loop import LoopConfig, check_start, train
 
     _check_arguments(args)
+    check_start(args.save_dir, args.resume)
+    # Whatever can be refused is read before TensorFlow and Keras take their time.
+    inputs = _read_inputs(args)
     start_tensorflow()
-    task, fingerprint = (_propagation_task if args.task else _flow_task)(args)
+    task, fingerprint = (_propagation_task if args.task else _flow_task)(args, inputs)
     config = LoopConfig(args.epochs, args.save_dir, 1, args.resume, fingerprint)
     print_epochs(train(task, config, training_reporter(args.quiet)), config.directory, args.epochs)
     return 0
 
 
+@dataclass(frozen=True)
+class _Inputs:
+    """What is learned from and started with, as far as it needs no network."""
+
+    stills: list[Still]
+    val: list[Still]
+    start: Weights | None
+    segmenter: Path | None
+    segmenter_sha256: str
+
+
+def _read_inputs(args: argparse.Namespace) -> _Inputs:
+    from vssn.checkpoints.arrays import read_flownets
+    from vssn.checkpoints.locate import locate_segnet, sha256_of
+    from vssn.data.clips import check_clips
+    from vssn.data.stills import list_stills
+    from vssn.files import check_writable
+
+    check_clips(args.clips)
+    stills = list_stills(args.data_dir, "train")
+    val = list_stills(args.data_dir, "val") if args.task else []
+    segmenter = locate_segnet(args.segmenter) if args.task else None
+    sha256 = sha256_of([segmenter])[str(segmenter)] if segmenter else ""
+    if args.scores_dir is not None:
+        check_writable(args.scores_dir)
+    start = read_flownets(args.start_weights) if args.start_weights and not args.resume else None
+    return _Inputs(stills, val, start, segmenter, sha256)
+
+
 def _check_arguments(args: argparse.Namespace) -> None:
-    from vssn.data.clips import iter_clip
     from vssn.errors import BadInputError
 
     flow, task = ({entry.name for entry in fields(r)} for r in (FlowRecipe, PropagationRecipe))
@@ -91,21 +123,17 @@ def _check_arguments(args: argparse.Namespace) -> None:
         if getattr(args, name) is not None:
             what, remedy = ("with", "leave one out") if args.task else ("without", "add --task")
             raise BadInputError(f"--{name} {what} --task", "a flag of the chosen phase", remedy)
-    # Clips are checked first: the rest takes minutes.
-    for path in args.clips:
-        next(iter_clip(path), None)
 
 
-def _model(args: argparse.Namespace, seed: int) -> keras.Model:
+def _model(start: Weights | None, seed: int) -> keras.Model:
     import keras
 
-    from vssn.checkpoints.tf1 import load_flownets
+    from vssn.checkpoints.segnet_weights import assign_weights
     from vssn.models.flownets import build_flownets
 
     keras.utils.set_random_seed(seed)
     model = build_flownets()
-    if args.start_weights and not args.resume:
-        load_flownets(model, args.start_weights)
+    assign_weights(model, start or {})
     return model
 
 
@@ -117,56 +145,51 @@ def _sources(args: argparse.Namespace) -> dict[str, object]:
     }
 
 
-def _flow_task(args: argparse.Namespace) -> tuple[FlowTask, str]:
+def _flow_task(args: argparse.Namespace, inputs: _Inputs) -> tuple[FlowTask, str]:
     import numpy as np
 
-    from vssn.data.stills import list_stills
     from vssn.training.clip_pairs import PseudoLabelledClip
     from vssn.training.flow import FlowTask
 
     recipe = recipe_from_arguments(args, FlowRecipe)
-    model = _model(args, recipe.seed)
-    stills = list_stills(args.data_dir, "train")
+    model = _model(inputs.start, recipe.seed)
     rng = np.random.default_rng(recipe.seed)
     clips = [
         PseudoLabelledClip(path, recipe.clip_pairs, recipe.max_distance, rng) for path in args.clips
     ]
-    task = FlowTask(model, stills, clips, recipe, args.epochs)
+    task = FlowTask(model, inputs.stills, clips, recipe, args.epochs)
     return task, recipe.fingerprint(epochs=args.epochs, **_sources(args))
 
 
-def _propagation_task(args: argparse.Namespace) -> tuple[PropagationTask, str]:
+def _propagation_task(args: argparse.Namespace, inputs: _Inputs) -> tuple[PropagationTask, str]:
     import numpy as np
 
-    from vssn.data.stills import list_stills
     from vssn.training.propagation import PropagationTask
     from vssn.training.synthetic_chains import SegmentedStill
     from vssn.training.video_chains import VideoChains
 
     recipe = recipe_from_arguments(args, PropagationRecipe)
-    model = _model(args, recipe.seed)
-    stills, val = (list_stills(args.data_dir, split) for split in ("train", "val"))
-    probabilities, segnet = _probabilities(args)
-    evaluator = _evaluator(val, probabilities)
-    segmented = [SegmentedStill.load(still, probabilities) for still in stills]
+    model = _model(inputs.start, recipe.seed)
+    probabilities = _probabilities(args, inputs)
+    evaluator = _evaluator(inputs.val, probabilities)
+    segmented = [SegmentedStill.load(still, probabilities) for still in inputs.stills]
     rng = np.random.default_rng(recipe.seed)
     count, steps = recipe.clip_chains, recipe.chain_steps
     clips = [VideoChains(path, count, steps, probabilities, rng) for path in args.clips]
     task = PropagationTask(model, segmented, clips, evaluator, recipe, args.epochs)
-    return task, recipe.fingerprint(epochs=args.epochs, **_sources(args), segnet_sha256=segnet)
+    data = {**_sources(args), "segnet_sha256": inputs.segmenter_sha256}
+    return task, recipe.fingerprint(epochs=args.epochs, **data)
 
 
-def _probabilities(args: argparse.Namespace) -> tuple[CachedProbabilities, str]:
-    """The segmentation network's class probabilities, and the SHA-256 of its weights."""
-    from vssn.checkpoints.locate import locate_segnet, sha256_of
+def _probabilities(args: argparse.Namespace, inputs: _Inputs) -> CachedProbabilities:
+    """The segmentation network's class probabilities."""
     from vssn.networks import RuntimeOptions
     from vssn.runtime.load import load_segmentation
     from vssn.training.probability_cache import CachedProbabilities
 
-    path = locate_segnet(args.segmenter)
-    (sha256,) = sha256_of([path]).values()
-    network = load_segmentation(path, options=RuntimeOptions(precision="f32"))
-    return CachedProbabilities(network, sha256, args.scores_dir), sha256
+    assert inputs.segmenter is not None
+    network = load_segmentation(inputs.segmenter, options=RuntimeOptions(precision="f32"))
+    return CachedProbabilities(network, inputs.segmenter_sha256, args.scores_dir)
 
 
 def _evaluator(val: list[Still], probabilities: CachedProbabilities) -> PropagationEvaluator:

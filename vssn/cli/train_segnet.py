@@ -116,9 +116,10 @@ def _weighted_folder(text: str) -> WeightedFolder:
 
 def run(args: argparse.Namespace) -> int:
     """Train, keeping the best model by validation mean IoU."""
-    from vssn.training.loop import LoopConfig, train
+    from vssn.training.loop import LoopConfig, check_start, train
 
     args.save_dir = args.save_dir or Path(BY_OPTION[args.model].folder)
+    check_start(args.save_dir, args.resume)
     task, fingerprint = _task(args)
     config = LoopConfig(args.epochs, args.save_dir, args.validate_every, args.resume, fingerprint)
     print_epochs(train(task, config, training_reporter(args.quiet)), config.directory, args.epochs)
@@ -126,12 +127,16 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _task(args: argparse.Namespace) -> tuple[SegnetTask, str]:
+    from vssn.data.clips import check_clips
     from vssn.runtime.processor import computes_bfloat16
     from vssn.runtime.startup import start_tensorflow
     from vssn.training.frame_pairs import FramePairs
 
+    # Whatever can be refused is read before TensorFlow and Keras take their time.
     sources = _sources(args)
+    check_clips(args.clips)
     teachers, digests = _teachers(args)
+    weights, input_hw = _start(args)
     pairs = FramePairs(args.clips, PAIRS_PER_CLIP) if args.clips else None
     start_tensorflow()
     import keras
@@ -142,7 +147,8 @@ def _task(args: argparse.Namespace) -> tuple[SegnetTask, str]:
     mixed = computes_bfloat16() if auto else args.precision == "bf16"
     recipe = recipe_from_arguments(args, SegnetRecipe, mixed_precision=mixed)
     keras.utils.set_random_seed(recipe.seed)  # before the decoder draws its first weights
-    task = SegnetTask(sources, recipe, args.epochs, _initial(args), pairs, teachers)
+    initial = _initial(args, weights, input_hw)
+    task = SegnetTask(sources, recipe, args.epochs, initial, pairs, teachers)
     start = args.start_weights.name if args.start_weights else args.encoder_weights
     clips = [clip.name for clip in args.clips]
     return task, recipe.fingerprint(args.epochs, sources, start, clips, digests)
@@ -183,25 +189,35 @@ def _teachers(args: argparse.Namespace) -> tuple[list[Weights], list[str]]:
     return [read_segnet(path) for path in paths], [digests[str(path)] for path in paths]
 
 
-def _initial(args: argparse.Namespace) -> keras.Model:
-    from vssn.checkpoints.segnet_weights import build_network, load_segnet
-    from vssn.training.encoder import start_encoder
+def _start(args: argparse.Namespace) -> tuple[Weights | None, tuple[int, int]]:
+    """The weights to start with, see :func:`read_encoder_start`, and the input's size."""
+    from vssn.checkpoints.arrays import read_segnet
+    from vssn.checkpoints.segnet_weights import segnet_input_hw
+    from vssn.preprocess import SEGNET_INPUT_HW
+    from vssn.training.encoder import read_encoder_start
 
-    if args.start_weights and not args.resume:
-        return _checked(load_segnet(args.start_weights), args)
-    model = build_network(BY_OPTION[args.model])
-    if not args.resume:
-        start_encoder(model, args.encoder_weights)
-    return model
-
-
-def _checked(model: keras.Model, args: argparse.Namespace) -> keras.Model:
-    """The model, unless it is not the one that is to be trained."""
-    given = architecture_of(layer.name for layer in model.layers)
-    if given is not BY_OPTION[args.model]:
+    architecture = BY_OPTION[args.model]
+    if args.resume:
+        return {}, SEGNET_INPUT_HW
+    if args.start_weights is None:
+        return read_encoder_start(architecture, args.encoder_weights), SEGNET_INPUT_HW
+    weights = read_segnet(args.start_weights)
+    given = architecture_of(weights)
+    if given is not architecture:
         raise BadInputError(
             f"--start_weights '{args.start_weights}' of a {given.title}",
             f"those of --model {args.model}",
             f"pass --model {given.option}",
         )
+    return weights, segnet_input_hw(args.start_weights, architecture=architecture)
+
+
+def _initial(
+    args: argparse.Namespace, weights: Weights | None, input_hw: tuple[int, int]
+) -> keras.Model:
+    from vssn.checkpoints.segnet_weights import build_network
+    from vssn.training.encoder import set_start
+
+    model = build_network(BY_OPTION[args.model], input_hw)
+    set_start(model, weights)
     return model

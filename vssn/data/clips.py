@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from vssn.media.video import VideoSource
@@ -17,3 +17,13 @@ def iter_clip(path: Path) -> Iterator[UInt8Array]:
     """
     with VideoSource(path) as source:
         yield from source
+
+
+def check_clips(paths: Iterable[Path]) -> None:
+    """Find out before the work, which may take minutes, whether clips begin with a frame.
+
+    Raises:
+        MediaError: see :func:`iter_clip`.
+    """
+    for path in paths:
+        next(iter_clip(path), None)

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from vssn.errors import MediaError, argument
-from vssn.files import is_dir, is_file, make_directory, read_regular, write_bytes
+from vssn.files import is_dir, is_there, make_directory, read_regular, write_bytes
 from vssn.shipped import find_shipped
 
 MAX_BYTES = 64 << 20
@@ -80,7 +80,7 @@ def read_list(path: Path) -> list[ListEntry]:
 def _check_digest(path: Path, data: bytes) -> None:
     """Compare a list with the digest that a file beside it gives, as for the lists that we ship."""
     beside = path.with_name(DIGEST_FILE)
-    if not is_file(beside):
+    if not is_there(beside):
         return
     for line in read_regular(beside, MAX_DIGEST_BYTES, "digests").split(b"\n"):
         digest, _, name = line.partition(b"  ")

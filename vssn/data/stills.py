@@ -9,9 +9,9 @@ import cv2
 import numpy as np
 
 from vssn.errors import MediaError
-from vssn.files import in_natural_order, is_file
+from vssn.files import in_natural_order, is_file, open_regular
 from vssn.labels import VOID
-from vssn.media.images import IMAGE_SUFFIXES, read_image_bgr, read_label
+from vssn.media.images import IMAGE_SUFFIXES, MAX_BYTES, read_image_bgr, read_label
 from vssn.preprocess import size_hw
 from vssn.types import UInt8Array
 
@@ -49,7 +49,8 @@ def list_stills(data_dir: Path, split: str, labelled: bool = True) -> list[Still
         labelled: whether each image needs a label; otherwise none is looked for.
 
     Raises:
-        MediaError: a folder or a label is missing, or there are no images.
+        MediaError: a folder or a label is missing, one that is there is no file that could be
+            read, or there are no images.
     """
     folder, annotations = data_dir / split, data_dir / f"{split}annot"
     images = in_natural_order(p for p in folder.glob("*") if p.suffix.lower() in IMAGE_SUFFIXES)
@@ -59,10 +60,13 @@ def list_stills(data_dir: Path, split: str, labelled: bool = True) -> list[Still
             "PNG or JPEG images there",
             f"name the folder that holds '{split}' with images and '{split}annot' with labels",
         )
+    for image in images:  # which are read much later, in a training
+        open_regular(image, MAX_BYTES, "image").close()
     if not labelled:
         return [Still(image, None) for image in images]
     labels = [annotations / f"{image.stem}.png" for image in images]
     for image, label in zip(images, labels, strict=True):
         if not is_file(label):
             raise MediaError(f"image '{image}'", f"a label '{label}'", "add the label")
+        open_regular(label, MAX_BYTES, "label").close()
     return list(map(Still, images, labels))

@@ -11,13 +11,14 @@ from vssn.files.folders import (
     make_directory,
 )
 from vssn.files.names import child_path, in_natural_order, is_special, natural_key
-from vssn.files.reading import is_dir, is_file, open_regular, read_regular, reason
+from vssn.files.reading import is_dir, is_file, is_there, open_regular, read_regular, reason
 from vssn.files.temporary import (
     create_exclusively,
     is_abandoned,
     is_held,
     lock_file,
     remove_abandoned,
+    temporary_files_beside,
     temporary_folder,
     temporary_name,
     undisturbed,
@@ -38,6 +39,7 @@ __all__ = [
     "is_file",
     "is_held",
     "is_special",
+    "is_there",
     "lock_file",
     "make_directory",
     "natural_key",
@@ -45,6 +47,7 @@ __all__ = [
     "read_regular",
     "reason",
     "remove_abandoned",
+    "temporary_files_beside",
     "temporary_folder",
     "temporary_name",
     "undisturbed",

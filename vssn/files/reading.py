@@ -25,6 +25,14 @@ def is_file(path: str | Path) -> bool:
     return os.path.isfile(path)
 
 
+def is_there(path: str | Path) -> bool:
+    """Whether something has this name, be it a pipe, a folder or a link that leads nowhere.
+
+    For files that may be missing: what is there and can't be read is an error, not a missing file.
+    """
+    return os.path.lexists(path)
+
+
 def is_dir(path: str | Path) -> bool:
     """Whether there is a folder; False, unlike pathlib's, for names that can't exist."""
     return os.path.isdir(path)

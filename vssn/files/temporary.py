@@ -11,6 +11,7 @@ import re
 import secrets
 import shutil
 import stat
+import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -117,6 +118,23 @@ def temporary_folder(path: Path) -> Iterator[Path]:
                 os.close(descriptor)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
+
+
+@contextmanager
+def temporary_files_beside(path: Path) -> Iterator[None]:
+    """Let libraries put their temporary files into a :func:`temporary_folder` beside ``path``.
+
+    Among the system's, SIGKILL would leave them for ever; here the next run removes them.
+
+    Raises:
+        OSError: it can't be created.
+    """
+    with temporary_folder(path) as folder:
+        before, tempfile.tempdir = tempfile.tempdir, str(folder.absolute())
+        try:
+            yield
+        finally:
+            tempfile.tempdir = before
 
 
 def is_abandoned(path: Path) -> bool:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
 import av
 
@@ -19,6 +21,28 @@ from vssn.media.timeline import OutputTimes
 from vssn.types import UInt8Array, VideoInfo
 
 CHUNK_SUFFIX = ".mp4"  # exact times for every codec that is written
+
+
+@dataclass(frozen=True)
+class ChunkPictures:
+    """What joining needs of a chunk: the fields of :attr:`ChunkResult.more`.
+
+    Attributes:
+        first: time of the first frame in the source, in s; None without frames.
+        info: of the pictures; None without frames.
+        sound: whether the source has any.
+        whole: whether the chunk goes to the source's end.
+    """
+
+    first: Fraction | None
+    info: VideoInfo | None
+    sound: bool
+    whole: bool
+
+    def to_json(self) -> dict[str, Any]:
+        """For a JSON file; fractions are text."""
+        told: dict[str, Any] = json.loads(json.dumps(asdict(self), default=str))
+        return told
 
 
 class ChunkVideo:

@@ -5,10 +5,11 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
-from collections.abc import Iterator
+import re
+from collections.abc import Collection, Iterator
 from dataclasses import asdict, dataclass, field, replace
 from fractions import Fraction
-from typing import Any, Protocol
+from typing import Any, ClassVar, Protocol
 
 from vssn.config import SegmenterConfig
 from vssn.errors import MediaError
@@ -19,6 +20,8 @@ logger = logging.getLogger(__name__)
 
 FOLDER = "chunks"
 DIGEST_LETTERS = 8
+MAX_COUNT = (1 << 31) - 1  # that a manifest's row holds
+DIGEST = re.compile(r"[0-9a-f]{64}")
 
 
 @dataclass(frozen=True)
@@ -104,6 +107,14 @@ class ChunkResult:
             ValueError: it is no such record; in words.
         """
         made: ChunkResult = parse(cls, loads(content))
+        for name in ("frames", "segmented", "lost", "seconds"):
+            if not 0 <= getattr(made, name) <= MAX_COUNT:
+                raise ValueError(f"'{name}' is {getattr(made, name)}")
+        if not made.node.isascii():
+            raise ValueError("'node' is no name of a machine")
+        for name, digest in (("the labels", made.hash), *made.files.items()):
+            if not DIGEST.fullmatch(digest):
+                raise ValueError(f"the SHA-256 of {name[:40]} is {digest[:80]!r}")
         return made
 
 
@@ -154,10 +165,19 @@ class ChunkFolder:
     Attributes:
         place: see :class:`Work`.
         job: see :class:`Work`.
+        suffixes: of the files that a chunk may have.
     """
 
     place: Place
     job: str
+    suffixes: ClassVar[Collection[str]] = ()
+
+    def check_more(self, more: dict[str, Any]) -> None:
+        """Check what joining needs of a chunk, as it was read.
+
+        Raises:
+            ValueError: it is something else; in words.
+        """
 
     def has_result(self, given: Input, there: set[str]) -> bool:
         """Whether an input's result is among the names in the place."""
@@ -191,7 +211,12 @@ class ChunkFolder:
     def _result(self, base: str) -> ChunkResult:
         name = f"{base}.json"
         try:
-            return ChunkResult.from_json(self.place.read(name))
+            result = ChunkResult.from_json(self.place.read(name))
+            own = {f"{base.rpartition('/')[2]}{suffix}" for suffix in self.suffixes}
+            for strange in sorted(result.files.keys() - own):
+                raise ValueError(f"'{strange[:40]}' is no file of it")
+            self.check_more(result.more)
+            return result
         except ValueError as error:
             raise DamagedChunkError(
                 f"chunk '{self.place.name_of(name)}' ({error})",

@@ -32,6 +32,13 @@ EVALUATION = "evaluation.json"
 Counts = dict[str, tuple[tuple[int, ...], ...]]
 
 
+@dataclass(frozen=True)
+class ChunkCounts:
+    """What joining needs of a chunk: the fields of :attr:`ChunkResult.more`."""
+
+    counts: Counts
+
+
 @dataclass
 class DatasetWork(ChunkFolder):
     """See :class:`vssn.fleet.chunks.Work`.
@@ -55,6 +62,10 @@ class DatasetWork(ChunkFolder):
     data_dir: str
     entries: list[ListEntry]
     make: Assemble = assemble_video
+
+    def check_more(self, more: dict[str, Any]) -> None:
+        """See :meth:`ChunkFolder.check_more`."""
+        evaluation_of([parse(ChunkCounts, more).counts])
 
     def load(self) -> str:
         """Load the networks."""
@@ -113,7 +124,7 @@ class DatasetWork(ChunkFolder):
 
     def join(self, given: Input, plan: InputPlan) -> dict[str, Any]:
         """Sum up the chunks' evaluations."""
-        parts = (parse(Counts, result.more["counts"]) for result in self._results(given, plan))
+        parts = (parse(ChunkCounts, each.more).counts for each in self._results(given, plan))
         counts = counts_of(evaluation_of(parts))
         self.place.write(given.name, json.dumps(counts).encode())
         return {}

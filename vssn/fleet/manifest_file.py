@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from contextlib import ExitStack
 from fractions import Fraction
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -16,6 +17,9 @@ from vssn.fleet.record_files import import_arrow
 
 NAME = "manifest.parquet"
 GROUP = 8192  # rows that are written at once
+MAX_BYTES = 1 << 28
+MAX_ROWS = 2_000_000
+MAY_LACK = ("end_s", "finished")  # columns that hold nothing in some rows
 NUMBERS = ("attempt", "seconds", "frames", "segmented", "lost_frames", "truncated")
 
 
@@ -96,16 +100,21 @@ def resume_manifest(manifest: Manifest, place: Place) -> bool:
     Raises:
         MediaError: it is damaged, or of a job with other settings.
     """
-    if place.size(NAME) is None:
+    size = place.size(NAME)
+    if size is None:
         return False
-    arrow, parquet = import_arrow()
+    arrow, _ = import_arrow()
     try:
+        if size > MAX_BYTES:
+            raise ValueError(f"{size} bytes")
         with place.local(NAME) as path:
-            table = parquet.read_table(path)
-        job = (table.schema.metadata or {}).get(b"job", b"").decode()
-    except (OSError, arrow.ArrowException) as error:
+            job, table = _read(path)
+        if job == manifest.job:
+            _take(manifest, table)
+    except (OSError, ValueError, MemoryError, arrow.ArrowException) as error:
+        problem = " ".join(str(error).split())[:200] or type(error).__name__
         raise MediaError(
-            f"manifest '{place.name_of(NAME)}' (damaged: {type(error).__name__})",
+            f"manifest '{place.name_of(NAME)}' (damaged: {problem})",
             "one that an earlier run wrote",
             "begin anew in another folder",
         ) from error
@@ -115,8 +124,43 @@ def resume_manifest(manifest: Manifest, place: Place) -> bool:
             "the settings, weights and version that it was begun with",
             "repeat them, or begin anew in another folder",
         )
-    _take(manifest, table.filter(arrow.compute.is_valid(table["chunk"])))
     return True
+
+
+def _read(path: Path) -> tuple[str, Any]:
+    """The job, and the rows of chunks.
+
+    Raises:
+        ValueError: columns are missing or of other types, or hold what can't be; in words.
+    """
+    arrow, parquet = import_arrow()
+    written = _table(Manifest([], "", Fraction(1)), 0, False).schema
+    columns = [name for name in written.names if name != "error"]  # which no resumed chunk has
+    with parquet.ParquetFile(path) as file:
+        if file.metadata.num_rows > MAX_ROWS:
+            raise ValueError(f"{file.metadata.num_rows} rows")
+        schema = file.schema_arrow
+        for name in columns:
+            if schema.names.count(name) != 1:
+                raise ValueError(f"no column '{name}'")
+            if schema.field(name).type != written.field(name).type:
+                raise ValueError(f"column '{name}' of {schema.field(name).type}")
+        job = (schema.metadata or {}).get(b"job", b"").decode()
+        table = file.read(columns=columns)
+    table = table.filter(arrow.compute.is_valid(table["chunk"]))  # not of unplanned inputs
+    for name in columns:
+        if name not in MAY_LACK and table[name].null_count:
+            raise ValueError(f"column '{name}' with empty fields")
+    for name in ("start_s", "end_s", "seconds"):
+        if not np.isfinite(table[name].fill_null(0).to_numpy()).all():
+            raise ValueError(f"column '{name}' with numbers that are not finite")
+    for name in ("frames", "segmented", "lost_frames", "seconds"):
+        if len(table) and arrow.compute.min(table[name]).as_py() < 0:
+            raise ValueError(f"column '{name}' with numbers below 0")
+    for name in ("hash", "node"):
+        if not all(arrow.compute.string_is_ascii(table[name]).to_pylist()):
+            raise ValueError(f"column '{name}' with other letters than were written")
+    return job, table
 
 
 def _take(manifest: Manifest, table: Any) -> None:
@@ -150,6 +194,8 @@ def _take(manifest: Manifest, table: Any) -> None:
     order = np.lexsort([old["chunk"], numbers])
     found, first = np.unique(numbers[order], return_index=True)
     for number, rows in zip(found.tolist(), np.split(old[order], first[1:]), strict=True):
+        if (rows["chunk"] != np.arange(len(rows))).any():
+            raise ValueError(f"chunks of '{manifest.inputs[number].name}' that don't count from 0")
         end = float(rows["end_s"][-1])
         plan = InputPlan(len(rows), _exact(rows["start_s"][0]), None if end < 0 else _exact(end))
         taken = manifest.add_plan(number, plan)

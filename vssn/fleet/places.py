@@ -11,7 +11,7 @@ import os
 import re
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -20,6 +20,8 @@ from vssn.errors import MediaError
 from vssn.files import (
     atomic_path,
     folder_lock,
+    is_dir,
+    is_there,
     make_directory,
     open_regular,
     read_regular,
@@ -34,7 +36,7 @@ FILE_SCHEMES = ("file", "s3", "s3a", "gs", "gcs", "http", "https", "memory", "az
 IN_TEXT = re.compile(r"[a-z][a-z0-9+.-]*://[^\s'\"]+", re.IGNORECASE)
 SECRET_NAMES = ("SECRET", "TOKEN", "PASSWORD", "ACCESS_KEY", "API_KEY", "CREDENTIAL")
 MIN_SECRET = 6  # a shorter value would blank out ordinary text
-MAX_READ_BYTES = 1 << 32  # of a chunk
+MAX_READ_BYTES = 1 << 25  # of what tells of a chunk
 MAX_DOWNLOAD_BYTES = 1 << 40  # of a source
 CONNECT_S, READ_S = 10, 60
 REMOTE_REMEDY = "check the address, the permissions, and the credentials in the environment"
@@ -160,15 +162,42 @@ class Place:
             yield
 
     def size(self, name: str) -> int | None:
-        """A file's size in bytes; None where there is none."""
+        """A file's size in bytes; None where there is none.
+
+        Raises:
+            MediaError: what has its name in a local folder is no file, or the place does not
+                answer.
+        """
         with told("file", self.name_of(name)):
+            if self._folder is not None:
+                if not is_there(self._folder / name):
+                    return None
+                with open_regular(self._folder / name, MAX_DOWNLOAD_BYTES) as file:
+                    return os.fstat(file.fileno()).st_size
             try:
-                if self._folder is not None:
-                    return (self._folder / name).stat().st_size
                 self._fs.invalidate_cache()
                 return int(self._fs.info(f"{self._root}/{name}")["size"])
             except (FileNotFoundError, NotADirectoryError):
                 return None
+
+    def check_results(self, files: Iterable[str], folders: Iterable[str]) -> None:
+        """Find out before the work whether a local folder's results can be written.
+
+        Args:
+            files: names of results; files that are there may be replaced.
+            folders: names of folders that results go to.
+
+        Raises:
+            MediaError: a pipe, a device, a link that leads nowhere or the like has such a name.
+        """
+        if self._folder is None:
+            return
+        for name in files:
+            self.size(name)
+        for name in folders:
+            path = self._folder / name
+            if is_there(path) and not is_dir(path):
+                raise MediaError(f"'{path}'", "a folder, or nothing", "remove it")
 
     def names(self) -> set[str]:
         """Names of the files and folders right in this one; none where it does not exist."""
@@ -186,7 +215,7 @@ class Place:
         """A file's content.
 
         Raises:
-            MediaError: it can't be read, is no plain file, or larger than a chunk.
+            MediaError: it can't be read, is no plain file, or too large to tell of a chunk.
         """
         with told("file", self.name_of(name)):
             if self._folder is not None:
@@ -253,22 +282,23 @@ class Place:
             self.download(name, path)
             yield path
 
-    def download(self, name: str, path: Path) -> None:
-        """Copy a file to a local path.
+    def download(self, name: str, path: Path, most: int | None = None) -> None:
+        """Copy a file of at most so many bytes, a source's by default, to a local path.
 
         Raises:
-            MediaError: it can't be read, or not be written there.
+            MediaError: it can't be read, is too large, or can't be written there.
         """
+        most = most or MAX_DOWNLOAD_BYTES
         with told("file", self.name_of(name)):
             if self._folder is not None:
                 with (
-                    open_regular(self._folder / name, MAX_DOWNLOAD_BYTES) as source,
+                    open_regular(self._folder / name, most) as source,
                     path.open("wb") as target,
                 ):
                     shutil.copyfileobj(source, target)
                 return
             remote = f"{self._root}/{name}" if name else self._root
-            self._check_size(remote, MAX_DOWNLOAD_BYTES)
+            self._check_size(remote, most)
             self._fs.get_file(remote, str(path))
 
     def remove(self, name: str) -> None:

@@ -7,8 +7,15 @@ from itertools import accumulate
 from pathlib import Path
 from typing import Any
 
-from vssn.errors import BadInputError, argument
+from vssn.errors import BadInputError, MediaError, argument
 from vssn.fleet.places import Place
+
+FOLDER = "records"
+
+
+def records_name(stem: str) -> str:
+    """The name of a video's records, in the way of partitioned data sets."""
+    return f"{FOLDER}/video={stem}/part-0.parquet"
 
 
 def import_arrow() -> tuple[Any, Any]:
@@ -40,15 +47,24 @@ def join_records(chunks: Sequence[Path], place: Place, name: str, frames: Sequen
         frames: how many each chunk has.
 
     Raises:
-        MediaError: the file can't be written.
+        MediaError: a chunk's file is damaged, or the file can't be written.
     """
     arrow, parquet = import_arrow()
     before = [0, *accumulate(frames)]
     with place.written(name) as target:
         writer: Any = None
         for number, path in enumerate(chunks):
-            table = parquet.read_table(path)
-            column = table.schema.get_field_index("frame")
+            try:
+                table = parquet.read_table(path)
+                column = table.schema.get_field_index("frame")
+                if column < 0 or not arrow.types.is_integer(table.schema.field(column).type):
+                    raise ValueError("without numbers of frames")
+            except (OSError, ValueError, arrow.ArrowException) as problem:
+                raise MediaError(
+                    f"records '{path.name}' of a chunk ({problem})",
+                    "what was written there",
+                    "begin anew in another folder",
+                ) from problem
             counted = arrow.compute.add(table["frame"], before[number])
             table = table.set_column(column, table.schema.field(column), counted)
             chunk = arrow.array([number] * len(table), arrow.int64())

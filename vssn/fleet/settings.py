@@ -10,9 +10,9 @@ from typing import Any
 
 from vssn.config import SegmenterConfig
 from vssn.errors import BadInputError, argument
-from vssn.files import read_regular
+from vssn.files import read_regular, write_bytes
 from vssn.fleet.sources import once_per_node
-from vssn.fleet.weights import PackedWeights
+from vssn.fleet.weights import PackedWeights, holds
 from vssn.scene.camera import Camera
 from vssn.scene.style import Style
 from vssn.version import __version__
@@ -98,8 +98,8 @@ class AttachedFiles:
         with once_per_node(f"files-{self.digest[:16]}") as folder:
             paths = {name: folder / f"{name}.json" for name in self.contents}
             for name, path in paths.items():
-                if not path.exists():
-                    path.write_bytes(self.contents[name])
+                if not holds(path, self.contents[name]):  # a killed worker may have left a half
+                    write_bytes(path, self.contents[name])
         return paths
 
 

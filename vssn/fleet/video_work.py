@@ -10,12 +10,12 @@ import hashlib
 import json
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from contextlib import ExitStack
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import cv2
 
@@ -23,10 +23,16 @@ from vssn.api import annotate_video
 from vssn.assembly import Assembly, assemble
 from vssn.config import SegmenterConfig
 from vssn.errors import MediaError
-from vssn.fleet.chunk_video import CHUNK_SUFFIX, ChunkVideo, JoinPlan, join_chunks
+from vssn.fleet.chunk_video import (
+    CHUNK_SUFFIX,
+    ChunkPictures,
+    ChunkVideo,
+    JoinPlan,
+    join_chunks,
+)
 from vssn.fleet.chunks import ChunkFolder, ChunkResult, Input, InputPlan, count_chunks
 from vssn.fleet.places import Place, shown
-from vssn.fleet.record_files import join_records
+from vssn.fleet.record_files import join_records, records_name
 from vssn.fleet.settings import AttachedFiles, CameraOptions, look_with
 from vssn.fleet.sources import SourceCache
 from vssn.fleet.weights import PackedWeights
@@ -41,6 +47,8 @@ from vssn.scene.style import Style
 from vssn.types import FrameResult, VideoInfo
 
 JOINED = "joined.json"
+RECORDS_SUFFIX = ".parquet"
+MAX_CHUNK_BYTES = 1 << 32
 Assemble = Callable[[SegmenterConfig, WeightPaths | None], Assembly]
 
 
@@ -125,6 +133,12 @@ class VideoWork(ChunkFolder):
     attached: AttachedFiles | None = None
     make: Assemble = assemble_video
 
+    suffixes: ClassVar[Collection[str]] = (CHUNK_SUFFIX, RECORDS_SUFFIX)
+
+    def check_more(self, more: dict[str, Any]) -> None:
+        """See :meth:`ChunkFolder.check_more`."""
+        parse(ChunkPictures, more)
+
     def load(self) -> str:
         """Load the networks."""
         self._cache = SourceCache()
@@ -174,7 +188,7 @@ class VideoWork(ChunkFolder):
             return done
         begun = time.perf_counter()
         with tempfile.TemporaryDirectory(prefix="vssn-") as folder:
-            written = Path(folder) / f"chunk{CHUNK_SUFFIX}", Path(folder) / "chunk.parquet"
+            written = Path(folder) / f"chunk{CHUNK_SUFFIX}", Path(folder) / f"chunk{RECORDS_SUFFIX}"
             result = self._annotated(given, plan, number, *written)
             files = {}
             for path in written:
@@ -206,8 +220,7 @@ class VideoWork(ChunkFolder):
                 on_result=labels.add,
             )
             info, sound = pictures.info, source.sound is not None
-        told = None if info is None else _info_json(info)
-        more = {"first": str(pictures.first), "info": told, "sound": sound, "whole": end is None}
+        more = ChunkPictures(pictures.first, info, sound, end is None).to_json()
         frames, lost = run.statistics.frames, run.lost_frames
         return ChunkResult(
             frames, labels.segmented, labels.hexdigest(), run.truncated, lost, more=more
@@ -223,9 +236,9 @@ class VideoWork(ChunkFolder):
             chunks = self._fetched(folder, results, Path(temporary))
             frames = self._joined_video(given, plan, results, chunks)
             join_records(
-                [path.with_suffix(".parquet") for path in chunks],
+                [path.with_suffix(RECORDS_SUFFIX) for path in chunks],
                 self.place,
-                f"records/video={given.stem}/part-0.parquet",
+                records_name(given.stem),
                 [result.frames for result in results],
             )
         joined = {"frames": frames}
@@ -247,41 +260,35 @@ class VideoWork(ChunkFolder):
         """Copy the chunks' files here and compare their hashes."""
         for result in results:
             for name, expected in result.files.items():
-                content = self.place.read(f"{folder}/{name}")
-                if hashlib.sha256(content).hexdigest() != expected:
+                self.place.download(f"{folder}/{name}", target / name, MAX_CHUNK_BYTES)
+                if _sha256(target / name) != expected:
                     self.place.remove(f"{folder}/{name.partition('.')[0]}.json")  # is done again
                     raise MediaError(
                         f"chunk '{self.place.name_of(folder)}/{name}', whose content changed",
                         "what was written",
                         "run again with --resume",
                     )
-                (target / name).write_bytes(content)
         return [target / f"{number:06d}{CHUNK_SUFFIX}" for number in range(len(results))]
 
     def _joined_video(
         self, given: Input, plan: InputPlan, results: list[ChunkResult], chunks: list[Path]
     ) -> int:
-        shown_chunks = [
-            (path, Fraction(result.more["first"]))
-            for path, result in zip(chunks, results, strict=True)
-            if result.frames
-        ]
+        pictures: list[ChunkPictures] = [parse(ChunkPictures, result.more) for result in results]
+        shown_chunks, infos = [], []
+        for path, each in zip(chunks, pictures, strict=True):
+            if each.first is not None and each.info is not None:
+                shown_chunks.append((path, each.first))
+                infos.append(each.info)
         if not shown_chunks:
             return 0
-        told = next(result.more["info"] for result in results if result.frames)
-        sound = Path(self._cache.fetch(given.source)) if results[0].more["sound"] else None
+        sound = Path(self._cache.fetch(given.source)) if pictures[0].sound else None
         suffix = Path(given.name).suffix
         name = Path(shown(given.source)).name
-        how = JoinPlan(suffix, _info_from_json(told), plan.origin, sound, plan.end is None, name)
+        how = JoinPlan(suffix, infos[0], plan.origin, sound, plan.end is None, name)
         with self.place.written(given.name) as target:
             return join_chunks(shown_chunks, target, how)
 
 
-def _info_json(info: VideoInfo) -> dict[str, Any]:
-    fractions = {"pixel_aspect": str(info.pixel_aspect), "time_base": str(info.time_base or "")}
-    return asdict(info) | fractions
-
-
-def _info_from_json(told: dict[str, Any]) -> VideoInfo:
-    base = Fraction(told["time_base"]) if told["time_base"] else None
-    return VideoInfo(**{**told, "pixel_aspect": Fraction(told["pixel_aspect"]), "time_base": base})
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

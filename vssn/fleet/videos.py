@@ -13,11 +13,14 @@ from vssn.fleet.chunks import FOLDER, Input, Work
 from vssn.fleet.cluster import connected, import_ray
 from vssn.fleet.job import FleetRun, Job, OnChunk
 from vssn.fleet.manifest import JOINED, Manifest
+from vssn.fleet.manifest_file import NAME as MANIFEST_NAME
 from vssn.fleet.manifest_file import resume_manifest
 from vssn.fleet.names import result_names
 from vssn.fleet.places import FILE_SCHEMES, SCHEME, Place, absolute, is_url, matches
 from vssn.fleet.pool import RayPool
+from vssn.fleet.record_files import FOLDER as RECORDS
 from vssn.fleet.record_files import import_arrow
+from vssn.fleet.report import NAME as REPORT_NAME
 from vssn.fleet.report import write_report
 from vssn.fleet.settings import AttachedFiles, CameraOptions, job_id, portable
 from vssn.fleet.video_work import Assemble, VideoWork, assemble_video
@@ -158,6 +161,8 @@ def open_manifest(work: Work, inputs: Sequence[Input], resume: bool) -> Manifest
         MediaError: the manifest is damaged or of other settings, or the place does not answer.
     """
     manifest = Manifest(inputs, work.job, work.chunk_s)
+    results = (MANIFEST_NAME, REPORT_NAME, *(given.name for given in inputs))
+    work.place.check_results(results, (FOLDER, RECORDS))
     if not resume:
         work.place.remove(FOLDER)
         return manifest

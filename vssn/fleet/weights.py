@@ -60,10 +60,13 @@ def _weight_paths(paths: Mapping[str, Path]) -> WeightPaths:
 
 
 def _same(folder: Path, files: dict[str, bytes]) -> bool:
+    return all(holds(folder / name, content) for name, content in files.items())
+
+
+def holds(path: Path, content: bytes) -> bool:
+    """Whether there is a file of a content."""
     try:
-        return all(
-            read_regular(folder / name, len(content)) == content for name, content in files.items()
-        )
+        return read_regular(path, len(content)) == content
     except BadInputError:
         return False
 

@@ -21,7 +21,7 @@ from vssn.checkpoints.frozen_weights import OtherNetworkError
 from vssn.checkpoints.locate import weights_stem
 from vssn.checkpoints.segnet_weights import read_any_segnet
 from vssn.errors import BadInputError, CheckpointError
-from vssn.files import is_file
+from vssn.files import is_there
 from vssn.json_files import read_json, write_json
 from vssn.preprocess import SEGNET_INPUT_HW
 from vssn.runtime.openvino_graph import IMAGE_RANGE
@@ -237,7 +237,7 @@ def read_ranges(weights: Path, weights_sha256: str) -> Ranges | None:
         CheckpointError: the file is damaged or was changed.
     """
     path = ranges_path(weights)
-    if not is_file(path):
+    if not is_there(path):
         return None
     remedy = "run vssn calibrate again, or delete the file"
     content = read_json(path, _RangesFile, "ranges", CheckpointError, remedy, checked=True)

@@ -33,7 +33,9 @@ def freeze(model: keras.Model) -> Function:
     """
     signature = [tf.TensorSpec((1, *x.shape[1:]), tf.float32) for x in model.inputs]
     single = len(signature) == 1
-    call = tf.function(lambda *x: model(x[0] if single else list(x), training=False))
+    call = tf.function(
+        lambda *x: model(x[0] if single else list(x), training=False), autograph=False
+    )
     function: Function = convert_variables_to_constants_v2(call.get_concrete_function(*signature))
     function(*(tf.zeros(x.shape) for x in signature))  # the first call compiles; not a frame's time
     return function

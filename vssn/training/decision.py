@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -13,102 +12,15 @@ import numpy.typing as npt
 import tensorflow as tf
 
 from vssn.checkpoints.tf1 import BEST_NAME, FINAL_NAME, load_decision, save_decision
-from vssn.errors import MediaError
 from vssn.models.decision import build_decision
-from vssn.models.layout import FEATURE_SHAPE
-from vssn.training.archive import read_array
-from vssn.training.feature_record import (
-    AGREEMENT_FILE,
-    FEATURES_FILE,
-    MAX_ARRAY_BYTES,
-    FeatureRecord,
-    check_feature_record,
-)
+from vssn.training.feature_set import Features, FeatureSet, blocks
+from vssn.training.feature_statistics import channel_deviations, deviation
 from vssn.training.progress import Metrics
 from vssn.training.recipes import DecisionRecipe
 from vssn.types import Float32Array
 
-PREDICT_BATCH = 512
-HELD_OUT_RUN = 20  # consecutive pairs
+PREDICT_BATCH = 512  # a block of features is a multiple of it
 MIN_DEVIATION = 0.1  # of a channel, as a share of all features'
-
-
-@dataclass(frozen=True)
-class FeatureSet:
-    """Pairs of frames.
-
-    Attributes:
-        features: (N, 4, 5, 384) float32.
-        agreement: (N,) float32, 0-100, measured.
-        record: what they were made with, where that is known.
-    """
-
-    features: Float32Array
-    agreement: Float32Array
-    record: FeatureRecord | None = None
-
-
-def _read_array(path: Path) -> npt.NDArray[Any]:
-    try:
-        array = read_array(path, MAX_ARRAY_BYTES, "features")
-    except ValueError as error:
-        raise MediaError(
-            f"features '{path}' ({error})", "a NumPy array file", "run vssn features again"
-        ) from error
-    if array.dtype.kind not in "fiu":
-        raise MediaError(
-            f"'{path}' of {array.dtype}", "numbers in a NumPy array file", "generate it again"
-        )
-    return array.astype(np.float32, copy=False)
-
-
-def read_feature_set(directory: Path) -> FeatureSet:
-    """Read ``X.npy`` and ``Y.npy``, and compare them with ``features.json`` where that is there.
-
-    Raises:
-        MediaError: missing, changed, damaged, of other shapes, types or lengths, empty,
-            non-finite, or agreement outside 0-100.
-    """
-    record = check_feature_record(directory)
-    features = _read_array(directory / FEATURES_FILE)
-    agreement = _read_array(directory / AGREEMENT_FILE)
-    agreement = (
-        agreement.reshape(-1) if agreement.ndim == 2 and agreement.shape[1] == 1 else agreement
-    )
-    found = f"'{directory}' with X {features.shape} and Y {agreement.shape}"
-    if features.shape[1:] != FEATURE_SHAPE or agreement.ndim != 1 or not len(agreement):
-        raise MediaError(found, f"X (N, {FEATURE_SHAPE}) and Y (N,)", "generate them again")
-    if len(features) != len(agreement):
-        raise MediaError(found, "as many features as agreements", "generate them together")
-    if not (np.isfinite(features).all() and np.isfinite(agreement).all()):
-        raise MediaError(found, "finite numbers only", "generate them again")
-    if agreement.min() < 0 or agreement.max() > 100:
-        raise MediaError(
-            f"'{directory / 'Y.npy'}' from {agreement.min():g} to {agreement.max():g}",
-            "values from 0 to 100",
-            "generate them again",
-        )
-    return FeatureSet(features, agreement, record)
-
-
-def hold_out(pairs: FeatureSet, share: float, seed: int) -> tuple[FeatureSet, FeatureSet]:
-    """Split off about a share of the pairs, in runs of consecutive ones, which look alike.
-
-    Returns:
-        Remaining pairs, held-out pairs.
-
-    Raises:
-        MediaError: none would remain.
-    """
-    runs = -(-len(pairs.agreement) // HELD_OUT_RUN)
-    chosen = np.random.default_rng(seed).permutation(runs)[: round(share * runs)]
-    held = np.isin(np.arange(len(pairs.agreement)) // HELD_OUT_RUN, chosen)
-    if held.all():
-        raise MediaError(
-            f"{len(held)} pairs with {share:g} of them held out", "some to train on", "make more"
-        )
-    left, off = (FeatureSet(pairs.features[part], pairs.agreement[part]) for part in (~held, held))
-    return left, off
 
 
 def _initialise(model: keras.Model, train: FeatureSet) -> None:
@@ -118,9 +30,9 @@ def _initialise(model: keras.Model, train: FeatureSet) -> None:
     """
     first, last = model.get_layer("Conv"), model.layers[-2]
     # The lower bound keeps nearly constant channels from becoming noise.
-    least = max(MIN_DEVIATION * float(train.features.std()), 1e-6)
-    deviation = np.maximum(train.features.std(axis=(0, 1, 2)), least)
-    first.kernel.assign(first.kernel / deviation[:, np.newaxis])
+    least = max(MIN_DEVIATION * deviation(train.features), 1e-6)
+    scale = np.maximum(channel_deviations(train.features), least)
+    first.kernel.assign(first.kernel / scale[:, np.newaxis])
     last.bias.assign([float(train.agreement.mean())])
 
 
@@ -146,7 +58,7 @@ class DecisionTask:
         )
         self._optimizer = keras.optimizers.Adam(rate)
         self._optimizer.build(self.model.trainable_variables)
-        self._step = tf.function(self._train_step, reduce_retracing=True)
+        self._step = tf.function(self._train_step, reduce_retracing=True, autograph=False)
 
     def variables(self) -> list[Any]:
         """Weights, and the states of the optimizer and of dropout."""
@@ -184,12 +96,13 @@ class DecisionTask:
         """
         load_decision(self.model, directory / BEST_NAME)
 
-    def predict(self, features: Float32Array) -> Float32Array:
+    def predict(self, features: Features) -> Float32Array:
         """(N,) float32 predicted confidence, 0-100, of (N, 4, 5, 384) features."""
-        if not len(features):  # Keras refuses an empty array
-            return np.empty(0, np.float32)
-        confidence = self.model.predict(features, batch_size=PREDICT_BATCH, verbose=0)
-        return confidence[:, 0]  # type: ignore[no-any-return]
+        predicted = [np.empty(0, np.float32)]
+        for block in blocks(features):
+            confidence = self.model.predict(block, batch_size=PREDICT_BATCH, verbose=0)
+            predicted.append(confidence[:, 0])
+        return np.concatenate(predicted)
 
     def train_error(self) -> float:
         """Mean absolute error on the training pairs in points, without dropout."""

@@ -3,45 +3,66 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-import keras
-
+from vssn.checkpoints.arrays import Weights
 from vssn.checkpoints.segnet_weights import (
     assign_weights,
-    load_encoder_weights,
+    read_encoder_weights,
     rgb_kernel,
 )
 from vssn.errors import CheckpointError
-from vssn.models.architectures import LIGHT_SEGMENTER, architecture_of
+from vssn.models.architectures import LIGHT_SEGMENTER, Architecture
 from vssn.models.layout import STAGES, is_encoder
 from vssn.training.efficientnet_weights import encoder_weights, locate_package, read_torch_state
 
+if TYPE_CHECKING:
+    import keras
 
-def start_encoder(model: keras.Model, source: str) -> None:
-    """Load the initial weights of ``model``'s encoder.
+
+def read_encoder_start(architecture: Architecture, source: str) -> Weights | None:
+    """Read the initial weights of a network's encoder; neither Keras nor the network is needed.
+
+    Args:
+        architecture: the network's.
+        source: "imagenet" for Keras' own download or, of the light network, its package; "none" to
+            leave them random; or a file: see
+            :func:`vssn.checkpoints.segnet_weights.read_encoder_weights`, or of the light network
+            :func:`vssn.training.efficientnet_weights.read_torch_state`.
+
+    Returns:
+        Float32 arrays by ``layer/variable``, none of them for random ones; None for the download.
+
+    Raises:
+        CheckpointError: the file can't be used.
+    """
+    if source == "none":
+        return {}
+    if architecture is LIGHT_SEGMENTER:
+        path = locate_package() if source == "imagenet" else Path(source)
+        return encoder_weights(read_torch_state(path))
+    return None if source == "imagenet" else read_encoder_weights(Path(source))
+
+
+def set_start(model: keras.Model, weights: Weights | None) -> None:
+    """Set the initial weights of ``model``.
 
     Args:
         model: from :func:`vssn.checkpoints.segnet_weights.build_network`.
-        source: "imagenet" for Keras' own download or, of the light network, its package; "none" to
-            leave them random; or a file: see
-            :func:`vssn.checkpoints.segnet_weights.load_encoder_weights`, or of the light network
-            :func:`vssn.training.efficientnet_weights.read_torch_state`.
+        weights: from :func:`read_encoder_start`, or those of all of the network.
 
     Raises:
-        CheckpointError: the download fails, or the file can't be used.
+        CheckpointError: the download fails.
     """
-    if source == "none":
-        return
-    if architecture_of(layer.name for layer in model.layers) is LIGHT_SEGMENTER:
-        path = locate_package() if source == "imagenet" else Path(source)
-        assign_weights(model, encoder_weights(read_torch_state(path)))
-    elif source == "imagenet":
+    if weights is None:
         copy_application(_download(), model)
     else:
-        load_encoder_weights(model, Path(source))
+        assign_weights(model, weights)
 
 
 def _download() -> keras.Model:
+    import keras
+
     try:
         return keras.applications.ResNet50(include_top=False, weights="imagenet")
     except Exception as error:  # Keras raises a bare Exception when a download fails

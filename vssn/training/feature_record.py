@@ -9,12 +9,14 @@ from pathlib import Path
 from typing import Any
 
 from vssn.errors import MediaError
-from vssn.files import is_file, open_regular
+from vssn.files import is_there, open_regular
 from vssn.json_files import read_json, write_json
 
 RECORD_FILE = "features.json"
 FEATURES_FILE, AGREEMENT_FILE = "X.npy", "Y.npy"
-MAX_ARRAY_BYTES = 1 << 32  # 140,000 pairs
+MAX_ARRAY_BYTES = 1 << 32
+MAX_PAIRS = 140_000  # which take as much in float32
+MAX_AGREEMENT_BYTES = 1 << 24
 WHAT = "record of features"
 REMEDY = "run vssn features again, or remove the file to take the features as they are"
 
@@ -64,7 +66,7 @@ def check_feature_record(directory: Path) -> FeatureRecord | None:
         MediaError: the record is damaged, or a file is not the one that it tells of.
     """
     path = directory / RECORD_FILE
-    if not is_file(path):
+    if not is_there(path):
         return None
     record = read_json(path, FeatureRecord, WHAT, MediaError, REMEDY, checked=True)
     told = {FEATURES_FILE: record.features_sha256, AGREEMENT_FILE: record.agreement_sha256}

@@ -30,12 +30,16 @@ from vssn.models.layout import FEATURE_SHAPE
 from vssn.networks import FeatureFlowNetwork, SegmentationNetwork
 from vssn.streaming.agreement import pixel_agreement
 from vssn.streaming.rules import VSSN_RULES, StreamRules
-from vssn.training.feature_record import AGREEMENT_FILE, FEATURES_FILE, write_feature_record
+from vssn.training.feature_record import (
+    AGREEMENT_FILE,
+    FEATURES_FILE,
+    MAX_AGREEMENT_BYTES,
+    write_feature_record,
+)
 from vssn.types import Float32Array
 
 FEATURE_BYTES = int(np.prod(FEATURE_SHAPE)) * 4
 MAX_FINGERPRINT_BYTES = 1 << 16
-MAX_AGREEMENT_BYTES = 1 << 24  # of four million pairs
 
 
 @dataclass(frozen=True)

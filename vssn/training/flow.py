@@ -111,8 +111,8 @@ class FlowTask:
         fixed = self.model.get_layer("predict_scale")
         fixed.trainable = False
         self._optimizer.build(self.model.trainable_variables)
-        self._step = tf.function(self._train_step)
-        self._evaluator = tf.function(self._evaluate_batch)
+        self._step = tf.function(self._train_step, autograph=False)
+        self._evaluator = tf.function(self._evaluate_batch, autograph=False)
         self._held_out = _stack(
             [self._synthetic((recipe.seed, 1 << 20, i)) for i in range(HELD_OUT)]
         )

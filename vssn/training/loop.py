@@ -13,7 +13,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from vssn.errors import BadInputError, CheckpointError
-from vssn.files import atomic_path, folder_lock, make_directory
+from vssn.files import atomic_path, check_writable, folder_lock, make_directory, open_regular
 from vssn.json_files import loads, parse, write_json
 from vssn.training.archive import read_archive
 from vssn.training.progress import LOG_FILE, Metrics, Progress
@@ -66,6 +66,7 @@ STATE_FILE = "training_state.npz"
 STATE_EXPECTED = "the state that an interrupted training left"
 STATE_REMEDY = "train without --resume"
 MAX_HEADER_BYTES = 1 << 26
+MAX_STATE_BYTES = 1 << 36  # of any training; reading one knows better
 
 
 @dataclass(frozen=True)
@@ -74,11 +75,38 @@ class _Header:
     history: tuple[dict[str, float], ...]
 
 
+def check_start(directory: Path, resume: bool) -> None:
+    """Find out before a network is built whether a training can begin in a folder.
+
+    Args:
+        directory: see :class:`LoopConfig`.
+        resume: see :class:`LoopConfig`.
+
+    Raises:
+        MediaError: the folder can't be written to.
+        CheckpointError: there is no file of a state to resume from.
+    """
+    check_writable(directory)
+    if resume:
+        path = directory / STATE_FILE
+        try:
+            open_regular(path, MAX_STATE_BYTES, "training state", CheckpointError).close()
+        except CheckpointError as error:
+            raise _no_state(path, error.__cause__) from error
+
+
+def _no_state(path: Path, problem: object) -> CheckpointError:
+    return CheckpointError(f"training state '{path}' ({problem})", STATE_EXPECTED, STATE_REMEDY)
+
+
 def _save_state(config: LoopConfig, task: Task, history: list[Metrics]) -> None:
     arrays: dict[str, Any] = {f"v{i}": np.asarray(v) for i, v in enumerate(task.variables())}
     header = json.dumps({"fingerprint": config.fingerprint, "history": history})
     with atomic_path(config.directory / STATE_FILE, "training state") as temporary:
         np.savez(temporary, header=np.array(header), **arrays)
+
+
+def _save_log(config: LoopConfig, history: list[Metrics]) -> None:
     log = {"settings": json.loads(config.fingerprint), "epochs": history}
     write_json(config.directory / LOG_FILE, log, "training log")
 
@@ -132,13 +160,9 @@ def _load_state(config: LoopConfig, task: Task) -> list[Metrics]:
         fingerprint, values, history = _read_state(path, variables)
         _check_history(task, history)
     except CheckpointError as error:
-        raise CheckpointError(
-            f"training state '{path}' ({error.__cause__})", STATE_EXPECTED, STATE_REMEDY
-        ) from error
+        raise _no_state(path, error.__cause__) from error
     except (ValueError, TypeError) as error:
-        raise CheckpointError(
-            f"training state '{path}' ({error})", STATE_EXPECTED, STATE_REMEDY
-        ) from error
+        raise _no_state(path, error) from error
     if fingerprint != config.fingerprint:
         raise CheckpointError(
             f"training state '{path}'",
@@ -201,7 +225,10 @@ def train(
 def _epochs(
     task: Task, config: LoopConfig, report: Callable[[Progress], None]
 ) -> Iterator[Metrics]:
-    history = _load_state(config, task) if config.resume else []
+    history: list[Metrics] = []
+    if config.resume:
+        history = _load_state(config, task)
+        _save_log(config, history)  # the disk may have been full after the state was written
     best: Metrics = {}
     for row in history:
         if "validated" in row and (not best or task.is_better(row, best)):
@@ -220,4 +247,5 @@ def _epochs(
             task.save(config.directory, best=False)
         history.append(metrics)
         _save_state(config, task, history)
+        _save_log(config, history)
         yield metrics

@@ -65,7 +65,7 @@ class PropagationTask:
         cycle = warm_cosine(recipe.rate, epochs * recipe.steps_per_epoch)
         self._optimizer = keras.optimizers.AdamW(cycle, weight_decay=4e-4, clipnorm=5.0)
         self._optimizer.build(model.trainable_variables)
-        self._step = tf.function(self._train_step)
+        self._step = tf.function(self._train_step, autograph=False)
 
     def variables(self) -> list[Any]:
         """Weights and the optimizer's state."""

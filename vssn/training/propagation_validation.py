@@ -55,7 +55,7 @@ class PropagationEvaluator:
         Args:
             model: from :func:`vssn.models.flownets.build_flownets`.
         """
-        run = tf.function(lambda pair: model(pair, training=False))
+        run = tf.function(lambda pair: model(pair, training=False), autograph=False)
         estimates: dict[tuple[int, int], FlowEstimate] = {}
 
         def move(current: int, reference: int) -> FlowEstimate:

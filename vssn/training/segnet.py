@@ -134,7 +134,9 @@ class SegnetTask:
         self.model.set_weights(initial.get_weights())
         self._input_hw: tuple[int, int] = initial.input_shape[1:3]
         self._evaluator = _build(self.architecture, recipe, self._input_hw, trained=False)
-        self._forward = tf.function(lambda image: tf.nn.softmax(self._evaluator(image)))
+        self._forward = tf.function(
+            lambda image: tf.nn.softmax(self._evaluator(image)), autograph=False
+        )
         self._kept = initial
         averaged = _build(self.architecture, recipe, recipe.crop_hw, trained=False)
         averaged.set_weights(initial.get_weights())
@@ -145,7 +147,7 @@ class SegnetTask:
         self._average_decay = max(0.0, 1 - 1 / (recipe.average_share * steps))
         self._label_weights = tf.constant(self.mixture.label_weights(recipe.class_power))
         self._groups = self._make_groups(steps)
-        self._step = tf.function(self._train_step)
+        self._step = tf.function(self._train_step, autograph=False)
 
     def _make_groups(self, steps: int) -> list[tuple[keras.optimizers.Optimizer, list[Any]]]:
         """Encoder and decoder variables, each with its optimizer."""

@@ -11,7 +11,7 @@ import numpy as np
 
 from vssn.data.stills import Still, list_stills
 from vssn.errors import BadInputError, MediaError, argument
-from vssn.files import is_dir, is_file, read_regular
+from vssn.files import is_dir, is_there, read_regular
 from vssn.json_files import loads, parse
 from vssn.labels import CLASS_NAMES, NUM_CLASSES, NUM_OUTPUTS, VOID
 from vssn.types import UInt8Array
@@ -114,7 +114,7 @@ def read_source(folder: Path, share: float = 1.0, taught: bool = False) -> Sourc
 
 def _rules(folder: Path) -> SourceRules:
     path = folder / RULES_FILE
-    if not is_file(path):
+    if not is_there(path):
         return SourceRules()
     try:
         given = parse(
