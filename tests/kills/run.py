@@ -136,8 +136,7 @@ def prepare(with_tensorflow: bool) -> None:
     if with_tensorflow:
         _fake_exporter()
     for name in ("SIGINT", "SIGTERM", "SIGHUP"):  # a job in the background ignores some
-        default = signal.default_int_handler if name == "SIGINT" else signal.SIG_DFL
-        signal.signal(getattr(signal, name), default)
+        signal.signal(getattr(signal, name), signal.SIG_DFL)
 
 
 def start_real(argv: list[str], log: Path) -> int:

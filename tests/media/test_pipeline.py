@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import subprocess
 import sys
@@ -175,6 +176,30 @@ def test_write_behind_refuses_items_once_closed() -> None:
     behind.close()
     with pytest.raises(ValueError, match="closed"):
         behind.write(1)
+
+
+def test_an_interrupt_of_closing_waits_for_what_is_queued() -> None:
+    begun, written = threading.Event(), []
+
+    class Slow(Recorder):
+        def write(self, item: int) -> None:
+            begun.set()
+            time.sleep(0.5)
+            written.append(item)
+
+    behind = WriteBehind(Slow())
+    behind.write(1)
+    begun.wait()
+    before = signal.signal(signal.SIGUSR1, signal.default_int_handler)
+    sent = threading.Timer(0.1, os.kill, (os.getpid(), signal.SIGUSR1))
+    sent.start()
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            behind.close()
+    finally:
+        sent.join()
+        signal.signal(signal.SIGUSR1, before)
+    assert written == [1]
 
 
 def test_an_interrupt_keeps_every_frame_that_was_handed_over(tmp_path: Path) -> None:

@@ -49,18 +49,23 @@ def _checked_mode(mode: int) -> None:
             raise OSError(errno.EINVAL, f"{name}, not a file")
 
 
+def _without_waiting(path: str, flags: int) -> int:
+    return os.open(path, flags | getattr(os, "O_NONBLOCK", 0))
+
+
 def _open_regular(path: Path, max_bytes: int) -> BinaryIO:
     _checked_mode(path.stat().st_mode)  # before opening, which waits at a pipe
-    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | getattr(os, "O_NONBLOCK", 0))
+    # The file owns its descriptor from the first, so that an interrupt can't close that twice.
+    file = open(path, "rb", opener=_without_waiting)  # noqa: SIM115 - the caller closes it
     try:
-        status = os.fstat(descriptor)
+        status = os.fstat(file.fileno())
         _checked_mode(status.st_mode)
         if status.st_size > max_bytes:
             raise OSError(errno.EFBIG, f"{status.st_size} bytes, more than {max_bytes}")
-        return os.fdopen(descriptor, "rb")
     except BaseException:
-        os.close(descriptor)
+        file.close()
         raise
+    return file
 
 
 def open_regular(

@@ -157,10 +157,10 @@ def read_ahead(iterable: Iterable[Item], depth: int = 4) -> Generator[Item, None
         raise item.error
 
 
-def _write_rest(items: _Bounded[Any], thread: threading.Thread) -> None:
-    if thread.is_alive():
+def _write_rest(items: _Bounded[Any], done: threading.Event) -> None:
+    if not done.is_set():
         items.end(_End())
-        thread.join(STOP_TIMEOUT_S)
+        done.wait(STOP_TIMEOUT_S)
 
 
 class WriteBehind(ClosedOnExit, Generic[Given]):
@@ -181,10 +181,12 @@ class WriteBehind(ClosedOnExit, Generic[Given]):
         self._items: _Bounded[tuple[tuple[Any, ...], dict[str, Any]]] = _Bounded(depth)
         self._error: BaseException | None = None
         self._failed = False
+        # Not the thread's own end: one whose `join` Ctrl-C interrupted counts as ended.
+        self._done = threading.Event()
         self._thread = threading.Thread(target=self._drain, name="write-behind", daemon=True)
         self._thread.start()
         # An interrupt may come between any two steps of closing: nothing stays half written.
-        self._at_exit = weakref.finalize(self, _write_rest, self._items, self._thread)
+        self._at_exit = weakref.finalize(self, _write_rest, self._items, self._done)
 
     def write(self, *item: Given.args, **named: Given.kwargs) -> None:
         """Queue an item.
@@ -207,7 +209,7 @@ class WriteBehind(ClosedOnExit, Generic[Given]):
 
     def _check(self) -> None:
         self._raise_error()
-        if not self._thread.is_alive():
+        if self._done.is_set():
             raise ValueError("write to a closed WriteBehind")
 
     def close(self, complete: bool = True) -> None:
@@ -219,14 +221,15 @@ class WriteBehind(ClosedOnExit, Generic[Given]):
         Raises:
             Exception: what the sink raised at an item, unless `write` did already, or on closing.
         """
-        if self._thread.is_alive():
+        if not self._done.is_set():
             self._items.end(_End())
             try:
-                self._thread.join()
+                self._done.wait()
             except BaseException:  # a second Ctrl-C: what is queued is still written
-                self._thread.join(STOP_TIMEOUT_S)
+                self._done.wait(STOP_TIMEOUT_S)
                 self._sink.close(complete=False)
                 raise
+            self._thread.join()
         self._at_exit.detach()
         try:
             self._sink.close(complete=complete and not self._failed)
@@ -239,6 +242,12 @@ class WriteBehind(ClosedOnExit, Generic[Given]):
             raise error
 
     def _drain(self) -> None:
+        try:
+            self._write_items()
+        finally:
+            self._done.set()
+
+    def _write_items(self) -> None:
         while not isinstance(item := self._items.get(), _End):
             # After an error items are only taken out, so that the producer never waits in vain.
             if self._failed:
