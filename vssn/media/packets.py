@@ -17,6 +17,7 @@ from vssn.media.watched_file import Watched, WatchedFile
 # Who has read so much for so long without anything of use has reached the end of what is whole.
 USELESS_BYTES = 1 << 26
 USELESS_S = 4.0
+USELESS_STREAM_S = 15.0  # of a network stream, whose key frames may be some seconds apart
 # How often in a row FFmpeg may give up and be told to go on.
 MOST_ERRORS = 2000
 # Its index alone says where frames lie.
@@ -103,9 +104,9 @@ class PacketReader:
             if self._is_another(packet):
                 continue
             if packet.size:
+                if self._looked_enough():
+                    return
                 if self._source is not None:
-                    if self._looked_enough(self._source):
-                        return
                     self._source.found_packet()
                     self._look_for_gaps(self._source, packet.pos)
                 self._errors = 0
@@ -146,7 +147,7 @@ class PacketReader:
     def _go_on(self) -> bool:
         """Whether there may be more behind what is damaged; FFmpeg is told to look there."""
         source = self._source
-        if source is None or self._looked_enough(source):
+        if source is None or self._looked_enough():
             return False
         if self.error is not None and not source.stopped:
             if source.read_bytes == self._read_at_error or self._errors >= MOST_ERRORS:
@@ -160,10 +161,13 @@ class PacketReader:
             self.error = self.error or NOTHING
         return False
 
-    def _looked_enough(self, source: Watched) -> bool:
-        if source.read_bytes - self._read_at_use < USELESS_BYTES:
-            return False
-        if time.monotonic() - self._useful_s < USELESS_S:
-            return False
-        self.error = self.error or NOTHING
-        return True
+    def _looked_enough(self) -> bool:
+        waited_s = time.monotonic() - self._useful_s
+        if self._source is None:
+            enough = waited_s >= USELESS_STREAM_S
+        else:
+            read = self._source.read_bytes - self._read_at_use
+            enough = read >= USELESS_BYTES and waited_s >= USELESS_S
+        if enough:
+            self.error = self.error or NOTHING
+        return enough
