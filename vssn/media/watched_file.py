@@ -17,6 +17,7 @@ INDEX_BYTES = 1 << 27
 HEAD_BYTES = 1 << 25
 PACKET_BYTES = 1 << 26
 ZERO_BYTES = 1 << 24
+PIPE_PACKET_BYTES = 1 << 24  # a pipe may be slow
 # How files with an index begin: Matroska, AVI, and by their first box QuickTime and MP4.
 INDEXED = (b"\x1a\x45\xdf\xa3", b"RIFF")
 FIRST_BOXES = {b"ftyp", b"moov", b"mdat", b"free", b"skip", b"wide", b"pnot", b"uuid", b"styp"}
@@ -111,7 +112,8 @@ class Watched:
         Args:
             pixels: of a frame, where that is known.
         """
-        self._most = max(PACKET_BYTES, BYTES_PER_PIXEL * pixels)
+        least = PIPE_PACKET_BYTES if self._patient else PACKET_BYTES
+        self._most = max(least, BYTES_PER_PIXEL * pixels)
         self._most_zeros = max(ZERO_BYTES, BYTES_PER_PIXEL * pixels)
         self.restart()
 
