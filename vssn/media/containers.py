@@ -151,9 +151,13 @@ def open_pipe(pipe: Readable) -> InputContainer:
         MediaError: it holds no video.
     """
     options = {"protocol_whitelist": "", "format_whitelist": ",".join(PIPE_FORMATS)}
+    source = Watched(pipe, patient=True)
     try:
-        return av.open(Watched(pipe, patient=True), "r", options=options, metadata_errors="replace")
+        container = av.open(source, "r", options=options, metadata_errors="replace")
+        source.raise_interrupt()
+        return container
     except (OSError, av.FFmpegError, ValueError) as error:
+        source.raise_interrupt()
         raise refuse(
             "-",
             f"no video on the standard input: {reason(error)}",

@@ -139,10 +139,13 @@ class PacketReader:
 
     def _next(self) -> Packet[Any] | None:
         try:
-            return next(self._packets, None)
+            packet = next(self._packets, None)
         except (av.FFmpegError, OSError) as error:  # damaged from here on, or a stream broke off
             self.error = error
-            return None
+            packet = None
+        if self._source is not None:
+            self._source.raise_interrupt()
+        return packet
 
     def _go_on(self) -> bool:
         """Whether there may be more behind what is damaged; FFmpeg is told to look there."""

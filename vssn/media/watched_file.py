@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import BinaryIO, Protocol
 
 from vssn.files import open_regular
+from vssn.interrupts import uninterrupted
 
 # What is read without a packet is damage: FFmpeg keeps it all in memory, and reads it slowly. No
 # index of a video is larger than the first, no beginning without an index than the second, no
@@ -62,6 +63,7 @@ class Watched:
         self.read_bytes = 0
         self.zeros = 0
         self._source = source
+        self._interrupt: KeyboardInterrupt | None = None
         self._patient = patient
         self._most = HEAD_BYTES
         self._most_zeros = ZERO_BYTES
@@ -80,7 +82,12 @@ class Watched:
         ):
             self.stopped = True
             return b""
-        data = self._source.read(size)
+        try:
+            data = self._source.read(size)
+        except KeyboardInterrupt as interrupt:  # FFmpeg, which calls this, can't pass it on
+            self._interrupt = interrupt
+            self.stopped = True
+            return b""
         if not self.read_bytes and (data.startswith(INDEXED) or data[4:8] in FIRST_BOXES):
             self._most = INDEX_BYTES
         self.read_bytes += len(data)
@@ -116,6 +123,12 @@ class Watched:
         self._most = max(least, BYTES_PER_PIXEL * pixels)
         self._most_zeros = max(ZERO_BYTES, BYTES_PER_PIXEL * pixels)
         self.restart()
+
+    def raise_interrupt(self) -> None:
+        """Raise what came while FFmpeg was reading."""
+        if self._interrupt is not None:
+            interrupt, self._interrupt = self._interrupt, None
+            raise interrupt
 
     def restart(self) -> None:
         """Read on after an end that was none."""
@@ -166,11 +179,12 @@ class WatchedFile(Watched):
 
     def read(self, size: int) -> bytes:
         """Up to ``size`` bytes; see :class:`Watched`, but for zeros that are passed over."""
-        if self.passes_zeros and self._too_many_zeros():
-            self._pass_zeros()
-        data = super().read(size)
-        self._place += len(data)
-        return data
+        with uninterrupted():  # FFmpeg, which calls this, would take an interrupt for the end
+            if self.passes_zeros and self._too_many_zeros():
+                self._pass_zeros()
+            data = super().read(size)
+            self._place += len(data)
+            return data
 
     def _note_zeros(self, length: int) -> None:
         super()._note_zeros(length)
