@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import array
+import fcntl
 import os
+import signal
 import subprocess
 import sys
 import tempfile
+import termios
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import IO
 
 import numpy as np
 import pytest
@@ -49,6 +55,38 @@ def test_a_pipe_without_a_video_is_refused(repo_root: Path) -> None:
         [sys.executable, "-c", PIPED], input=b"x" * 5000, capture_output=True, cwd=repo_root
     )
     assert b"no video on the standard input" in done.stderr.splitlines()[-1]
+
+
+@pytest.mark.parametrize("count", [20, 1000])
+def test_ctrl_c_ends_the_wait_for_a_pipe_that_stalls(
+    repo_root: Path, tmp_path: Path, count: int
+) -> None:
+    command = [sys.executable, "-m", "vssn", "video", "-", "--output", str(tmp_path / "v.mp4")]
+    with subprocess.Popen(
+        command, stdin=subprocess.PIPE, stderr=subprocess.PIPE, cwd=repo_root
+    ) as waiting:
+        assert waiting.stdin
+        assert waiting.stderr
+        waiting.stdin.write(b"G" * count)
+        waiting.stdin.flush()
+        try:
+            until_s = time.monotonic() + 60
+            while unread(waiting.stdin):
+                assert time.monotonic() < until_s
+                time.sleep(0.05)
+            time.sleep(0.5)  # it waits for more
+            waiting.send_signal(signal.SIGINT)
+            assert waiting.wait(20) == 130
+            assert waiting.stderr.read().splitlines() == [b"interrupted"]
+        finally:
+            waiting.kill()
+
+
+def unread(pipe: IO[bytes]) -> int:
+    """How many bytes nobody took out of a pipe so far."""
+    count = array.array("i", [0])
+    fcntl.ioctl(pipe.fileno(), termios.FIONREAD, count)
+    return count[0]
 
 
 @contextmanager

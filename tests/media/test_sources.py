@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import http.server
+import re
 import socket
 import threading
 import time
@@ -202,6 +203,44 @@ def test_a_stream_that_breaks_off_is_opened_again(
     assert times == sorted(set(times))
     assert caplog.text.count("trying again") == 4
     assert "did not come back" in caplog.text
+
+
+@pytest.mark.parametrize("ranges", [False, True])
+@pytest.mark.parametrize("comes_back", [False, True])
+def test_a_download_that_breaks_off_goes_on_where_it_was(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+    comes_back: bool,
+    ranges: bool,
+) -> None:
+    noise = np.random.default_rng(0).integers(0, 9, (240, 320, 3), np.uint8)
+    frames = [made_frame(n, 320, 240) + np.roll(noise, n) for n in range(20)]
+    path = make_clip(tmp_path / "v.mkv", frames, options={"g": "5", "bf": "0"})
+    content = path.read_bytes()
+    monkeypatch.setattr("vssn.media.live.BACK_OFF_S", (0.01, 0.01, 0.01))
+    begun = []
+
+    def answer(handler: http.server.BaseHTTPRequestHandler) -> None:
+        asked = re.fullmatch(r"bytes=(\d+)-", handler.headers.get("Range", "")) if ranges else None
+        start = int(asked[1]) if asked else 0
+        begun.append(start)
+        handler.send_response(206 if asked else 200)
+        handler.send_header("Content-Length", str(len(content) - start))
+        if asked:
+            handler.send_header("Content-Range", f"bytes {start}-{len(content) - 1}/{len(content)}")
+        handler.end_headers()
+        whole = comes_back and len(begun) > 3
+        handler.wfile.write(content[start : None if whole else len(content) * 6 // 10])
+
+    with served(answer) as url, VideoSource(f"{url}/v.mkv") as source:
+        read = [(frame.time, round(frame.frame_bgr.mean() / 10)) for frame in source.iter_timed()]
+        assert source.truncated != comes_back
+    count = 20 if comes_back else len(read)
+    assert 5 < count <= 20
+    assert [time for time, _ in read] == [Fraction(n, 25) for n in range(count)]
+    assert len({grey for _, grey in read}) == count
+    assert ("did not come back" in caplog.text) != comes_back
 
 
 def test_a_url_that_hangs_is_given_up_within_seconds(monkeypatch: pytest.MonkeyPatch) -> None:

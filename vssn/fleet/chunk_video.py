@@ -12,7 +12,7 @@ from typing import Any
 import av
 
 from vssn.errors import MediaError
-from vssn.media.containers import open_file
+from vssn.media.containers import opened
 from vssn.media.encoding import FORMATS, make_encoder
 from vssn.media.parts import COMMENT
 from vssn.media.remux import Finishing, Part, part_packets, remux
@@ -153,7 +153,7 @@ def _check_alike(paths: Sequence[Path]) -> None:
     """A decoder is set up once for the whole video."""
     kinds = set()
     for path in paths:
-        with open_file(path) as container:
+        with opened(path) as container:
             context = container.streams.video[0].codec_context
             kinds.add((context.name, context.width, context.height, context.extradata))
     if len(kinds) > 1:

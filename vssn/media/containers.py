@@ -8,9 +8,10 @@ import os
 import socket
 import stat
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from fractions import Fraction
 from pathlib import Path
-from typing import Protocol
 from urllib.parse import urlsplit
 
 import av
@@ -21,6 +22,8 @@ from av.video.stream import VideoStream
 
 from vssn.errors import MediaError, argument
 from vssn.files import open_regular
+from vssn.media.packets import close, watched
+from vssn.media.watched_file import Readable, Watched, WatchedFile
 
 logger = logging.getLogger(__name__)
 
@@ -40,17 +43,9 @@ LIVE_PROTOCOLS = "http,https,tcp,tls,crypto,data,rtsp,rtp,udp,srt,rtmp,rtmps,htt
 MAX_PIXELS = 1 << 27  # 134 million: larger than any camera, and 400 MB as BGR
 OPEN_TIMEOUT_S = 8.0
 READ_TIMEOUT_S = 8.0
-FILE_TIMEOUT_S = 30.0  # in which a disk gives the next packet
 HEAD_BYTES = 1 << 20
 
 EXPECTED = "a video file that FFmpeg can read"
-
-
-class Readable(Protocol):
-    """What gives its bytes in order, such as a pipe."""
-
-    def read(self, size: int, /) -> bytes:
-        """Up to ``size`` bytes; none at the end."""
 
 
 def refuse(name: str, what: str, remedy: str) -> MediaError:
@@ -102,6 +97,8 @@ def _check_begun(path: Path, name: str) -> None:
 def open_file(path: Path, name: str | None = None) -> InputContainer:
     """Open a video file; nothing else is opened, whatever the file says.
 
+    :func:`vssn.media.packets.close` closes it.
+
     Args:
         path: of the file.
         name: for messages; None for the path.
@@ -112,22 +109,39 @@ def open_file(path: Path, name: str | None = None) -> InputContainer:
     check_regular(path, name)
     _check_begun(path, name or str(path))
     options = {
-        "protocol_whitelist": "file",
+        "protocol_whitelist": "",
         "format_whitelist": ",".join(FORMATS),
         "max_pixels": str(MAX_PIXELS),
     }
+    source = WatchedFile(path)
     try:
-        # With its protocol named, the path can't be taken for a URL such as "concat:...".
         return av.open(
-            f"file:{path.absolute()}",
+            source,
             "r",
             options=options,
             metadata_errors="replace",
-            timeout=(OPEN_TIMEOUT_S, FILE_TIMEOUT_S),
+            timeout=(OPEN_TIMEOUT_S, None),
         )
     except (OSError, av.FFmpegError, ValueError) as error:
+        source.close()
         what = f"damaged or no video: {reason(error)}"
         raise refuse(name or str(path), what, "check that another player opens it") from error
+    except BaseException:
+        source.close()
+        raise
+
+
+@contextmanager
+def opened(path: Path) -> Iterator[InputContainer]:
+    """A video that was written here, open as long as the context; see :func:`open_file`."""
+    container = open_file(path)
+    source = watched(container)
+    try:
+        if source is not None:
+            source.trust()
+        yield container
+    finally:
+        close(container)
 
 
 def open_pipe(pipe: Readable) -> InputContainer:
@@ -137,9 +151,13 @@ def open_pipe(pipe: Readable) -> InputContainer:
         MediaError: it holds no video.
     """
     options = {"protocol_whitelist": "", "format_whitelist": ",".join(PIPE_FORMATS)}
+    source = Watched(pipe, patient=True)
     try:
-        return av.open(pipe, "r", options=options, metadata_errors="replace")
+        container = av.open(source, "r", options=options, metadata_errors="replace")
+        source.raise_interrupt()
+        return container
     except (OSError, av.FFmpegError, ValueError) as error:
+        source.raise_interrupt()
         raise refuse(
             "-",
             f"no video on the standard input: {reason(error)}",

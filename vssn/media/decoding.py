@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Generator, Iterator
+from copy import copy
 from fractions import Fraction
 from itertools import chain
 from typing import Any
@@ -14,6 +15,8 @@ from av.packet import Packet
 from av.video.frame import VideoFrame
 
 from vssn.media.containers import MAX_PIXELS, refuse, video_stream
+from vssn.media.losses import Losses
+from vssn.media.packets import PacketReader
 from vssn.media.picture import FrameConverter, oddities, orientation, pixel_aspect
 from vssn.types import UInt8Array, VideoInfo
 
@@ -29,6 +32,7 @@ THREADED_PIXELS = 1280 * 720
 COUNTED_FORMATS = {"avi", "h264", "hevc", "m4v", "mpegvideo", "mjpeg", "vc1", "obu"}
 # A jump back by more is a clock that began anew, as in joined transport streams.
 RESTART_S = 1
+RESTART_FRAMES = 3
 # How far before a time a key frame is looked for, one after another; the last is the start.
 SEEK_BACK_S = (0, 1, 5, 30, 10**9)
 
@@ -38,10 +42,9 @@ class Decoder:
 
     Attributes:
         info: size as seen, rate, and the frame count that the container states.
-        lost: how many packets could not be decoded so far.
+        losses: which frames are missing so far.
         packets: how many packets of the stream were read.
         incomplete: whether the last packet or frame read was damaged, as where a file is cut.
-        error: what ended the reading before the end, or None.
     """
 
     def __init__(self, container: InputContainer, name: str, fps: Fraction | None = None) -> None:
@@ -55,18 +58,21 @@ class Decoder:
         Raises:
             MediaError: no video, or not one frame can be decoded.
         """
-        self.lost = 0
+        self.losses = Losses()
         self.packets = 0
         self.incomplete = False
-        self.error: Exception | None = None
         self._name = name
         self._container = container
         self._stream = video_stream(container, name)
         self._prepare_threads()
+        self._packets = PacketReader(container, self._stream)
         self._rate = fps or self._stated_rate()
         self._period = 1 / self._rate
         self._counted = container.format.name in COUNTED_FORMATS
+        self._gaps = self._stumbles = 0
         self._last: Fraction | None = None
+        self._behind = 0
+        self._new_zero = Fraction(0)
         self._told: set[str] = set()
         self._converter = FrameConverter()
         self._frames = self._iter_decoded()
@@ -101,6 +107,16 @@ class Decoder:
             "video '%s' states no usable frame rate; taking %g", self._name, FALLBACK_FPS
         )
         return FALLBACK_FPS
+
+    @property
+    def lost(self) -> int:
+        """How many frames could not be decoded so far."""
+        return self.losses.lost
+
+    @property
+    def error(self) -> Exception | None:
+        """What ended the reading before the end, or None."""
+        return self._packets.error
 
     @property
     def rate(self) -> Fraction:
@@ -153,14 +169,14 @@ class Decoder:
         reordered = self._counted and self._stream.codec_context.has_b_frames
         if reordered or self._container.format.name == "mpeg":
             return
-        lost = self.lost
+        losses = copy(self.losses)
         for back_s in SEEK_BACK_S:
             target = max(Fraction(0), time - back_s)
             if not self._jump(target):
                 return
             first = next(self._frames, None)
             reached = None if first is None else self._time(first)
-            self._first, self._last, self.lost = first, None, lost
+            self._first, self._last, self.losses = first, None, copy(losses)
             if target == 0 or (reached is not None and reached <= time):
                 return
 
@@ -175,6 +191,7 @@ class Decoder:
         except (OSError, av.FFmpegError):
             return False
         self._frames.close()
+        self._packets.restart()
         self._first = self._last = None
         self._frames = self._iter_decoded()
         return True
@@ -188,42 +205,50 @@ class Decoder:
         """Yield times, in s since the stream's start, and (H, W, 3) uint8 BGR frames."""
         first, self._first = self._first, None
         for frame in chain([first] if first else [], self._frames):
-            time = self._time(frame)
+            before, time = self._last, self._time(frame)
+            step = None if self._counted or before is None else (time - before) * self._rate
+            self.losses.frame(step, frame.is_corrupt)
             try:
                 picture = self._picture(frame)
             except (av.FFmpegError, OSError):
-                self.lost += 1
+                self.losses.fail()
                 continue
             yield time, picture
 
     def _iter_decoded(self) -> Generator[VideoFrame, None, None]:
-        packets = self._container.demux(self._stream)
-        while (packet := self._next_packet(packets)) is not None:
-            self.packets += bool(packet.size)
+        for packet in self._packets:
+            self._note(packet)
             try:
                 frames = packet.decode()
             except (av.FFmpegError, OSError):
-                self.lost += bool(packet.size)
+                if packet.size:
+                    self.losses.fail()
                 self.incomplete = True
                 continue
             if packet.size or frames:
                 self.incomplete = packet.is_corrupt or any(frame.is_corrupt for frame in frames)
             yield from frames
+            if frames:
+                self._packets.found_use()
         if self.error is not None:  # else an empty packet at the end has done this
             yield from self._held_back()
+
+    def _note(self, packet: Packet[Any]) -> None:
+        self.packets += bool(packet.size)
+        if packet.is_corrupt or self._packets.stumbles > self._stumbles:
+            self._stumbles = self._packets.stumbles
+            self.losses.suspect()
+        if self._packets.gaps > self._gaps:
+            self._gaps = self._packets.gaps
+            if self._counted:  # else the times around tell how much is missing
+                self.losses.fail()
+            self.losses.suspect()
 
     def _held_back(self) -> list[VideoFrame]:
         try:
             return self._stream.decode(None)
         except (av.FFmpegError, OSError):
             return []
-
-    def _next_packet(self, packets: Iterator[Packet[Any]]) -> Packet[Any] | None:
-        try:
-            return next(packets, None)
-        except (av.FFmpegError, OSError) as error:  # damaged from here on, or a stream broke off
-            self.error = error
-            return None
 
     def _time(self, frame: VideoFrame) -> Fraction:
         stamp = frame.dts if self._counted or frame.pts is None else frame.pts
@@ -233,11 +258,21 @@ class Decoder:
         else:
             time = stamp * Fraction(frame.time_base) - self._zero
             if self._last is not None and time <= self._last:
-                if time < self._last - RESTART_S:
-                    self._zero += time - after
+                self._note_restart(time, after)
                 time = after
+            else:
+                self._behind = 0
         self._last = time
         return time
+
+    def _note_restart(self, time: Fraction, after: Fraction) -> None:
+        """Take a jump back for a clock's new beginning once it lasts; damage mixes the order."""
+        if not self._behind:
+            self._new_zero = self._zero + time - after
+        if self._last is not None and time < self._last - RESTART_S:
+            self._behind += 1
+        if self._behind == RESTART_FRAMES:
+            self._zero, self._behind = self._new_zero, 0
 
     def _picture(self, frame: VideoFrame) -> UInt8Array:
         for oddity in oddities(frame):

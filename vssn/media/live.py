@@ -17,6 +17,7 @@ from vssn.errors import MediaError
 from vssn.media import containers
 from vssn.media.containers import open_url, printable_url, reason
 from vssn.media.decoding import Decoder
+from vssn.media.packets import close
 from vssn.media.readers import Reader, Timed, warn_of_sound
 
 logger = logging.getLogger(__name__)
@@ -47,7 +48,7 @@ class CameraReader(Reader):
         try:
             self._decoder = Decoder(self._container, f"camera {number}")
         except BaseException:
-            self._container.close()
+            close(self._container)
             raise
         self.info = self._decoder.info
 
@@ -63,7 +64,7 @@ class CameraReader(Reader):
 
     def close(self) -> None:
         """Release the camera."""
-        self._container.close()
+        close(self._container)
 
 
 def open_camera(number: str) -> InputContainer:
@@ -105,6 +106,7 @@ class UrlReader(Reader):
         self._name = printable_url(url)
         self._opened = opened
         self._stopped = threading.Event()
+        self._fruitless = 0
         self._container, self._decoder = self._connect()
         self.info = self._decoder.info
         warn_of_sound(self._container, self._name)
@@ -117,11 +119,11 @@ class UrlReader(Reader):
         try:
             return container, Decoder(container, self._name)
         except BaseException:
-            container.close()
+            close(container)
             raise
 
     def frames(self, start: Fraction) -> Iterator[Timed]:
-        """Yield frames; after a break, times go on from the clock."""
+        """Yield frames; after a break, a stream goes on by the clock, a download where it was."""
         begun = time.monotonic()
         offset, last = Fraction(0), Fraction(-1)
         if start and not self._endless:
@@ -129,12 +131,18 @@ class UrlReader(Reader):
         while True:
             stamp = Fraction(0)
             for stamp, frame_bgr in self._decoder:
+                if not self.live and stamp <= last:
+                    continue  # it was given before the break
                 last = max(last + Fraction(1, 1000), stamp + offset)
                 self.lost = self._decoder.lost
+                self._fruitless = 0
                 yield last, frame_bgr
             if not self._broke_off(stamp) or not self._reconnect():
                 return
-            offset = max(last, Fraction(time.monotonic() - begun).limit_denominator(1000))
+            if self.live:
+                offset = max(last, Fraction(time.monotonic() - begun).limit_denominator(1000))
+            elif last > 0:
+                self._decoder.seek(last)
 
     def _broke_off(self, last: Fraction) -> bool:
         """Whether there was more to come; many servers' ends look like any other."""
@@ -142,15 +150,20 @@ class UrlReader(Reader):
             return False
         if self._endless or self._decoder.error is not None:
             return True
+        if not self.live:  # only some containers state a length that is no guess
+            end = self._decoder.stated_end
+            return end is not None and last < end - max(end / 100, 2 / self._decoder.rate)
         stated_s = Fraction(self._container.duration or 0, av.time_base)
-        return self.live and last < stated_s - END_TOLERANCE_S
+        return last < stated_s - END_TOLERANCE_S
 
     def _reconnect(self) -> bool:
-        for pause_s in BACK_OFF_S:
+        for pause_s in BACK_OFF_S[self._fruitless :]:
             logger.warning("stream '%s' broke off; trying again in %g s", self._name, pause_s)
+            # A download that gives nothing new has come to the end of what there is.
+            self._fruitless += not self.live
             if self._stopped.wait(pause_s):
                 return False
-            self._container.close()
+            close(self._container)
             try:
                 self._container, self._decoder = self._connect()
             except MediaError:
@@ -174,4 +187,4 @@ class UrlReader(Reader):
     def close(self) -> None:
         """Disconnect."""
         self._stopped.set()
-        self._container.close()
+        close(self._container)

@@ -17,7 +17,7 @@ from pathlib import Path
 
 from vssn.errors import MediaError
 from vssn.files import create_exclusively, is_abandoned, is_held, lock_file, undisturbed
-from vssn.media.containers import open_file
+from vssn.media.containers import opened
 
 logger = logging.getLogger(__name__)
 
@@ -63,7 +63,7 @@ def _parts(final: Path, suffix: str) -> list[Path]:
 def _is_of_another(part: Path, final: Path) -> bool:
     """Whether a part says that it becomes a file of the same stem in another container."""
     try:
-        with open_file(part) as container:
+        with opened(part) as container:
             return container.metadata.get("title", final.name) != final.name
     except MediaError:  # just begun
         return False
@@ -95,7 +95,7 @@ def remove_parts(parts: list[Path], final: Path, comment: str) -> None:
     """
     for part in parts:
         try:
-            with open_file(part) as container:
+            with opened(part) as container:
                 said = container.metadata
                 same = (said.get("title"), said.get("comment")) == (final.name, comment)
         except MediaError:  # nothing in it can be played
@@ -109,7 +109,7 @@ def remove_parts(parts: list[Path], final: Path, comment: str) -> None:
 def warn_of_another_source(path: Path, comment: str) -> None:
     """Log that a video is about to be replaced by that of another source."""
     try:
-        with open_file(path) as older:
+        with opened(path) as older:
             made = {name.lower(): value for name, value in older.metadata.items()}
     except MediaError:
         return

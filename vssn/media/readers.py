@@ -17,6 +17,7 @@ from vssn.media.completeness import is_cut_short
 from vssn.media.containers import open_file
 from vssn.media.decoding import Decoder
 from vssn.media.images import read_image_bgr
+from vssn.media.packets import close
 from vssn.types import UInt8Array, VideoInfo
 
 logger = logging.getLogger(__name__)
@@ -78,7 +79,7 @@ class ContainerReader(Reader):
         try:
             self._decoder = Decoder(container, name)
         except BaseException:
-            container.close()
+            close(container)
             raise
         self.info = self._decoder.info
         self.duration = self._decoder.stated_end
@@ -104,12 +105,22 @@ class ContainerReader(Reader):
             logger.warning(
                 "video '%s' is damaged: %s could not be decoded and left out; "
                 "the frames around keep their times",
-                *(self._name, "1 frame" if self.lost == 1 else f"{self.lost} frames"),
+                *(self._name, _frames(self.lost)),
+            )
+        elif damaged := self._decoder.losses.damaged:
+            logger.warning(
+                "video '%s' is damaged: %s could be decoded in part only, and so may those be that "
+                "follow; copy the video again if there is a better one",
+                *(self._name, _frames(damaged)),
             )
 
     def close(self) -> None:
         """Close the container."""
-        self._container.close()
+        close(self._container)
+
+
+def _frames(count: int) -> str:
+    return "1 frame" if count == 1 else f"{count} frames"
 
 
 class FileReader(ContainerReader):

@@ -16,7 +16,7 @@ from av.container import OutputContainer
 from av.packet import Packet
 from av.video.stream import VideoStream
 
-from vssn.media.containers import open_file
+from vssn.media.containers import opened
 from vssn.media.encoding import OutputFormat
 from vssn.media.sound import Sound, packet_time_s, sound_packets
 
@@ -91,7 +91,7 @@ def part_packets(part: Part) -> Iterator[Packet[Any]]:
     Raises:
         MediaError: it can't be read.
     """
-    with open_file(part.path) as container:
+    with opened(part.path) as container:
         for packet in container.demux(container.streams.video[0]):
             if packet.size and packet.dts is not None:
                 shift = round(part.shift / packet.time_base)
@@ -103,7 +103,7 @@ def part_packets(part: Part) -> Iterator[Packet[Any]]:
 def _remux(parts: Sequence[Part], target: Path, finishing: Finishing) -> int:
     output = finishing.output
     with (
-        open_file(parts[0].path) as first,
+        opened(parts[0].path) as first,
         av.open(
             f"file:{target.absolute()}",
             "w",

@@ -22,7 +22,7 @@ import numpy as np
 from vssn.errors import MediaError
 from vssn.files import create_exclusively, make_directory
 from vssn.interrupts import uninterrupted
-from vssn.media.containers import open_file, reason
+from vssn.media.containers import opened, reason
 from vssn.media.encoding import FORMATS, make_encoder
 from vssn.media.parts import (
     COMMENT,
@@ -60,7 +60,7 @@ PART_OPTIONS = {
 def _playable_frames(part: Path) -> int:
     """How many frames a part holds: its last fragment may not be whole."""
     try:
-        with open_file(part) as container:
+        with opened(part) as container:
             return sum(1 for packet in container.demux(video=0) if packet.size)
     except (OSError, av.FFmpegError, MediaError):
         return 0
@@ -280,7 +280,7 @@ class VideoSink(ClosedOnExit):
         return Sound(self._source.sound, start, None if whole else start + self._timeline.length)
 
     def _check_finished(self, finished: Path, count: int, complete: bool) -> None:
-        with open_file(finished) as container:
+        with opened(finished) as container:
             stated = container.streams.video[0].frames
         if (complete and count != self.frames) or (stated and stated < count):
             raise MediaError(

@@ -18,6 +18,7 @@ from av.packet import Packet
 from vssn.errors import MediaError
 from vssn.media.containers import open_file, video_stream
 from vssn.media.encoding import OutputFormat
+from vssn.media.packets import PacketReader, close
 
 logger = logging.getLogger(__name__)
 
@@ -73,7 +74,7 @@ def sound_packets(
         return iter(())
     stream = next((s for s in source.streams.audio if s.codec_context is not None), None)
     if stream is None:
-        source.close()
+        close(source)
         logger.warning("the output has no sound: that of '%s' can't be decoded here", sound.path)
         return iter(())
     return _packets(source, stream, finished, output, sound)
@@ -104,7 +105,7 @@ def _within(
     source: InputContainer, packets: Iterator[Packet[Any]], sound: Sound
 ) -> Iterator[Packet[Any]]:
     length = None if sound.end is None else sound.end - sound.start
-    with source:
+    try:
         for packet in packets:
             time = packet_time_s(packet)
             if length is not None and time >= length:
@@ -112,6 +113,8 @@ def _within(
             # From the source's very start on, what leads the first picture is kept.
             if not sound.start or time + (packet.duration or 0) * packet.time_base > 0:
                 yield packet
+    finally:
+        close(source)
 
 
 def _zero(source: InputContainer) -> Fraction:
@@ -123,15 +126,12 @@ def _zero(source: InputContainer) -> Fraction:
 
 
 def _demux(source: InputContainer, stream: AudioStream) -> Iterator[Packet[Any]]:
-    packets = source.demux(stream)
-    while True:
-        try:
-            packet = next(packets, None)
-        except av.error.InvalidDataError:
-            return
-        if packet is None:
-            return
+    packets = PacketReader(source, stream)
+    for packet in packets:
+        packets.found_use()
         yield packet
+    if packets.error is not None and not isinstance(packets.error, av.error.InvalidDataError):
+        raise packets.error
 
 
 def _starts_at_zero(target: AudioStream) -> bool:
