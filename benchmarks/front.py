@@ -197,7 +197,7 @@ def _series(rows: list[dict[str, Any]]) -> Iterator[tuple[str, list[dict[str, An
 def plot(rows: list[dict[str, Any]], machine: str, path: Path) -> None:
     """Mean IoU over frames per second, a panel for each source."""
     sources = list(dict.fromkeys(row["source"] for row in rows))
-    figure = Figure(figsize=(5.4 * len(sources), 4.4), layout="constrained")
+    figure = Figure(figsize=(5.4 * len(sources), 4.6), layout="constrained")
     panels = np.atleast_1d(figure.subplots(1, len(sources)))
     for panel, source in zip(panels, sources, strict=True):
         mine = [row for row in rows if row["source"] == source]
@@ -226,7 +226,8 @@ def plot(rows: list[dict[str, Any]], machine: str, path: Path) -> None:
         panel.xaxis.set_major_formatter("{x:g}")
         panel.xaxis.set_minor_locator(NullLocator())
         panel.grid(alpha=0.3)
-    panels[0].legend(fontsize=7)
+    lines, names = panels[0].get_legend_handles_labels()
+    figure.legend(lines, names, loc="outside lower center", ncols=5, fontsize=7)
     figure.suptitle(machine, fontsize=9)
     figure.savefig(path, dpi=110)
 
