@@ -33,15 +33,20 @@ FPS ?= 10
 # Tests of the report page need a browser; as root on Debian or Ubuntu both are installed.
 SYSTEM := libgl1 libglib2.0-0 chromium chromium-driver
 
+# Where it is set, Python keeps no compiled modules, and each process that a test or a command starts
+# would compile TensorFlow's and all others anew.
+unexport PYTHONDONTWRITEBYTECODE
+
 .PHONY: demo test fuzz kills long lint setup system lock clean
 .DEFAULT_GOAL := test
 
 demo: setup
 	$(VENV)/bin/vssn demo
 
-# pytest comes last, so that its closing line is the last one printed.
+# pytest comes last, so that its closing line is the last one printed. worksteal gives each core a
+# run of neighbouring tests, so that few of the networks that tests of a file share are built twice.
 test: system lint
-	$(VENV)/bin/pytest --numprocesses auto --cov
+	$(VENV)/bin/pytest --numprocesses auto --dist worksteal --cov
 
 fuzz: setup
 	PYTHONPATH=tests $(VENV)/bin/python -m fuzz --minutes $(MINUTES)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -73,10 +74,14 @@ def made_task(clip_folder: Path, epochs: int = 2) -> PropagationTask:
 def trained(
     clip_folder: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> tuple[PropagationTask, Path]:
-    """Two epochs without a break."""
-    folder = tmp_path_factory.mktemp("propagation")
+    """Two epochs without a break; beside them, "halted" is what stood there after the first."""
+    folder = tmp_path_factory.mktemp("training") / "propagation"
     task = made_task(clip_folder)
-    rows = list(train(task, LoopConfig(2, folder)))
+    rows = []
+    for row in train(task, LoopConfig(2, folder)):
+        rows.append(row)
+        if len(rows) == 1:
+            shutil.copytree(folder, folder.with_name("halted"))
     ious = [row for row in rows[-1] if row.startswith("val_iou")]
     assert sorted(ious) == [
         "val_iou_chained_10",
@@ -121,14 +126,11 @@ def test_flow_and_scale_are_learned_and_kept(trained: tuple[PropagationTask, Pat
 
 
 def test_training_resumed_is_the_same_as_without_a_break(
-    trained: tuple[PropagationTask, Path], clip_folder: Path, tmp_path: Path
+    trained: tuple[PropagationTask, Path], clip_folder: Path
 ) -> None:
-    task, _ = trained
-    epochs = train(made_task(clip_folder), LoopConfig(2, tmp_path))
-    next(epochs)
-    epochs.close()  # type: ignore[attr-defined]
+    task, folder = trained
     resumed = made_task(clip_folder)
-    (row,) = train(resumed, LoopConfig(2, tmp_path, resume=True))
+    (row,) = train(resumed, LoopConfig(2, folder.with_name("halted"), resume=True))
     assert row["epoch"] == 2
     for one, other in zip(task.variables(), resumed.variables(), strict=True):
         np.testing.assert_array_equal(np.asarray(one), np.asarray(other))

@@ -13,6 +13,7 @@ import cv2
 import h5py
 import numpy as np
 import pytest
+from made_weights import fill
 
 from vssn.cli.main import main
 from vssn.training.frame_pairs import FramePairs
@@ -183,27 +184,34 @@ def test_the_best_is_chosen_by_the_mean_over_the_validation_sets(data_dir: Path)
     assert metrics["val_mean_iou"] == pytest.approx(mean)
 
 
-def test_neighbouring_frames_are_taught_to_agree_and_norms_stay_frozen(data_dir: Path) -> None:
-    from vssn.models.segnet import build_segnet
+def test_neighbouring_frames_are_taught_to_agree_and_norms_stay_frozen(
+    data_dir: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from vssn.models.light import build_light
     from vssn.training.segnet import SegnetTask
 
+    # So much that the labels hardly count: they alone leave the frames as far apart as they were.
     recipe = SegnetRecipe(
-        batch_size=2, crop_hw=(64, 64), frozen_norms=True, epoch_steps=3, consistency_weight=20
+        batch_size=2, crop_hw=(32, 32), frozen_norms=True, epoch_steps=3, consistency_weight=3000
     )
     pairs = FramePairs([data_dir / "train"], 3)
-    task = SegnetTask([read_source(data_dir)], recipe, 2, build_segnet(HW), pairs)
+    task = SegnetTask([read_source(data_dir)], recipe, 20, fill(build_light(HW), 7), pairs)
+    # A few steps take less time than making graphs of one with a pair and one without.
+    monkeypatch.setattr(task, "_step", task._train_step)
     batches = list(task.batches(0))
     assert [(len(images), len(flow)) for images, _, _, flow, _ in batches] == [
         (4, 1),
         (2, 0),
         (4, 1),
     ]
-    norm = task.model.get_layer("bn_conv1")
-    before = [np.array(weight) for weight in norm.weights]
-    losses = [task.train_step(*batches[0])["disagreement"] for _ in range(8)]
-    assert losses[-1] < losses[0] * 0.8
+    norms = [layer for layer in task.model.layers if hasattr(layer, "moving_mean")]
+    assert len(norms) > 10
+    before = [np.asarray(weight).copy() for norm in norms for weight in norm.weights]
+    losses = [task.train_step(*batches[0])["disagreement"] for _ in range(5)]
+    assert 0 < losses[-1] < losses[0] * 0.7
     assert task.train_step(*batches[1])["disagreement"] == 0
-    assert all(map(np.array_equal, before, map(np.asarray, norm.weights)))
+    after = [np.asarray(weight) for norm in norms for weight in norm.weights]
+    assert all(map(np.array_equal, before, after))
 
 
 def test_it_learns(task: SegnetTask, trained: Path) -> None:
