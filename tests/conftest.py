@@ -129,6 +129,27 @@ def weight_flags(weights_dir: Path) -> list[str]:
 
 
 @pytest.fixture
+def tf1_in_this_process(monkeypatch: pytest.MonkeyPatch) -> None:
+    """TF1 checkpoints are read here, as their child process does that starts TensorFlow each time.
+
+    tests/checkpoints/test_bundle.py holds the two ways equal.
+    """
+    from vssn.checkpoints import bundle
+
+    isolated = bundle.read_isolated
+
+    def read(reader: str, path: Path) -> list[tuple[tuple[str, ...], np.ndarray]]:
+        if reader != "tf1":
+            return isolated(reader, path)
+        arrays = bundle.parse_bundle(path)
+        for values in arrays.values():
+            values.flags.writeable = False
+        return [((name,), values) for name, values in arrays.items()]
+
+    monkeypatch.setattr(bundle, "read_isolated", read)
+
+
+@pytest.fixture
 def refuses(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> Callable[..., str]:
     """Checks that a command refuses its input: one line, exit code 2, no file left behind."""
     from vssn.cli.main import main

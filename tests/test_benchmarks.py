@@ -77,6 +77,7 @@ def test_the_front_is_drawn_and_kept_for_the_bench_command(tmp_path: Path) -> No
 
 
 @pytest.mark.real
+@pytest.mark.usefixtures("tf1_in_this_process")
 def test_the_command_measures_and_keeps_its_figures(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

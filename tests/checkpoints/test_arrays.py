@@ -103,6 +103,7 @@ def test_negative_variances_are_refused(small_segnet: keras.Model, tmp_path: Pat
         arrays.read_segnet(tmp_path / "made.h5")
 
 
+@pytest.mark.usefixtures("tf1_in_this_process")
 def test_tf1_checkpoints_are_read_as_written(
     flownets: keras.Model, decision: keras.Model, tmp_path: Path
 ) -> None:

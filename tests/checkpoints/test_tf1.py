@@ -26,6 +26,8 @@ from vssn.errors import CheckpointError
 from vssn.models.decision import build_decision
 from vssn.models.flownets import build_flownets
 
+pytestmark = pytest.mark.usefixtures("tf1_in_this_process")
+
 # The original's layers, written down apart from the package's own.
 ENCODER_SHAPES = {
     "conv1": (7, 7, 6, 24),

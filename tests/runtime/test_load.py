@@ -122,6 +122,7 @@ def saved(
     return folder
 
 
+@pytest.mark.usefixtures("tf1_in_this_process")
 def test_damaged_weights_of_each_network_are_refused(weights_dir: Path, saved: Path) -> None:
     good = {"flownets": saved / "flow/model.ckpt", "decision": saved / "decision/model.ckpt"}
     segnet = weights_dir / "segnet.h5"
@@ -133,11 +134,13 @@ def test_damaged_weights_of_each_network_are_refused(weights_dir: Path, saved: P
         load.load_flow(weights_dir / "flow")
 
 
+@pytest.mark.usefixtures("tf1_in_this_process")
 def test_weights_of_another_network_are_refused(saved: Path) -> None:
     with pytest.raises(CheckpointError, match="missing: FlowNets/"):
         load.load_flow(saved / "decision/model.ckpt")
 
 
+@pytest.mark.usefixtures("tf1_in_this_process")
 def test_flow_and_decision_run_with_the_weights_of_their_files(
     saved: Path, flownets: keras.Model, decision: keras.Model
 ) -> None:

@@ -193,6 +193,7 @@ def test_impossible_precisions_are_refused() -> None:
         choose_precision("int8", ["INT8"], False)
 
 
+@pytest.mark.usefixtures("tf1_in_this_process")
 def test_wrong_weights_and_threads_are_refused(folder: Path, tmp_path: Path) -> None:
     flow = folder / "flow/model.ckpt"
     for threads in (0, 1_000_000_000):

@@ -59,6 +59,7 @@ def whole(
 Whole = tuple[Path, DecisionTask, list[dict[str, Any]]]
 
 
+@pytest.mark.usefixtures("tf1_in_this_process")
 def test_training_lowers_the_error_on_pairs_it_has_not_seen(
     whole: Whole, sets: tuple[FeatureSet, FeatureSet]
 ) -> None:

@@ -106,6 +106,7 @@ def test_one_epoch_changes_the_flow_and_not_the_scale(task: FlowTask, trained: P
     assert np.asarray(task.model.get_layer("predict_flow2").bias).any()
 
 
+@pytest.mark.usefixtures("tf1_in_this_process")
 def test_best_and_last_are_checkpoints_that_load(task: FlowTask, trained: Path) -> None:
     from vssn.checkpoints.locate import locate_tf1
     from vssn.checkpoints.tf1 import load_flownets

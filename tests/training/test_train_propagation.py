@@ -111,6 +111,7 @@ def test_batches_are_the_same_ones_each_time(trained: tuple[PropagationTask, Pat
     assert not np.array_equal(first[0][0], next(iter(task.batches(1)))[0])
 
 
+@pytest.mark.usefixtures("tf1_in_this_process")
 def test_flow_and_scale_are_learned_and_kept(trained: tuple[PropagationTask, Path]) -> None:
     from vssn.checkpoints.locate import locate_tf1
     from vssn.checkpoints.tf1 import load_flownets
