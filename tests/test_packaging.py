@@ -31,6 +31,7 @@ FOLDERS = (
     "vssn",
     "list",
     "resnet50_segnet_model",
+    "light_segmenter_model",
     "dvs_net_flownets_checkpoints",
     "decision_network_checkpoints",
 )

@@ -217,7 +217,9 @@ def test_the_older_names_and_scripts_take_the_same_options(repo_root: Path) -> N
     """They call the commands, so that what is tried here holds for them."""
     assert set(ALIASES.values()) <= set(COMMANDS)
     for script in (repo_root / "scripts").glob("*.py"):
-        called = re.search(r'main\(\["([a-z-]+)", \*sys\.argv\[1:\]\]\)', script.read_text())
+        called = re.search(
+            r'main\(\["([a-z-]+)", \*sys\.argv\[1:\]\](?:, segmenter="\w+")?\)', script.read_text()
+        )
         assert called, script
         assert called[1] in COMMANDS
         assert "argparse" not in script.read_text()

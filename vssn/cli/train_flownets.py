@@ -104,13 +104,13 @@ def _read_inputs(args: argparse.Namespace) -> _Inputs:
     from vssn.files import check_writable
 
     check_clips(args.clips)
+    start = read_flownets(args.start_weights) if args.start_weights and not args.resume else None
     stills = list_stills(args.data_dir, "train")
     val = list_stills(args.data_dir, "val") if args.task else []
     segmenter = locate_segnet(args.segmenter) if args.task else None
     sha256 = sha256_of([segmenter])[str(segmenter)] if segmenter else ""
     if args.scores_dir is not None:
         check_writable(args.scores_dir)
-    start = read_flownets(args.start_weights) if args.start_weights and not args.resume else None
     return _Inputs(stills, val, start, segmenter, sha256)
 
 

@@ -23,6 +23,7 @@ from vssn.api import annotate_video
 from vssn.assembly import Assembly, assemble
 from vssn.config import SegmenterConfig
 from vssn.errors import MediaError
+from vssn.files import open_regular
 from vssn.fleet.chunk_video import (
     CHUNK_SUFFIX,
     ChunkPictures,
@@ -48,7 +49,7 @@ from vssn.types import FrameResult, VideoInfo
 
 JOINED = "joined.json"
 RECORDS_SUFFIX = ".parquet"
-MAX_CHUNK_BYTES = 1 << 32
+MAX_CHUNK_BYTES, BLOCK_BYTES = 1 << 32, 1 << 20
 Assemble = Callable[[SegmenterConfig, WeightPaths | None], Assembly]
 
 
@@ -290,5 +291,8 @@ class VideoWork(ChunkFolder):
 
 
 def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+    with open_regular(path, MAX_CHUNK_BYTES, "chunk") as file:
+        digest = hashlib.sha256()
+        while block := file.read(BLOCK_BYTES):
+            digest.update(block)
+        return digest.hexdigest()
