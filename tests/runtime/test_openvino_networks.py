@@ -162,6 +162,18 @@ def test_a_damaged_frozen_graph_is_refused(folder: Path, tmp_path: Path, damage:
         build_frozen_graph(path)
 
 
+def test_a_graph_whose_refusal_quotes_no_text_is_refused(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def read_model(*_: object) -> ov.Model:
+        raise UnicodeDecodeError("utf-8", b"graph \xff", 6, 7, "invalid start byte")
+
+    copyfile(folder / "made.pb", tmp_path / "odd.pb")
+    monkeypatch.setattr(ov.Core, "read_model", read_model)
+    with pytest.raises(CheckpointError, match=r"odd\.pb"):
+        build_frozen_graph(tmp_path / "odd.pb")
+
+
 @pytest.mark.parametrize(
     ("wanted", "capabilities", "has_ranges", "byte_products", "expected"),
     [

@@ -15,6 +15,10 @@ from vssn.models.layout import OUTPUT_STRIDE, SIZE_MULTIPLE
 from vssn.preprocess import SEGNET_MEANS_RGB
 
 
+# Its messages quote the file, whose bytes need not be text.
+OPENVINO_ERRORS = (RuntimeError, UnicodeDecodeError)
+
+
 def _refuse(path: Path, what: str) -> UnsupportedGraphError:
     return UnsupportedGraphError(
         f"graph '{path}' ({what[-300:]})",
@@ -27,7 +31,7 @@ def _read(path: Path) -> ov.Model:
     parse_graph(path, read_graph_bytes(path))
     try:
         return ov.Core().read_model(path)
-    except RuntimeError as error:
+    except OPENVINO_ERRORS as error:
         raise _refuse(path, str(error)) from error
 
 
@@ -43,7 +47,7 @@ def _input_hw(path: Path, graph: ov.Model) -> tuple[int, int]:
     try:
         graph.reshape([1, height, width, 3])
         values = math.prod(graph.output().shape)
-    except RuntimeError as error:
+    except OPENVINO_ERRORS as error:
         raise _refuse(path, str(error)) from error
     if values != height * width * NUM_OUTPUTS // OUTPUT_STRIDE**2:
         raise _refuse(path, f"its output is {list(graph.output().shape)}")
