@@ -14,7 +14,6 @@ from vssn.labels import NUM_CLASSES, NUM_OUTPUTS
 from vssn.models.layout import OUTPUT_STRIDE, SIZE_MULTIPLE
 from vssn.preprocess import SEGNET_MEANS_RGB
 
-
 # Its messages quote the file, whose bytes need not be text.
 OPENVINO_ERRORS = (RuntimeError, UnicodeDecodeError)
 
