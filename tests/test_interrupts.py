@@ -2,50 +2,42 @@
 
 from __future__ import annotations
 
-import signal
 import subprocess
 import sys
 import threading
-import time
-from collections.abc import Iterator
-from fractions import Fraction
 from pathlib import Path
 
-import numpy as np
 import pytest
 
 from vssn.cli import ending
 from vssn.interrupts import may_interrupt, uninterrupted
-from vssn.media import sink as sinks
-from vssn.media.sink import VideoSink
-from vssn.types import VideoInfo
 
-SOON_S = 5.0
+WAITING = """
+import signal, time
+from vssn.cli import ending
+from vssn.interrupts import may_interrupt, uninterrupted
 
-
-@pytest.fixture(autouse=True)
-def handled() -> Iterator[None]:
-    """SIGTERM interrupts as it does in a ending."""
-    before = {each: signal.getsignal(each) for each in (signal.SIGTERM, signal.SIGALRM)}
-    signal.signal(signal.SIGTERM, ending.interrupt)
-    yield
-    signal.setitimer(signal.ITIMER_REAL, 0)
-    for number, handler in before.items():
-        signal.signal(number, handler)
+signal.signal(signal.SIGTERM, ending.interrupt)
+seen = []
+try:
+    with uninterrupted():
+        signal.raise_signal(signal.SIGTERM)
+        time.sleep(3 * ending.RETRY_S)
+        with uninterrupted():
+            seen.append(may_interrupt())
+        seen.append(may_interrupt())
+    time.sleep(5)
+except KeyboardInterrupt:
+    seen.append(may_interrupt())
+print(seen)
+"""
 
 
 def test_a_signal_waits_until_a_moment_is_over() -> None:
-    seen = []
-    with pytest.raises(KeyboardInterrupt):  # noqa: PT012 - it may come at once
-        with uninterrupted():
-            signal.raise_signal(signal.SIGTERM)
-            time.sleep(3 * ending.RETRY_S)
-            with uninterrupted():
-                seen.append(may_interrupt())
-            seen.append(may_interrupt())
-        time.sleep(SOON_S)
-    assert seen == [False, False]
-    assert may_interrupt()
+    done = subprocess.run(
+        [sys.executable, "-c", WAITING], capture_output=True, text=True, check=True, timeout=60
+    )
+    assert done.stdout == "[False, False, True]\n"
 
 
 def test_other_threads_hold_nothing_up() -> None:
@@ -61,16 +53,31 @@ def test_other_threads_hold_nothing_up() -> None:
     assert seen == [True]
 
 
-def test_an_interrupt_in_a_destructor_comes_again(capfd: pytest.CaptureFixture[str]) -> None:
-    class Dropped:
-        def __del__(self) -> None:
-            signal.raise_signal(signal.SIGTERM)
-            time.sleep(0)  # where Python raises what the handler raised
+DROPPED = """
+import signal, time
+from vssn.cli import ending
 
-    with pytest.raises(KeyboardInterrupt), ending.interrupts_kept():  # noqa: PT012 - likewise
+signal.signal(signal.SIGTERM, ending.interrupt)
+
+class Dropped:
+    def __del__(self):
+        signal.raise_signal(signal.SIGTERM)
+        time.sleep(0)  # where Python raises what the handler raised
+
+try:
+    with ending.interrupts_kept():
         Dropped()
-        time.sleep(SOON_S)
-    assert capfd.readouterr().err == ""
+        time.sleep(5)
+except KeyboardInterrupt:
+    print("interrupted")
+"""
+
+
+def test_an_interrupt_in_a_destructor_comes_again() -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", DROPPED], capture_output=True, text=True, check=True, timeout=60
+    )
+    assert (done.stdout, done.stderr) == ("interrupted\n", "")
 
 
 def test_a_fault_in_a_destructor_is_shown(capfd: pytest.CaptureFixture[str]) -> None:
@@ -88,19 +95,38 @@ def test_a_fault_in_a_destructor_is_shown(capfd: pytest.CaptureFixture[str]) -> 
     assert [type(each.exc_value) for each in shown] == [ValueError]
 
 
-def test_a_second_signal_leaves_one_video(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def take_name(*given: object) -> Path:
-        got: Path = named(*given)  # type: ignore[arg-type]
-        signal.raise_signal(signal.SIGTERM)
-        return got
+VIDEO = """
+import signal, sys, time
+from fractions import Fraction
+from pathlib import Path
+import numpy as np
+from vssn.cli import ending
+from vssn.media import sink as sinks
+from vssn.types import VideoInfo
 
-    named = sinks.take_name
-    monkeypatch.setattr(sinks, "take_name", take_name)
-    sink = VideoSink(tmp_path / "v.mp4", VideoInfo(64, 48, 25, None))
-    sink.write(np.zeros((48, 64, 3), np.uint8), Fraction(0))
-    with pytest.raises(KeyboardInterrupt):  # noqa: PT012 - it may come in either
-        sink.close(complete=False)
-        time.sleep(SOON_S)
+signal.signal(signal.SIGTERM, ending.interrupt)
+named = sinks.take_name
+
+def take_name(*given):
+    got = named(*given)
+    signal.raise_signal(signal.SIGTERM)
+    return got
+
+sinks.take_name = take_name
+sink = sinks.VideoSink(Path(sys.argv[1]) / "v.mp4", VideoInfo(64, 48, 25, None))
+sink.write(np.zeros((48, 64, 3), np.uint8), Fraction(0))
+try:
+    sink.close(complete=False)
+    time.sleep(5)
+except KeyboardInterrupt:
+    print("interrupted")
+"""
+
+
+def test_a_second_signal_leaves_one_video(tmp_path: Path) -> None:
+    command = [sys.executable, "-c", VIDEO, str(tmp_path)]
+    done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=60)
+    assert done.stdout == "interrupted\n"
     assert [path.name for path in tmp_path.iterdir()] == ["v.mp4"]
 
 

@@ -22,7 +22,7 @@ GIANT = (1 << 32) - 4096
 MOST_BYTES = 2 << 30
 # Reads a folder of features, and prints the error, if any, and the most memory it took.
 CHILD = """
-import json, resource, sys
+import json, sys
 from pathlib import Path
 from vssn.errors import MediaError
 from vssn.training.feature_set import read_feature_set
@@ -31,7 +31,9 @@ try:
     read_feature_set(Path(sys.argv[1]))
 except MediaError as error:
     said = str(error)
-kilobytes = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+# Not of getrusage, which counts what the process took that this one was started by.
+status = Path("/proc/self/status").read_text()
+kilobytes = int(status.split("VmHWM:")[1].split()[0])
 print(json.dumps([said, kilobytes << 10]))
 """
 
