@@ -53,6 +53,36 @@ def test_other_threads_hold_nothing_up() -> None:
     assert seen == [True]
 
 
+NATIVE = """
+import signal, sys, time
+from pathlib import Path
+from vssn.cli import ending
+from vssn.media.watched_file import WatchedFile
+
+signal.signal(signal.SIGTERM, ending.interrupt)
+file = WatchedFile(Path(sys.argv[1]))
+
+class Source:
+    def read(self, size):
+        signal.raise_signal(signal.SIGTERM)
+        return b"read"
+
+file._source = Source()
+print(file.read(4))
+try:
+    time.sleep(5)
+except KeyboardInterrupt:
+    print("interrupted")
+"""
+
+
+def test_a_read_for_ffmpeg_is_finished(tmp_path: Path) -> None:
+    (tmp_path / "v.mp4").write_bytes(b"read")
+    command = [sys.executable, "-c", NATIVE, str(tmp_path / "v.mp4")]
+    done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=60)
+    assert done.stdout == "b'read'\ninterrupted\n"
+
+
 DROPPED = """
 import signal, time
 from vssn.cli import ending

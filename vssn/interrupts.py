@@ -3,14 +3,33 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from types import CodeType, FrameType
+from typing import Any, TypeVar
+
+Function = TypeVar("Function", bound=Callable[..., Any])
 
 _held = 0  # by the main thread alone, which signals reach
+_called_natively: set[CodeType] = set()
 
 
-def may_interrupt() -> bool:
-    """Whether a signal may raise KeyboardInterrupt now; else it has to wait."""
+def called_natively(function: Function) -> Function:
+    """Mark a function that a library calls which can't pass an interrupt on."""
+    _called_natively.add(function.__code__)
+    return function
+
+
+def may_interrupt(frame: FrameType | None = None) -> bool:
+    """Whether a signal may raise KeyboardInterrupt now; else it has to wait.
+
+    Args:
+        frame: what the signal found running.
+    """
+    while frame is not None:
+        if frame.f_code in _called_natively:
+            return False
+        frame = frame.f_back
     return _held == 0
 
 

@@ -34,7 +34,7 @@ def interrupt(number: int, frame: FrameType | None) -> None:
     """
     if _over:
         return
-    if hasattr(signal, "setitimer") and (not may_interrupt() or _is_importing(frame)):
+    if hasattr(signal, "setitimer") and (not may_interrupt(frame) or _is_importing(frame)):
         _interrupt_soon()
         return
     raise KeyboardInterrupt

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import BinaryIO, Protocol
 
 from vssn.files import open_regular
-from vssn.interrupts import uninterrupted
+from vssn.interrupts import called_natively
 
 # What is read without a packet is damage: FFmpeg keeps it all in memory, and reads it slowly. No
 # index of a video is larger than the first, no beginning without an index than the second, no
@@ -177,14 +177,14 @@ class WatchedFile(Watched):
         self._zero_places: set[int] = set()
         self._passed: list[tuple[int, int]] = []
 
+    @called_natively
     def read(self, size: int) -> bytes:
         """Up to ``size`` bytes; see :class:`Watched`, but for zeros that are passed over."""
-        with uninterrupted():  # FFmpeg, which calls this, would take an interrupt for the end
-            if self.passes_zeros and self._too_many_zeros():
-                self._pass_zeros()
-            data = super().read(size)
-            self._place += len(data)
-            return data
+        if self.passes_zeros and self._too_many_zeros():
+            self._pass_zeros()
+        data = super().read(size)
+        self._place += len(data)
+        return data
 
     def _note_zeros(self, length: int) -> None:
         super()._note_zeros(length)
@@ -195,6 +195,7 @@ class WatchedFile(Watched):
         """Whether blocks of nothing but zeros were read between two places."""
         return any(start < place < end for place in self._zero_places)
 
+    @called_natively
     def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
         """Go to a place, counted without what was passed over; see :meth:`io.IOBase.seek`."""
         if whence == os.SEEK_CUR:
@@ -206,10 +207,12 @@ class WatchedFile(Watched):
         self._place = offset
         return offset
 
+    @called_natively
     def tell(self) -> int:
         """The place of the next byte, counted likewise."""
         return self._place
 
+    @called_natively
     def seekable(self) -> bool:
         """Whether more than the next byte can be reached."""
         return True
