@@ -19,6 +19,7 @@ from public_network import PublicSegmenter
 from vssn.api import load_networks, load_segmenter
 from vssn.config import PROFILES
 from vssn.errors import BadInputError
+from vssn.evaluation.bench import profile_targets
 from vssn.evaluation.metrics import ConfusionMatrix
 from vssn.evaluation.schedule_sources import ClipSource
 from vssn.models.architectures import SEGMENTER_NAMES
@@ -27,7 +28,6 @@ from vssn.streaming.segmenter import Segmenter
 
 EVERY_FRAME = 100.0
 TARGETS = (70.0, 80.0, 90.0, 94.0, 96.0, 98.0)
-PROFILE_TARGETS = (96.0, 98.0)  # of other precisions than int8
 ORIGINAL_TARGETS = (80.0, 90.0, 96.0)
 PRECISIONS = ("f32", "bf16", "int8")
 MAX_FRAMES = 1000
@@ -97,8 +97,8 @@ def _runs(public: Path | None) -> Iterator[Run]:
             except BadInputError as error:
                 print(f"left out: {network} {precision} ({error})")
                 continue
-            targets = TARGETS if precision == PRECISIONS[-1] else PROFILE_TARGETS
-            for target in (EVERY_FRAME, *targets):
+            targets = TARGETS if precision == PRECISIONS[-1] else ()
+            for target in sorted({*profile_targets(), *targets}, reverse=True):
                 segmenter = load_segmenter(networks=networks, target=target, **settings)
                 kind = SINGLE if target == EVERY_FRAME else OURS
                 yield Run(kind, network, precision, target, segmenter)

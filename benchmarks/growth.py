@@ -124,7 +124,7 @@ def by_objects() -> list[Row]:
 
 
 def measure(frames: Sequence[np.ndarray]) -> dict[str, list[Row]]:
-    networks = load_networks()
+    networks = load_networks(segmenter="resnet50_segnet")
     return {
         "size": by_size(frames, networks),
         "classes": by_classes(),

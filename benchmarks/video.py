@@ -17,7 +17,7 @@ ROUNDS = 2
 
 def _run(target: float, output: Path | None) -> dict[str, float]:
     """Seconds per frame: from end to end, and in the segmenter."""
-    run = annotate_video(demo_clip(), output, target=target)
+    run = annotate_video(demo_clip(), output, segmenter="resnet50_segnet", target=target)
     figures = run.statistics.summary()
     return {
         "end_to_end": 1 / figures["fps_end_to_end"],
