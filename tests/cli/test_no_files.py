@@ -214,6 +214,14 @@ def test_a_training_refuses_what_is_no_file_before_it_starts_tensorflow(
     refuses([words.get(part, part) for part in command.split()], named.name)
 
 
+def training(command: str, given: Path) -> list[str]:
+    """A training's command line over what is given."""
+    folders = ("--train_data_dir", "--val_data_dir") if "decision" in command else ("--data_dir",)
+    below = "features" if "decision" in command else ""
+    data = [part for flag in folders for part in (flag, str(given / below))]
+    return [*command.split(), *data]
+
+
 @pytest.mark.parametrize("kind", [*KINDS, "missing"])
 @pytest.mark.parametrize(
     "command", ["train-segnet --encoder_weights none", "train-flownets", "train-decision"]
@@ -233,10 +241,7 @@ def test_a_training_looks_for_its_state_before_it_starts_tensorflow(
     out.mkdir()
     if kind != "missing":
         put_no_file(out / "training_state.npz", kind)
-    folders = ("--train_data_dir", "--val_data_dir") if "decision" in command else ("--data_dir",)
-    below = "features" if "decision" in command else ""
-    data = [part for flag in folders for part in (flag, str(given / below))]
-    refuses([*command.split(), *data, "--save_dir", str(out), "--resume"], "training_state.npz")
+    refuses([*training(command, given), "--save_dir", str(out), "--resume"], "training_state.npz")
 
 
 @pytest.mark.parametrize(
@@ -253,10 +258,7 @@ def test_a_training_looks_at_its_folder_before_it_starts_tensorflow(
 
     monkeypatch.setattr(startup, "start_tensorflow", lambda *_: pytest.fail("it is started"))
     (tmp_path / "out").touch()
-    folders = ("--train_data_dir", "--val_data_dir") if "decision" in command else ("--data_dir",)
-    below = "features" if "decision" in command else ""
-    data = [part for flag in folders for part in (flag, str(given / below))]
-    refuses([*command.split(), *data, "--save_dir", str(tmp_path / "out")], "output directory")
+    refuses([*training(command, given), "--save_dir", str(tmp_path / "out")], "output directory")
 
 
 def test_every_flag_that_names_a_file_is_tried() -> None:

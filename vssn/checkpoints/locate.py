@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import hashlib
 import re
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from vssn.errors import CheckpointError
-from vssn.files import is_dir, is_file, open_regular, read_regular
+from vssn.files import file_sha256, is_dir, is_file, open_regular, read_regular
 from vssn.models.architectures import ARCHITECTURES, BY_OPTION, RESNET50_SEGNET
 from vssn.shipped import find_shipped
 
@@ -216,11 +215,7 @@ def sha256_of(paths: Iterable[Path]) -> dict[str, str]:
     digests = {}
     for path in paths:
         try:
-            with open_regular(path, MAX_WEIGHTS_BYTES, "weights", CheckpointError) as file:
-                digest = hashlib.sha256()
-                while chunk := file.read(1 << 20):
-                    digest.update(chunk)
+            digests[str(path)] = file_sha256(path, MAX_WEIGHTS_BYTES, "weights", CheckpointError)
         except OSError as error:
             raise _missing("weights", path, f"a readable file ({error.strerror})") from error
-        digests[str(path)] = digest.hexdigest()
     return digests

@@ -11,7 +11,15 @@ from vssn.files.folders import (
     make_directory,
 )
 from vssn.files.names import child_path, in_natural_order, is_special, natural_key
-from vssn.files.reading import is_dir, is_file, is_there, open_regular, read_regular, reason
+from vssn.files.reading import (
+    file_sha256,
+    is_dir,
+    is_file,
+    is_there,
+    open_regular,
+    read_regular,
+    reason,
+)
 from vssn.files.temporary import (
     create_exclusively,
     is_abandoned,
@@ -31,6 +39,7 @@ __all__ = [
     "child_path",
     "create_exclusively",
     "file_lock",
+    "file_sha256",
     "flush_to_disk",
     "folder_lock",
     "in_natural_order",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import hashlib
 import os
 import stat
 from pathlib import Path
@@ -10,7 +11,7 @@ from typing import BinaryIO
 
 from vssn.errors import BadInputError, MediaError
 
-UNSIZED_BYTES = 1 << 20
+UNSIZED_BYTES = BLOCK_BYTES = 1 << 20
 KINDS = (
     (stat.S_ISDIR, "a folder"),
     (stat.S_ISFIFO, "a pipe"),
@@ -105,3 +106,19 @@ def read_regular(
             raise error(
                 f"{what} '{path}' ({reason(problem)})", "a readable file", "check the disk"
             ) from problem
+
+
+def file_sha256(
+    path: Path, max_bytes: int, what: str = "file", error: type[BadInputError] = MediaError
+) -> str:
+    """A plain file's SHA-256 in hexadecimal; see :func:`open_regular`.
+
+    Raises:
+        BadInputError: of the kind ``error``; see :func:`open_regular`.
+        OSError: it can't be read to its end.
+    """
+    digest = hashlib.sha256()
+    with open_regular(path, max_bytes, what, error) as file:
+        while block := file.read(BLOCK_BYTES):
+            digest.update(block)
+    return digest.hexdigest()

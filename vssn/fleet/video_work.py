@@ -23,7 +23,7 @@ from vssn.api import annotate_video
 from vssn.assembly import Assembly, assemble
 from vssn.config import SegmenterConfig
 from vssn.errors import MediaError
-from vssn.files import open_regular
+from vssn.files import file_sha256
 from vssn.fleet.chunk_video import (
     CHUNK_SUFFIX,
     ChunkPictures,
@@ -49,7 +49,7 @@ from vssn.types import FrameResult, VideoInfo
 
 JOINED = "joined.json"
 RECORDS_SUFFIX = ".parquet"
-MAX_CHUNK_BYTES, BLOCK_BYTES = 1 << 32, 1 << 20
+MAX_CHUNK_BYTES = 1 << 32
 Assemble = Callable[[SegmenterConfig, WeightPaths | None], Assembly]
 
 
@@ -262,7 +262,7 @@ class VideoWork(ChunkFolder):
         for result in results:
             for name, expected in result.files.items():
                 self.place.download(f"{folder}/{name}", target / name, MAX_CHUNK_BYTES)
-                if _sha256(target / name) != expected:
+                if file_sha256(target / name, MAX_CHUNK_BYTES, "chunk") != expected:
                     self.place.remove(f"{folder}/{name.partition('.')[0]}.json")  # is done again
                     raise MediaError(
                         f"chunk '{self.place.name_of(folder)}/{name}', whose content changed",
@@ -288,11 +288,3 @@ class VideoWork(ChunkFolder):
         how = JoinPlan(suffix, infos[0], plan.origin, sound, plan.end is None, name)
         with self.place.written(given.name) as target:
             return join_chunks(shown_chunks, target, how)
-
-
-def _sha256(path: Path) -> str:
-    with open_regular(path, MAX_CHUNK_BYTES, "chunk") as file:
-        digest = hashlib.sha256()
-        while block := file.read(BLOCK_BYTES):
-            digest.update(block)
-        return digest.hexdigest()

@@ -22,7 +22,6 @@ PIPE_PACKET_BYTES = 1 << 24  # a pipe may be slow
 # How files with an index begin: Matroska, AVI, and by their first box QuickTime and MP4.
 INDEXED = (b"\x1a\x45\xdf\xa3", b"RIFF")
 FIRST_BOXES = {b"ftyp", b"moov", b"mdat", b"free", b"skip", b"wide", b"pnot", b"uuid", b"styp"}
-FACTOR = 4  # where it goes fast, as past much that is not of the pictures
 BYTES_PER_PIXEL = 8  # of frames that are not compressed
 PACKET_S = 30.0  # in which a disk gives a packet
 BLOCK_BYTES = 1 << 20
@@ -75,11 +74,7 @@ class Watched:
         if self.stopped:
             return b""
         late = not self._patient and time.monotonic() - self._since_s > PACKET_S
-        if (
-            self._unused >= self._most
-            or self.zeros - self._zeros_before >= self._most_zeros
-            or late
-        ):
+        if self._unused >= self._most or self._too_many_zeros() or late:
             self.stopped = True
             return b""
         try:
@@ -95,13 +90,6 @@ class Watched:
         if not data[:1].strip(b"\0") and data == ZEROS[: len(data)]:
             self._note_zeros(len(data))
         return data
-
-    def _is_too_much(self) -> bool:
-        if self._unused >= FACTOR * self._most or self._too_many_zeros():
-            return True
-        waited_s = time.monotonic() - self._since_s
-        slow = self._unused >= self._most and waited_s > SEARCH_S / 2
-        return slow or (not self._patient and waited_s > PACKET_S)
 
     def _note_zeros(self, length: int) -> None:
         self.zeros += length

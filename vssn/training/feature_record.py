@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
 
 from vssn.errors import MediaError
-from vssn.files import is_there, open_regular
+from vssn.files import file_sha256, is_there
 from vssn.json_files import read_json, write_json
 
 RECORD_FILE = "features.json"
@@ -40,9 +38,7 @@ class FeatureRecord:
 
 
 def _digest(path: Path) -> str:
-    file: Any
-    with open_regular(path, MAX_ARRAY_BYTES, "features") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+    return file_sha256(path, MAX_ARRAY_BYTES, "features")
 
 
 def write_feature_record(directory: Path, settings: Mapping[str, str], pairs: int) -> None:
