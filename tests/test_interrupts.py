@@ -8,9 +8,18 @@ import threading
 from pathlib import Path
 
 import pytest
+from unmeasured import unmeasured
 
 from vssn.cli import ending
 from vssn.interrupts import may_interrupt, uninterrupted
+
+
+def ran(code: str, *arguments: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-c", code, *arguments]
+    return subprocess.run(
+        command, capture_output=True, text=True, check=False, timeout=60, env=unmeasured()
+    )
+
 
 WAITING = """
 import signal, time
@@ -34,10 +43,8 @@ print(seen)
 
 
 def test_a_signal_waits_until_a_moment_is_over() -> None:
-    done = subprocess.run(
-        [sys.executable, "-c", WAITING], capture_output=True, text=True, check=True, timeout=60
-    )
-    assert done.stdout == "[False, False, True]\n"
+    done = ran(WAITING)
+    assert (done.stdout, done.stderr) == ("[False, False, True]\n", "")
 
 
 def test_other_threads_hold_nothing_up() -> None:
@@ -78,9 +85,8 @@ except KeyboardInterrupt:
 
 def test_a_read_for_ffmpeg_is_finished(tmp_path: Path) -> None:
     (tmp_path / "v.mp4").write_bytes(b"read")
-    command = [sys.executable, "-c", NATIVE, str(tmp_path / "v.mp4")]
-    done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=60)
-    assert done.stdout == "b'read'\ninterrupted\n"
+    done = ran(NATIVE, str(tmp_path / "v.mp4"))
+    assert (done.stdout, done.stderr) == ("b'read'\ninterrupted\n", "")
 
 
 DROPPED = """
@@ -104,9 +110,7 @@ except KeyboardInterrupt:
 
 
 def test_an_interrupt_in_a_destructor_comes_again() -> None:
-    done = subprocess.run(
-        [sys.executable, "-c", DROPPED], capture_output=True, text=True, check=True, timeout=60
-    )
+    done = ran(DROPPED)
     assert (done.stdout, done.stderr) == ("interrupted\n", "")
 
 
@@ -154,9 +158,9 @@ except KeyboardInterrupt:
 
 
 def test_a_second_signal_leaves_one_video(tmp_path: Path) -> None:
-    command = [sys.executable, "-c", VIDEO, str(tmp_path)]
-    done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=60)
+    done = ran(VIDEO, str(tmp_path))
     assert done.stdout == "interrupted\n"
+    assert done.stderr.startswith("the first 1 frames are in ")
     assert [path.name for path in tmp_path.iterdir()] == ["v.mp4"]
 
 
@@ -179,10 +183,8 @@ for number in range(4):
 
 
 def test_what_is_queued_is_written_where_closing_was_left_out() -> None:
-    done = subprocess.run(
-        [sys.executable, "-c", WRITER], capture_output=True, text=True, check=True, timeout=60
-    )
-    assert done.stdout.split() == ["0", "1", "2", "3"]
+    done = ran(WRITER)
+    assert (done.stdout.split(), done.stderr) == (["0", "1", "2", "3"], "")
 
 
 LATE = """
@@ -203,7 +205,5 @@ sys.exit(cli.main(["make-lists", "camvid"]))
 
 
 def test_a_signal_at_the_very_end_is_ignored() -> None:
-    done = subprocess.run(
-        [sys.executable, "-c", LATE], capture_output=True, text=True, check=False, timeout=60
-    )
+    done = ran(LATE)
     assert (done.returncode, done.stdout, done.stderr) == (0, "whole\n", "")

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
+from unmeasured import unmeasured
 
 from vssn.cli.main import main
 from vssn.media.sink import VideoSink
@@ -146,6 +147,7 @@ def test_a_signal_ends_the_stream_with_its_figures_and_files(
         stderr=subprocess.PIPE,
         text=True,
         cwd=repo_root,
+        env=unmeasured(),
         preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
     )
     assert process.stdout is not None

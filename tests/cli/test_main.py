@@ -11,6 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from unmeasured import unmeasured
 
 from vssn.cli import main as cli
 from vssn.cli.main import COMMANDS, main
@@ -141,7 +142,12 @@ def test_an_interrupt_waits_for_the_end_of_an_import(tmp_path: Path, times: int)
     )
     code = IMPORTING.format(folder=str(tmp_path))
     done = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, check=False, timeout=60
+        [sys.executable, "-c", code],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+        env=unmeasured(),
     )
     assert (done.returncode, done.stdout, done.stderr) == (130, "whole\n", "interrupted\n")
 

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 import av
 import numpy as np
 import pytest
+from unmeasured import unmeasured
 
 import vssn
 from vssn.cli.main import main
@@ -266,6 +267,7 @@ def test_a_signal_leaves_a_playable_video(
         stderr=subprocess.PIPE,
         text=True,
         cwd=repo_root,
+        env=unmeasured(),
     ) as process:
         try:
             assert process.stdout is not None

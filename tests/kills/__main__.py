@@ -31,7 +31,7 @@ def main() -> int:
             place.mkdir()
             try:
                 argv = partial(command.argv, given)
-                runs = kill(argv, number, place, args.moments, args.seed, command.real)
+                runs = kill(argv, [number], place, args.moments, args.seed, command.real)
                 check(command, runs)
             except AssertionError as error:
                 bad += 1

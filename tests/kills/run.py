@@ -6,6 +6,7 @@ One process imports everything and forks for each run, which then takes a fracti
 from __future__ import annotations
 
 import atexit
+import faulthandler
 import json
 import os
 import shutil
@@ -40,6 +41,7 @@ from vssn.runtime import int8_ranges, load, startup
 from vssn.scene import records  # noqa: F401
 from vssn.training import confidence_fit, loop  # noqa: F401
 
+LONGEST_S, LONGEST_REAL_S = 60, 600
 SECONDS_PER_FRAME = 0.01
 STEPS, STEP_S = 4, 0.01
 WEIGHTS_HW = (64, 96)
@@ -156,6 +158,7 @@ def start(argv: list[str], log: Path) -> int:
         return process
     os.dup2(descriptor, 1)
     os.dup2(descriptor, 2)
+    faulthandler.register(signal.SIGUSR1)
     code = 99
     try:
         code = main(argv)
@@ -168,6 +171,21 @@ def start(argv: list[str], log: Path) -> int:
         os._exit(code)
 
 
+def status_of(process: int, log: Path, real: bool) -> int:
+    """Wait for a process; say where it stands if it hangs."""
+    until_s = time.monotonic() + (LONGEST_REAL_S if real else LONGEST_S)
+    while True:
+        ended, status = os.waitpid(process, os.WNOHANG)
+        if ended:
+            return os.waitstatus_to_exitcode(status)
+        if time.monotonic() > until_s:
+            os.kill(process, signal.SIGUSR1)
+            time.sleep(1)
+            os.kill(process, signal.SIGKILL)
+            raise TimeoutError(log.read_text())
+        time.sleep(0.005)
+
+
 def seconds_of(given: dict[str, Any]) -> float:
     """How long a run takes that is not ended."""
     begin = start_real if given["real"] else start
@@ -177,8 +195,8 @@ def seconds_of(given: dict[str, Any]) -> float:
         shutil.copytree(out, whole)
     argv = [part.replace(given["out"], str(whole), 1) for part in given["argv"]]
     begun = time.perf_counter()
-    process = begin(argv, out.with_name(f"{out.name}-whole.log"))
-    assert os.waitstatus_to_exitcode(os.waitpid(process, 0)[1]) == 0
+    log = out.with_name(f"{out.name}-whole.log")
+    assert status_of(begin(argv, log), log, given["real"]) == 0, log.read_text()
     return time.perf_counter() - begun
 
 
@@ -191,12 +209,12 @@ def run(given: dict[str, Any]) -> dict[str, Any]:
     for delay in given["delays"]:
         time.sleep(delay)
         os.kill(process, given["signal"])
-    status = os.waitstatus_to_exitcode(os.waitpid(process, 0)[1])
+    status = status_of(process, log, given["real"])
     said = log.read_text()
     if out.is_dir():
         shutil.copytree(out, out.with_name(f"{out.name}-killed"))
     resumed = ["--resume"] if (out / loop.STATE_FILE).exists() else []
-    again = os.waitstatus_to_exitcode(os.waitpid(begin(given["argv"] + resumed, log), 0)[1])
+    again = status_of(begin(given["argv"] + resumed, log), log, given["real"])
     return {"status": status, "said": said, "again": again, "said_again": log.read_text()}
 
 

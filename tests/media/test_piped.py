@@ -20,6 +20,7 @@ from typing import IO
 import numpy as np
 import pytest
 from made_clips import made_frame, make_clip
+from unmeasured import unmeasured
 
 from vssn.errors import MediaError
 from vssn.media.piped import PipeReader, SpooledReader, open_standard_input
@@ -63,7 +64,7 @@ def test_ctrl_c_ends_the_wait_for_a_pipe_that_stalls(
 ) -> None:
     command = [sys.executable, "-m", "vssn", "video", "-", "--output", str(tmp_path / "v.mp4")]
     with subprocess.Popen(
-        command, stdin=subprocess.PIPE, stderr=subprocess.PIPE, cwd=repo_root
+        command, stdin=subprocess.PIPE, stderr=subprocess.PIPE, cwd=repo_root, env=unmeasured()
     ) as waiting:
         assert waiting.stdin
         assert waiting.stderr
