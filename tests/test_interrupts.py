@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 import threading
@@ -207,3 +208,35 @@ sys.exit(cli.main(["make-lists", "camvid"]))
 def test_a_signal_at_the_very_end_is_ignored() -> None:
     done = ran(LATE)
     assert (done.returncode, done.stdout, done.stderr) == (0, "whole\n", "")
+
+
+DROPPED_SEGMENTERS = """
+import os, signal, time
+import vssn
+
+first = vssn.load_segmenter()
+second = vssn.load_segmenter(vssn.SegmenterConfig(segmenter="resnet50_segnet"))
+del first
+del second
+try:
+    os.kill(os.getpid(), signal.SIGINT)
+    time.sleep(5)
+except KeyboardInterrupt:
+    print("interrupted")
+"""
+
+
+@pytest.mark.real
+def test_ctrl_c_after_segmenters_are_gone_is_an_interrupt() -> None:
+    """OpenVINO frees the stack that a signal's handler runs on, where two of its cores end."""
+    done = ran(DROPPED_SEGMENTERS)
+    assert (done.returncode, done.stdout) == (0, "interrupted\n"), done.stderr
+
+
+def test_openvino_has_one_core(repo_root: Path) -> None:
+    makers = [
+        path.name
+        for path in sorted((repo_root / "vssn").rglob("*.py"))
+        if re.search(r"\bCore\(\)", path.read_text())
+    ]
+    assert makers == ["openvino_core.py"]

@@ -19,6 +19,7 @@ from vssn.checkpoints.freeze import write_frozen_graph
 from vssn.checkpoints.frozen import INPUT_NAME, OUTPUT_NAME, read_frozen_graph, write_graph_def
 from vssn.checkpoints.graph_def import checksum_path
 from vssn.errors import CheckpointError
+from vssn.openvino_core import openvino_core
 
 HW = (32, 64)
 IMAGE = np.random.default_rng(5).uniform(-100, 100, (1, *HW, 3)).astype(np.float32)
@@ -80,9 +81,9 @@ def test_the_graph_is_that_of_a_plain_folded_network(frozen_path: Path) -> None:
 def test_openvino_reads_it_too(
     frozen_path: Path, segnet_image: np.ndarray, segnet_probabilities: np.ndarray
 ) -> None:
-    openvino = pytest.importorskip("openvino")
+    pytest.importorskip("openvino")
     options = {"INFERENCE_PRECISION_HINT": "f32"}
-    compiled = openvino.Core().compile_model(str(frozen_path), "CPU", options)
+    compiled = openvino_core().compile_model(str(frozen_path), "CPU", options)
     np.testing.assert_allclose(compiled(segnet_image)[0], segnet_probabilities, atol=1e-5)
 
 

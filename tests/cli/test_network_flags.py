@@ -9,13 +9,13 @@ from pathlib import Path
 
 import cv2
 import numpy as np
-import openvino as ov
 import pytest
 from made_clips import write_video
 
 from vssn.cli.main import main
 from vssn.config import PROFILES
 from vssn.models.architectures import ENSEMBLE
+from vssn.openvino_core import openvino_core
 from vssn.runtime import load
 
 Refuses = Callable[..., str]
@@ -138,7 +138,7 @@ def test_an_unknown_profile_is_refused(argv: list[str], refuses: Refuses) -> Non
 
 
 def test_a_gpu_is_refused_where_there_is_none(argv: list[str], refuses: Refuses) -> None:
-    if any(name.startswith("GPU") for name in ov.Core().available_devices):
+    if any(name.startswith("GPU") for name in openvino_core().available_devices):
         pytest.skip("THERE IS A GPU, which is taken")
     for command in (argv, ["bench", "--clip", argv[1]]):
         error = refuses([*command, "--device", "gpu"], "--device gpu", "a GPU with its driver")

@@ -43,6 +43,6 @@ def test_the_runtime_says_which_it_took(monkeypatch: pytest.MonkeyPatch) -> None
             assert (device, name) == ("GPU", "OPTIMIZATION_CAPABILITIES")
             return ["FP32", "FP16", "INT8"]
 
-    monkeypatch.setattr("vssn.runtime.openvino_networks.ov.Core", StandIn)
+    monkeypatch.setattr("vssn.runtime.openvino_networks.openvino_core", StandIn)
     assert OpenVINOLoader().name.endswith("on GPU")
     assert choose_precision("auto", ["FP32", "FP16", "INT8"], has_ranges=False) == "bf16"

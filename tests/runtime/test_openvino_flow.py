@@ -8,6 +8,7 @@ import pytest
 
 from vssn.labels import SCALE_CHANNELS
 from vssn.models.layout import FEATURE_SHAPE
+from vssn.openvino_core import openvino_core
 from vssn.runtime.openvino_flow import (
     build_decision_graph,
     build_flow_encoder,
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 
 
 def compiled(graph: ov.Model) -> ov.CompiledModel:
-    return ov.Core().compile_model(graph, "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
+    return openvino_core().compile_model(graph, "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
 
 
 def flow_network(weights: Weights, hw: tuple[int, int]) -> OpenVINOFlow:

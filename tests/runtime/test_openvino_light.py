@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
-import openvino as ov
 import pytest
 
 from vssn.checkpoints.folded import weights_digest
@@ -21,6 +20,7 @@ from vssn.checkpoints.segnet_weights import (
 from vssn.errors import CheckpointError
 from vssn.labels import NUM_CLASSES
 from vssn.models.architectures import LIGHT_SEGMENTER, RESNET50_SEGNET
+from vssn.openvino_core import openvino_core
 from vssn.preprocess import segnet_input
 from vssn.runtime.int8_ranges import calibrate, write_ranges
 from vssn.runtime.openvino_networks import OpenVINOLoader, OpenVINOSegmentation
@@ -53,7 +53,7 @@ def test_the_graph_is_the_keras_model_to_the_last_border_pixel(
     small_light: keras.Model, frame_bgr: np.ndarray, expected: np.ndarray
 ) -> None:
     graph = build_segmentation_graph(model_weights(small_light), HW)
-    compiled = ov.Core().compile_model(graph, "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
+    compiled = openvino_core().compile_model(graph, "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
     probabilities = OpenVINOSegmentation(compiled).probabilities(frame_bgr)
     assert np.ptp(expected) > 0.03  # probabilities that are all alike would prove little
     np.testing.assert_allclose(probabilities, expected, rtol=1e-3, atol=1e-5)
@@ -86,7 +86,7 @@ def test_depthwise_convolutions_run_in_eight_bits(
 ) -> None:
     weights = model_weights(small_light)
     layers = Layers(calibrate(weights, [frame_bgr], HW))
-    compiled = ov.Core().compile_model(build_segmentation_graph(weights, HW, layers), "CPU")
+    compiled = openvino_core().compile_model(build_segmentation_graph(weights, HW, layers), "CPU")
     precisions = [
         node.get_rt_info()["runtimePrecision"].astype(str)
         for node in compiled.get_runtime_model().get_ordered_ops()

@@ -17,6 +17,7 @@ from vssn.checkpoints.segnet_weights import write_segnet_config
 from vssn.errors import BadInputError, CheckpointError
 from vssn.labels import NUM_CLASSES
 from vssn.networks import Precision, RuntimeOptions
+from vssn.openvino_core import openvino_core
 from vssn.preprocess import segnet_input
 from vssn.runtime import openvino_networks
 from vssn.runtime.int8_ranges import write_ranges
@@ -102,7 +103,7 @@ def test_a_frozen_graph_runs_as_the_keras_model_does(
 ) -> None:
     graph = build_frozen_graph(folder / "made.pb")
     network = OpenVINOSegmentation(
-        ov.Core().compile_model(graph, "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
+        openvino_core().compile_model(graph, "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
     )
     flat = small_segnet(segnet_input(frame_bgr, (64, 96)), training=False).numpy()
     expected = flat.reshape(32, 48, -1)[..., :NUM_CLASSES]

@@ -7,6 +7,7 @@ import openvino as ov
 import pytest
 
 from vssn.labels import NUM_CLASSES
+from vssn.openvino_core import openvino_core
 from vssn.preprocess import segnet_input
 from vssn.runtime.int8_ranges import calibrate
 from vssn.runtime.openvino_networks import OpenVINOSegmentation
@@ -22,7 +23,7 @@ HW = (64, 96)
 
 
 def compiled(graph: ov.Model, hint: str = "f32") -> ov.CompiledModel:
-    return ov.Core().compile_model(graph, "CPU", {"INFERENCE_PRECISION_HINT": hint})
+    return openvino_core().compile_model(graph, "CPU", {"INFERENCE_PRECISION_HINT": hint})
 
 
 @pytest.fixture

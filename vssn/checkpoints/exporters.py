@@ -15,6 +15,7 @@ from typing import Any
 import tensorflow as tf
 
 from vssn.checkpoints.frozen import INPUT_NAME, OUTPUT_NAME, read_frozen_graph, write_graph_def
+from vssn.openvino_core import openvino_core
 from vssn.types import Float32Array
 
 OUTPUT_KEY = "probabilities"
@@ -141,17 +142,15 @@ def _write_openvino(graph_def: Any, path: Path) -> None:
     temporary = path.with_suffix(".pb")
     temporary.write_bytes(graph_def.SerializeToString(deterministic=True))
     try:
-        model = openvino.Core().read_model(temporary)
+        model = openvino_core().read_model(temporary)
         openvino.save_model(model, path, compress_to_fp16=False)
     finally:
         temporary.unlink()
 
 
 def _load_openvino(path: Path) -> Function:
-    import openvino
-
     options = {"INFERENCE_PRECISION_HINT": "f32"}
-    model = openvino.Core().compile_model(path, "CPU", options)
+    model = openvino_core().compile_model(path, "CPU", options)
     return lambda image: model(image)[0]
 
 

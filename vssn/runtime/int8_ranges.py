@@ -23,6 +23,7 @@ from vssn.checkpoints.segnet_weights import read_any_segnet
 from vssn.errors import BadInputError, CheckpointError
 from vssn.files import is_there
 from vssn.json_files import read_json, write_json
+from vssn.openvino_core import openvino_core
 from vssn.preprocess import SEGNET_INPUT_HW
 from vssn.runtime.openvino_graph import IMAGE_RANGE
 from vssn.runtime.openvino_segmentation import build_segmentation_graph, segmentation_image
@@ -74,7 +75,7 @@ def _run(
     """Every tensor's values for every frame, in float32."""
     height, width = graph.input().shape[1], graph.input().shape[2]
     outputs = ov.Model(list(tensors.values()), graph.get_parameters(), "int8_ranges")
-    compiled = ov.Core().compile_model(outputs, "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
+    compiled = openvino_core().compile_model(outputs, "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
     request = compiled.create_infer_request()
     for frame_bgr in frames_bgr:
         request.infer([segmentation_image(frame_bgr, (height, width))])

@@ -25,6 +25,7 @@ import openvino as ov
 from vssn.errors import BadInputError, VssnError, printable
 from vssn.files import open_regular, write_bytes
 from vssn.json_files import loads, parse, read_json, write_json
+from vssn.openvino_core import openvino_core
 from vssn.runtime.device import CPU
 from vssn.version import __version__
 
@@ -190,7 +191,7 @@ class ModelCache:
         Returns:
             The ``openvino.CompiledModel``.
         """
-        core = ov.Core()
+        core = openvino_core()
         digest = self._digest(core, {**key, "name": name})
         path = (
             self.directory / f"{name}-{digest[:DIGEST_LENGTH]}{SUFFIX}" if self.directory else None

@@ -12,6 +12,7 @@ import openvino.opset13 as ops
 from vssn.checkpoints.graph_def import UnsupportedGraphError, parse_graph, read_graph_bytes
 from vssn.labels import NUM_CLASSES, NUM_OUTPUTS
 from vssn.models.layout import OUTPUT_STRIDE, SIZE_MULTIPLE
+from vssn.openvino_core import openvino_core
 from vssn.preprocess import SEGNET_MEANS_RGB
 
 # Its messages quote the file, whose bytes need not be text.
@@ -29,7 +30,7 @@ def _refuse(path: Path, what: str) -> UnsupportedGraphError:
 def _read(path: Path) -> ov.Model:
     parse_graph(path, read_graph_bytes(path))
     try:
-        return ov.Core().read_model(path)
+        return openvino_core().read_model(path)
     except OPENVINO_ERRORS as error:
         raise _refuse(path, str(error)) from error
 

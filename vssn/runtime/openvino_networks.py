@@ -20,6 +20,7 @@ from vssn.checkpoints.segnet_weights import read_any_segnet, segnet_input_hw
 from vssn.errors import BadInputError, printable
 from vssn.models.architectures import BY_OPTION, architecture_of
 from vssn.networks import Device, Precision
+from vssn.openvino_core import openvino_core
 from vssn.preprocess import FLOW_INPUT_HW, flow_input
 from vssn.runtime.device import CPU, choose_device
 from vssn.runtime.int8_ranges import read_ranges
@@ -228,7 +229,7 @@ class OpenVINOLoader:
         self._wanted = precision
         self._threads = threads
         self._cache_dir = cache_dir or default_cache_dir()  # None: there is no home folder
-        core = ov.Core()
+        core = openvino_core()
         self._device = choose_device(device, core.available_devices)
         self._capabilities = list(core.get_property(self._device, "OPTIMIZATION_CAPABILITIES"))
         self._version = ".".join(ov.__version__.split(".")[:2])

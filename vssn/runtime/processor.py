@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+from vssn.openvino_core import openvino_core
+
 CPU_FLAGS = Path("/proc/cpuinfo")
 # With one of these, products of bytes are added up in 32 bits.
 BYTE_PRODUCTS = frozenset({"avx512_vnni", "avx_vnni", "amx_int8", "asimddp"})
@@ -36,9 +38,7 @@ def byte_weight_limit() -> int:
 
 def computes_bfloat16() -> bool:
     """Whether the processor computes in bfloat16; emulation is ten times slower."""
-    import openvino as ov
-
-    return "BF16" in ov.Core().get_property("CPU", "OPTIMIZATION_CAPABILITIES")
+    return "BF16" in openvino_core().get_property("CPU", "OPTIMIZATION_CAPABILITIES")
 
 
 def usable_cores() -> int:
