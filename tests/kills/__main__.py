@@ -11,6 +11,8 @@ from pathlib import Path
 
 from kills.commands import COMMANDS, INTERRUPTED, SIGNALS, check, kill, made
 
+from vssn.errors import VssnError
+
 
 def main() -> int:
     """0 where every output was whole or absent, else 1."""
@@ -33,7 +35,7 @@ def main() -> int:
                 argv = partial(command.argv, given)
                 runs = kill(argv, [number], place, args.moments, args.seed, command.real)
                 check(command, runs)
-            except AssertionError as error:
+            except (AssertionError, VssnError) as error:  # of whatever reads what was left
                 bad += 1
                 print(f"| {name} | {number.name} | | | {error} (see {place}) |", flush=True)
                 continue

@@ -194,9 +194,11 @@ class VideoSink(ClosedOnExit):
         """
         if self._closed:
             return
-        self._closed = True
         try:
-            late = self._end_part()
+            with uninterrupted():
+                # Frames that the encoder holds back are lost if this is left in the middle.
+                self._closed = True
+                late = self._end_part()
             if not self.frames:
                 self._part.unlink(missing_ok=True)
             else:
