@@ -26,8 +26,8 @@ pytestmark = [pytest.mark.real, pytest.mark.timeout(900)]
 # What the shipped weights give on CamVid's validation video, in each precision within TOLERANCE:
 # the README's figures, to be renewed with the weights.
 MEAN_IOU_AT_100 = {"resnet50_segnet": 0.776, "light": 0.755}
-MEAN_IOU_AT_DEFAULT = {"resnet50_segnet": 0.769, "light": 0.755}
-SEGMENTED_AT_DEFAULT = {"resnet50_segnet": 27, "light": 50}
+MEAN_IOU_AT_DEFAULT = {"resnet50_segnet": 0.769, "light": 0.755, "ensemble": 0.777}
+SEGMENTED_AT_DEFAULT = {"resnet50_segnet": 27, "light": 50, "ensemble": 27}
 TOLERANCE = 0.005
 SEGMENTED_TOLERANCE = 3
 
@@ -79,7 +79,11 @@ def test_every_frame_segmented_gives_the_published_mean_iou(
 
 @pytest.mark.parametrize(
     ("network", "flags"),
-    [("light", []), ("resnet50_segnet", ["--segmenter", "resnet50_segnet"])],
+    [
+        ("light", []),
+        ("resnet50_segnet", ["--segmenter", "resnet50_segnet"]),
+        ("ensemble", ["--segmenter", "ensemble"]),
+    ],
 )
 def test_at_the_default_target_fewer_frames_are_segmented(
     network: str, flags: list[str], infer: Callable[..., dict[str, Any]]

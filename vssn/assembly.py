@@ -162,7 +162,7 @@ def assemble_live(
     preset = VIDEO_PRESETS[config.preset]
     networks, weights = _networks(config, preset, networks)
     schedule = _schedule(config, preset, build_estimator(networks, config.propagation))
-    background = SegmentationThread(networks.segmentation)
+    background = SegmentationThread(networks.of_key_frames)
     segmenter = LiveSegmenter(
         background,
         networks.flow,

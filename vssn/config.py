@@ -47,7 +47,8 @@ class SegmenterConfig:
         target: predicted confidence, 0-100, below which a frame is segmented: near 100 is slow, 50
             fast. 100 segments every frame, 0 only the first. None is 98 with "light", else 96.
         segmenter: the segmentation network: "resnet50_segnet", "light" or "ensemble", the mean of
-            both; or weights, .h5, .keras or .pb, or their folder. None is
+            ResNet50-SegNet, propagated between its key frames, and the light network on every
+            frame; or weights, .h5, .keras or .pb, or their folder. None is
             :data:`DEFAULT_SEGMENTER`, or ResNet50-SegNet with the preset ``original``.
         flownets: FlowNetS' TF1 checkpoint, its prefix or folder.
         decision: the decision network's TF1 checkpoint, likewise. Weights that are None and needed

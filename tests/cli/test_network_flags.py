@@ -118,7 +118,7 @@ def test_a_profile_takes_its_network(name: str, argv: list[str], loaded: Loaded)
     ((paths, _),) = loaded
     segmenter = PROFILES[name]["segmenter"]
     names = FOLDERS.values() if segmenter == ENSEMBLE else [FOLDERS[segmenter]]
-    assert [each.stem for each in (paths.segnet, *paths.others)] == list(names)
+    assert [each.stem for each in paths.segmentation] == list(names)
     assert (paths.flownets, paths.decision) == (None, None)
 
 

@@ -64,13 +64,13 @@ def test_several_segmentation_networks_travel(
     config: vssn.SegmenterConfig, weights_dir: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (weights_dir / "light.h5").write_bytes(b"light")
-    both = WeightPaths(weights_dir / "segnet.h5", others=(weights_dir / "light.h5",))
+    both = WeightPaths(weights_dir / "segnet.h5", companion=weights_dir / "light.h5")
     monkeypatch.setattr("vssn.fleet.weights.locate_weights", lambda config: both)
     packed = pack_weights(config)
     assert packed.unpacked() == both
     shutil.rmtree(weights_dir)
     used = packed.unpacked()
-    assert [path.read_bytes() for path in (used.segnet, *used.others)] == [b"segnet", b"light"]
+    assert [path.read_bytes() for path in used.segmentation] == [b"segnet", b"light"]
 
 
 def test_a_job_is_told_by_its_settings_and_weights(

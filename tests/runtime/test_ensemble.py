@@ -41,7 +41,7 @@ def test_its_weights_are_those_of_every_network(
         (tmp_path / name).write_bytes(name.encode())
     monkeypatch.chdir(tmp_path)
     paths = WeightPaths.locate("ensemble", propagation=DEFAULT_PROPAGATION)
-    assert (paths.segnet, *paths.others) == tuple(map(Path, names))
+    assert paths.segmentation == tuple(map(Path, names))
     assert set(paths.sha256()) == set(names)
     assert WeightPaths.locate("light", propagation=DEFAULT_PROPAGATION).segnet == Path(names[1])
     with pytest.raises(CheckpointError, match=r"weights .heavy.*resnet50_segnet or light"):

@@ -139,9 +139,14 @@ def _on_sources(
 
     def make(target: float, blend: float) -> AdaptiveSegmenter:
         schedule = TargetSchedule(build_estimator(networks, propagation), target)
-        segmentation, flow = networks.segmentation, networks.flow
         return AdaptiveSegmenter(
-            segmentation, flow, schedule, VSSN_RULES, propagation.propagate, blend
+            networks.segmentation,
+            networks.flow,
+            schedule,
+            VSSN_RULES,
+            propagation.propagate,
+            blend,
+            networks.companion,
         )
 
     evaluator = SourceEvaluator(

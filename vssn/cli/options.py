@@ -93,7 +93,7 @@ def add_segmenter_argument(parser: argparse.ArgumentParser, what: str) -> None:
         "--segnet_chkpt",
         dest="segmenter",
         metavar="NAME|PATH",
-        help=f"{what}: {', '.join(SEGMENTER_NAMES)} (the mean of both), or weights' file or folder",
+        help=f"{what}: {', '.join(SEGMENTER_NAMES)} (of both), or weights' file or folder",
     )
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
@@ -91,6 +91,10 @@ class ScheduleEvaluator:
         self._frames = frames_bgr
         self._labels = labels
         self._segmentation = CachedSegmentation(networks.segmentation)
+        self._companion = networks.companion and CachedSegmentation(networks.companion)
+        self._key_frames = replace(
+            networks, segmentation=self._segmentation, companion=self._companion
+        ).of_key_frames
         self._flow = CachedFlow(networks.flow)
         self._ran = ran
         self._measured: dict[tuple[int, ...], tuple[float, Int64Array]] = {}
@@ -98,7 +102,7 @@ class ScheduleEvaluator:
     def segmented_frames(self, frame_order: FrameOrder) -> list[Float32Array]:
         """(h, w, 11) float32 probabilities of every frame of an order, segmented."""
         return [
-            self._segmentation.probabilities(self._frames[number]) for number in frame_order.order
+            self._key_frames.probabilities(self._frames[number]) for number in frame_order.order
         ]
 
     def run(self, frame_order: FrameOrder, schedule: Schedule) -> Outcome:
@@ -137,7 +141,7 @@ class ScheduleEvaluator:
         """Points of agreement that no key frame cures, on the video; 0 where nothing moves."""
         growth = AgreementGrowth(self._flow, self.propagate)
         for frame in self._frames:
-            growth.add(frame, self._segmentation.probabilities(frame))
+            growth.add(frame, self._key_frames.probabilities(frame))
         flicker, _ = growth.fit()
         return 0.0 if math.isnan(flicker) else flicker
 
@@ -152,14 +156,19 @@ class ScheduleEvaluator:
 
     def _segmenter(self, schedule: Schedule) -> AdaptiveSegmenter:
         return AdaptiveSegmenter(
-            self._segmentation, self._flow, schedule, VSSN_RULES, self.propagate
+            self._segmentation,
+            self._flow,
+            schedule,
+            VSSN_RULES,
+            self.propagate,
+            companion=self._companion,
         )
 
     def _measure(self, row: tuple[int, ...], result: Propagated) -> tuple[float, Int64Array]:
         """Agreement and confusion of the last of some frames, the first of which is its key."""
         if row not in self._measured:
             truth = self._labels[row[-1]]
-            segmented = self._segmentation.probabilities(self._frames[row[-1]])
+            segmented = self._key_frames.probabilities(self._frames[row[-1]])
             score = 100.0
             if len(row) > 1:
                 score = measured_agreement(VSSN_RULES.probabilities_of(result), segmented)

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, fields
 from pathlib import Path
 
 from vssn.assembly import locate_weights
@@ -23,8 +23,7 @@ class PackedWeights:
     """The files of a configuration's weights.
 
     Attributes:
-        paths: of each network, where the files were read; more segmentation networks than one
-            have numbers.
+        paths: of each network, where the files were read.
         files: name and content of each of a network's files, by the network.
         digest: SHA-256 of all of it.
     """
@@ -40,7 +39,7 @@ class PackedWeights:
         shared disk, those are used.
         """
         if all(_same(Path(self.paths[name]).parent, files) for name, files in self.files.items()):
-            return _weight_paths({name: Path(path) for name, path in self.paths.items()})
+            return WeightPaths(**{name: Path(path) for name, path in self.paths.items()})
         with once_per_node(f"weights-{self.digest[:16]}") as folder:
             if not (folder / DONE).exists():
                 for name, files in self.files.items():
@@ -49,14 +48,9 @@ class PackedWeights:
                         (folder / name / file).write_bytes(content)
                         flush_to_disk(folder / name / file)
                 (folder / DONE).touch()
-        return _weight_paths(
-            {name: folder / name / Path(path).name for name, path in self.paths.items()}
+        return WeightPaths(
+            **{name: folder / name / Path(path).name for name, path in self.paths.items()}
         )
-
-
-def _weight_paths(paths: Mapping[str, Path]) -> WeightPaths:
-    others = tuple(path for name, path in sorted(paths.items()) if name.isdecimal())
-    return WeightPaths(paths["segnet"], paths.get("flownets"), paths.get("decision"), others)
 
 
 def _same(folder: Path, files: dict[str, bytes]) -> bool:
@@ -78,8 +72,7 @@ def pack_weights(config: SegmenterConfig) -> PackedWeights:
         CheckpointError: one is missing or can't be read.
     """
     located = locate_weights(config)
-    found = {"segnet": located.segnet, "flownets": located.flownets, "decision": located.decision}
-    found |= {str(number): path for number, path in enumerate(located.others)}
+    found = {each.name: getattr(located, each.name) for each in fields(located)}
     paths = {name: str(path.absolute()) for name, path in found.items() if path is not None}
     digest = hashlib.sha256()
     files: dict[str, dict[str, bytes]] = {}

@@ -20,7 +20,7 @@ from vssn.checkpoints.locate import (
 )
 from vssn.errors import BadInputError, argument
 from vssn.flow.dis import DISFlow
-from vssn.models.architectures import BY_OPTION, ENSEMBLE
+from vssn.models.architectures import ENSEMBLE, LIGHT_SEGMENTER, RESNET50_SEGNET
 from vssn.networks import (
     DEFAULT_OPTIONS,
     DecisionNetwork,
@@ -44,13 +44,13 @@ class WeightPaths:
     Attributes:
         segnet: a .pb, .h5, .keras or .weights.h5 file.
         flownets, decision: prefixes of TF1 checkpoints; None where the network has no part.
-        others: more segmentation networks, whose mean with ``segnet`` is taken.
+        companion: likewise, of a cheaper segmentation network; None but for an ensemble.
     """
 
     segnet: Path
     flownets: Path | None = None
     decision: Path | None = None
-    others: tuple[Path, ...] = ()
+    companion: Path | None = None
 
     @classmethod
     def locate(
@@ -74,18 +74,22 @@ class WeightPaths:
             CheckpointError: one is missing; none is ever replaced by random weights.
         """
         has_flownets = propagation.flow is FlowMethod.FLOWNETS
-        names = list(BY_OPTION) if segnet == ENSEMBLE else [segnet]
-        first, *others = map(locate_segnet, names)
+        both = segnet == ENSEMBLE
         return cls(
-            first,
+            locate_segnet(RESNET50_SEGNET.option if both else segnet),
             locate_tf1(flownets, FLOWNETS_FOLDER) if has_flownets else None,
             locate_tf1(decision, DECISION_FOLDER) if propagation.asks_decision_network else None,
-            tuple(others),
+            locate_segnet(LIGHT_SEGMENTER.option) if both else None,
         )
+
+    @property
+    def segmentation(self) -> tuple[Path, ...]:
+        """The segmentation networks' files, one or two."""
+        return (self.segnet, self.companion) if self.companion else (self.segnet,)
 
     def sha256(self) -> dict[str, str]:
         """SHA-256 in hexadecimal of every file, by path."""
-        groups = (self.segnet, *self.others, self.flownets, self.decision)
+        groups = (*self.segmentation, self.flownets, self.decision)
         return sha256_of(file for group in groups if group for file in weights_files(group))
 
 
@@ -99,6 +103,8 @@ class Networks:
         decision: None where it has no part.
         runtime: what runs them, for reports.
         fits: confidence calibration, by the propagation's name.
+        companion: a cheaper network that sees every frame, in an ensemble; see
+            :class:`vssn.streaming.segmenter.AdaptiveSegmenter`.
     """
 
     segmentation: SegmentationNetwork
@@ -106,6 +112,14 @@ class Networks:
     decision: DecisionNetwork | None
     runtime: str
     fits: Mapping[str, ConfidenceFit] = field(default_factory=dict)
+    companion: SegmentationNetwork | None = None
+
+    @property
+    def of_key_frames(self) -> SegmentationNetwork:
+        """What segments a frame by itself: the mean of both networks, or the only one."""
+        if self.companion is None:
+            return self.segmentation
+        return Ensemble([self.segmentation, self.companion])
 
 
 class Loader(Protocol):
@@ -183,15 +197,13 @@ def load_networks(
     fits = _fits(paths) if conventions is VSSN_CONVENTIONS else {}
     decision = loader.decision(paths.decision) if paths.decision else None
     flow: FlowNetwork = loader.flow(paths.flownets) if paths.flownets else DISFlow()
-    found = [
-        _segmentation(path, conventions, options, loader) for path in (paths.segnet, *paths.others)
-    ]
-    segmentation, name = (
-        found[0] if len(found) == 1 else (Ensemble([n for n, _ in found]), found[0][1])
-    )
-    logger.info("segmentation network: %s", ", ".join(map(str, (paths.segnet, *paths.others))))
+    segmentation, name = _segmentation(paths.segnet, conventions, options, loader)
+    companion = None
+    if paths.companion:
+        companion, _ = _segmentation(paths.companion, conventions, options, loader)
+    logger.info("segmentation network: %s", ", ".join(map(str, paths.segmentation)))
     logger.info("runtime: %s", name)
-    return Networks(segmentation, flow, decision, name, fits)
+    return Networks(segmentation, flow, decision, name, fits, companion)
 
 
 def _fits(paths: WeightPaths) -> dict[str, ConfidenceFit]:

@@ -47,7 +47,13 @@ def build_segmenter(networks: Networks, plan: Plan) -> Segmenter:
     def make() -> AdaptiveSegmenter:
         schedule = plan.make_schedule(build_estimator(networks, plan.propagation))
         return AdaptiveSegmenter(
-            networks.segmentation, networks.flow, schedule, plan.rules, propagate, plan.blend
+            networks.segmentation,
+            networks.flow,
+            schedule,
+            plan.rules,
+            propagate,
+            plan.blend,
+            networks.companion,
         )
 
     return RegionSegmenter(make, plan.grid) if plan.grid else make()

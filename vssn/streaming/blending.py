@@ -1,4 +1,4 @@
-"""Steadier key frames: their probabilities blended with what is propagated to them."""
+"""A frame's own probabilities blended with what is propagated to it."""
 
 from __future__ import annotations
 
@@ -11,6 +11,9 @@ from vssn.types import Float32Array
 # Agreement, 0-100, at and below which nothing is blended: after a cut, or where a result was
 # propagated for long, what is propagated would leave ghosts.
 LEAST_AGREEMENT = 80.0
+# How fast the share of what is propagated falls where another network sees every frame. Of 0.1, 0.2
+# and shares by the predicted confidence, it was as good as any at targets 60 to 98.
+AGING = 0.1
 
 
 def check_blend(blend: float) -> None:
@@ -35,6 +38,18 @@ def blend_weight(blend: float, agreement: float | None) -> float:
     if agreement is None:
         return 0.0
     return blend * max(agreement - LEAST_AGREEMENT, 0.0) / (100 - LEAST_AGREEMENT)
+
+
+def propagated_share(key_distance: int) -> float:
+    """The share of a propagated result in its mean with another network's on the frame itself.
+
+    Args:
+        key_distance: frames since the key frame; 0 at that frame.
+
+    Returns:
+        Half at the key frame, a quarter ten frames later.
+    """
+    return 0.5 / (1 + AGING * key_distance)
 
 
 def blended(segmented: Float32Array, propagated: Float32Array, weight: float) -> Float32Array:

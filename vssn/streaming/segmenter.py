@@ -7,8 +7,8 @@ from dataclasses import dataclass, replace
 from typing import Protocol
 
 from vssn.networks import FlowNetwork, SegmentationNetwork, View
-from vssn.preprocess import size_hw
-from vssn.streaming.blending import blend_weight, blended, check_blend
+from vssn.preprocess import resize_bilinear, size_hw
+from vssn.streaming.blending import blend_weight, blended, check_blend, propagated_share
 from vssn.streaming.callers import OneThread, check_frame
 from vssn.streaming.propagated import KeyResult, Propagated
 from vssn.streaming.rules import VSSN_RULES, StreamRules
@@ -106,6 +106,9 @@ class AdaptiveSegmenter(Segmenter):
         blend: weight, 0 to below 1, of the propagated probabilities in those of a segmented frame
             where both agree; see :mod:`vssn.streaming.blending`. Above 0 every frame is compared
             with its reference, even where the schedule asks for no comparison.
+        companion: a cheaper network that sees every frame. Results are then the mean of both
+            networks, in which the other one's share falls with the frames since its key frame;
+            what is propagated and what the schedule learns are the other one's alone.
 
     Raises:
         BadInputError: there is no such weight.
@@ -123,6 +126,7 @@ class AdaptiveSegmenter(Segmenter):
         rules: StreamRules = VSSN_RULES,
         propagate: Propagate = Propagate.CHAIN,
         blend: float = 0.0,
+        companion: SegmentationNetwork | None = None,
     ) -> None:
         check_blend(blend)
         self._segmentation = segmentation
@@ -131,6 +135,7 @@ class AdaptiveSegmenter(Segmenter):
         self._rules = rules
         self._propagate = propagate
         self._blend = blend
+        self._companion = companion
         self._caller = OneThread()
         self.reset()
 
@@ -157,8 +162,8 @@ class AdaptiveSegmenter(Segmenter):
             Its labels at (H, W), how they came about and the seconds spent per stage:
             ``prepare``, ``decide`` (with as much of the flow as the schedule asks for),
             ``segment`` or ``warp`` (with the rest of the flow), ``learn`` (measuring what warping
-            would have been worth), ``blend`` (with what is warped), ``labels`` (enlarging and
-            picking the class).
+            would have been worth), ``blend`` (with what is warped), ``companion`` (the network
+            that sees every frame, and the mean), ``labels`` (enlarging and picking the class).
 
         Raises:
             BadInputError: no such frame, another size than the stream's, or another thread is
@@ -217,8 +222,9 @@ class AdaptiveSegmenter(Segmenter):
         if (compares or self._blend) and frame.view is None:
             frame = replace(frame, view=self._prepared(frame_bgr, clock))
         path = FramePath.WARP if distance else FramePath.SEGMENT
+        result = self._accompanied(frame.result, frame_bgr, distance, clock)
         done = UnlabelledFrame(
-            self._index, frame.result, path, predicted_confidence, distance, clock.seconds
+            self._index, result, path, predicted_confidence, distance, clock.seconds
         )
         if distance == 0 or self._propagate is Propagate.CHAIN:
             self._reference = frame
@@ -227,6 +233,19 @@ class AdaptiveSegmenter(Segmenter):
         self._index += 1
         self._schedule.spent(sum(clock.seconds.values()), path)
         return done
+
+    def _accompanied(
+        self, result: Propagated, frame_bgr: UInt8Array, distance: int, clock: StageClock
+    ) -> Propagated:
+        """The mean of a result and of what the companion, if any, makes of the frame."""
+        if self._companion is None:
+            return result
+        with clock.stage("companion"):
+            probabilities = self._rules.probabilities_of(result)
+            own = self._companion.probabilities(frame_bgr)
+            own = resize_bilinear(own, size_hw(probabilities))
+            mean = blended(own, probabilities, propagated_share(distance))
+            return Propagated(KeyResult(mean))
 
     def _prepared(self, frame_bgr: UInt8Array, clock: StageClock) -> View:
         """What the flow method sees of the current frame."""
