@@ -115,11 +115,11 @@ def test_the_shipped_networks_are_measured(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     try:
-        WeightPaths.locate("resnet50_segnet")
+        WeightPaths.locate("light")
     except CheckpointError as error:
         pytest.skip(f"NO SHIPPED WEIGHTS: {error}")
     monkeypatch.setattr(bench, "usable_cores", lambda: 2)
-    argv = ["bench", "--segmenter", "resnet50_segnet", "--seconds", "1", "--quiet"]
+    argv = ["bench", "--segmenter", "light", "--seconds", "1", "--quiet"]
     summary = summary_of(argv, tmp_path / "s.json")
     print(capsys.readouterr().out)
     rows = summary["measurements"]
