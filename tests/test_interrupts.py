@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import signal
 import subprocess
 import sys
 import threading
@@ -114,6 +115,18 @@ except KeyboardInterrupt:
 def test_an_interrupt_in_a_destructor_comes_again() -> None:
     done = ran(DROPPED)
     assert (done.stdout, done.stderr) == ("interrupted\n", "")
+
+
+@pytest.mark.skipif(not hasattr(signal, "setitimer"), reason="Windows has no such timer")
+def test_a_timer_of_the_callers_runs_on() -> None:
+    before = signal.getitimer(signal.ITIMER_REAL)[0]  # that of the test's own time limit
+    signal.setitimer(signal.ITIMER_REAL, 200)
+    try:
+        with ending.interrupts_kept():
+            pass
+        assert signal.getitimer(signal.ITIMER_REAL)[0] > 100
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, before)
 
 
 def test_a_fault_in_a_destructor_is_shown(capfd: pytest.CaptureFixture[str]) -> None:

@@ -30,7 +30,7 @@ from vssn.types import VideoInfo
 
 TESTS = Path(__file__).resolve().parents[1]
 SIGNALS = (signal.SIGKILL, signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
-FRAMES = 30
+FRAMES = 16
 INTERRUPTED = 130
 HW = (48, 64)
 EPOCHS = 6

@@ -17,6 +17,7 @@ ENDING = ("SIGINT", "SIGTERM", "SIGHUP")
 RETRY_S = 0.05
 
 _over = False  # the work; only the end of the process is left
+_retrying = False  # an interrupt; whoever calls a command may have a timer of his own
 
 
 def _is_importing(frame: FrameType | None) -> bool:
@@ -41,8 +42,17 @@ def interrupt(number: int, frame: FrameType | None) -> None:
 
 
 def _interrupt_soon() -> None:
+    global _retrying
+    _retrying = True
     signal.signal(signal.SIGALRM, interrupt)
     signal.setitimer(signal.ITIMER_REAL, RETRY_S)
+
+
+def _retry_no_more() -> None:
+    global _retrying
+    if _retrying:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+    _retrying = False
 
 
 @contextlib.contextmanager
@@ -63,8 +73,7 @@ def interrupts_kept() -> Iterator[None]:
         sys.unraisablehook = shown
         atexit.unregister(_ignore_signals)  # what was registered last is the first to be called
         atexit.register(_ignore_signals)
-        if hasattr(signal, "setitimer"):
-            signal.setitimer(signal.ITIMER_REAL, 0)
+        _retry_no_more()
 
 
 def _numbers() -> list[signal.Signals]:
@@ -89,5 +98,4 @@ def _ignore_signals() -> None:
     _over = True
     for number in _numbers():
         signal.signal(number, signal.SIG_IGN)
-    if hasattr(signal, "setitimer"):
-        signal.setitimer(signal.ITIMER_REAL, 0)
+    _retry_no_more()
