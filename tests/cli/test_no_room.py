@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from kills.commands import COMMANDS, made
+from kills.commands import COMMANDS, FRAMES, made
 
 from vssn.checkpoints.bundle import read_bundle
 from vssn.checkpoints.hdf5 import read_layer_weights
@@ -214,4 +214,4 @@ def test_no_output_takes_the_number_of_a_closed_stream(
     ]
     closed = f"exec {descriptor}>&-; exec " + " ".join(f"'{part}'" for part in command)
     assert subprocess.run(["sh", "-c", closed], cwd=repo_root, check=False).returncode == 0
-    assert len(output.read_text().splitlines()) == 30
+    assert len(output.read_text().splitlines()) == FRAMES
