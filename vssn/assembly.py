@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
@@ -21,6 +22,8 @@ from vssn.streaming.punctuality import DEFAULT_MAX_LATENCY_MS, check_latency_ms
 from vssn.streaming.schedule import DynamicSchedule, Schedule
 from vssn.streaming.schedule_names import parse_schedule
 from vssn.streaming.segmenter import Segmenter
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -157,6 +160,9 @@ def assemble_live(
                 "whole frames at the source's pace, unblended",
                 f"leave {argument(name)} out",
             )
+    if config.scales > 1:
+        logger.warning("a live stream is segmented at one scale, or its results would be old")
+        config = replace(config, scales=1)
     if config.threads is None:
         config = replace(config, threads=max(usable_cores() - 1, 1))
     preset = VIDEO_PRESETS[config.preset]

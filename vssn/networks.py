@@ -14,6 +14,7 @@ Runtime = Literal["auto", "tensorflow", "openvino"]
 Precision = Literal["auto", "f32", "bf16", "int8"]
 Device = Literal["auto", "cpu", "gpu"]
 MAX_THREADS = 1024
+SCALES = (1, 2)
 
 # What a flow method sees of a frame; its size and kind are the method's own.
 View = npt.NDArray[Any]
@@ -78,9 +79,11 @@ class RuntimeOptions:
         threads: how many the networks compute with; None for one per core.
         graph_input, graph_output: names in a frozen graph, where they can't be told from it.
         device: "auto" takes a GPU where the runtime finds one, "gpu" requires it.
+        scales: 1, or 2: segmentation networks see a frame's four quarters too; see
+            :mod:`vssn.runtime.two_scales`.
 
     Raises:
-        BadInputError: ``threads`` is not from 1 to :data:`MAX_THREADS`.
+        BadInputError: ``threads`` is not from 1 to :data:`MAX_THREADS`, or there are other scales.
     """
 
     runtime: Runtime = "auto"
@@ -89,8 +92,13 @@ class RuntimeOptions:
     graph_input: str | None = None
     graph_output: str | None = None
     device: Device = "auto"
+    scales: int = 1
 
     def __post_init__(self) -> None:
+        if self.scales not in SCALES:
+            raise BadInputError(
+                argument("scales", self.scales), "1 or 2", f"pass {argument('scales', 2)}"
+            )
         if self.threads is not None and not 1 <= self.threads <= MAX_THREADS:
             raise BadInputError(
                 argument("threads", self.threads),

@@ -16,6 +16,7 @@ from vssn.cli.options import (
     add_output_arguments,
     add_propagation_arguments,
     add_runtime_arguments,
+    add_scales_argument,
     segmenter_config,
 )
 from vssn.cli.printing import check_summary, progress, write_summary
@@ -98,6 +99,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_checkpoint_arguments(parser)
     add_propagation_arguments(parser)
     add_blend_argument(parser)
+    add_scales_argument(parser)
     add_runtime_arguments(parser)
     add_output_arguments(parser)
 

@@ -32,6 +32,7 @@ from vssn.networks import (
 from vssn.preprocess import VSSN_CONVENTIONS, Conventions
 from vssn.runtime.ensemble import Ensemble
 from vssn.runtime.startup import start_tensorflow
+from vssn.runtime.two_scales import TwoScales
 from vssn.types import DVSNET_PROPAGATION, FlowMethod, Propagation
 
 logger = logging.getLogger(__name__)
@@ -201,6 +202,9 @@ def load_networks(
     companion = None
     if paths.companion:
         companion, _ = _segmentation(paths.companion, conventions, options, loader)
+    if options.scales > 1:
+        segmentation = TwoScales(segmentation)
+        companion = companion and TwoScales(companion)
     logger.info("segmentation network: %s", ", ".join(map(str, paths.segmentation)))
     logger.info("runtime: %s", name)
     return Networks(segmentation, flow, decision, name, fits, companion)
