@@ -105,9 +105,17 @@ def test_at_the_default_target_fewer_frames_are_segmented(
     assert {"0", "1"} <= set(summary["mean_iou_by_key_distance"])
     assert 101 / spent_s < summary["fps_end_to_end"] <= summary["fps_model"] * 1.01
     latency = summary["latency_ms"]
-    assert latency["p50"] < 1000 / summary["fps_model"] < latency["max"]  # most frames are warped
+    assert 1000 / summary["fps_model"] < latency["max"]
+    if summary["segmentation_steps"] < 40:
+        assert latency["p50"] < 1000 / summary["fps_model"]  # most frames are warped
     assert latency["p50"] < latency["p95"] <= latency["p99"] <= latency["max"] < 1000 * spent_s
     assert summary["runtime"]
+
+
+def test_two_scales_are_better_than_one(infer: Callable[..., dict[str, Any]]) -> None:
+    summary = infer("--segmenter", "light", "--scales", "2", "--target", "96")
+    assert abs(summary["segmentation_steps"] - 22) <= SEGMENTED_TOLERANCE
+    assert summary["mean_iou"] == pytest.approx(0.762, abs=TOLERANCE)
 
 
 @pytest.mark.usefixtures("weights")

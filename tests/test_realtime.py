@@ -253,3 +253,12 @@ def test_a_stream_whose_server_is_restarted_goes_on(
     # All frames of a part come at once; what is newest is taken in each.
     assert 2 <= run.statistics.frames <= 40
     assert run.statistics.latency_ms()["max"] < 5000
+
+
+def test_a_live_stream_is_segmented_at_one_scale(
+    clip: Path, fake_networks: Networks, caplog: pytest.LogCaptureFixture
+) -> None:
+    config = vssn.SegmenterConfig(scales=2)
+    results = list(vssn.live(clip, config, max_latency_ms=5000, networks=fake_networks))
+    assert results
+    assert "one scale" in caplog.text

@@ -93,9 +93,12 @@ class Browser:
         return list(self.driver.get_log(name))
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def chromium(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
-    """Chromium's driver; tests that need it are skipped, and say so, where there is none."""
+    """Chromium's driver; tests that need it are skipped, and say so, where there is none.
+
+    It ends with a module's tests: an open page keeps a core busy.
+    """
     webdriver = pytest.importorskip(
         "selenium.webdriver", reason="NO SELENIUM: pip install selenium"
     )

@@ -223,8 +223,8 @@ def add_scales_argument(parser: argparse.ArgumentParser) -> None:
     """At how many sizes frames are segmented."""
     parser.add_argument(
         "--scales",
-        type=int,
-        choices=SCALES,
+        type=whole(SCALES[0], SCALES[-1]),
+        metavar="{1,2}",
         help="2 segments a frame's four quarters, which overlap, besides the whole: more accurate, "
         "at five times the time of a segmented frame (default: 1; 2 with --profile accurate)",
     )
