@@ -97,7 +97,7 @@ class Browser:
 def chromium(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
     """Chromium's driver; tests that need it are skipped, and say so, where there is none.
 
-    It ends with a module's tests: an open page keeps a core busy.
+    It ends with a module's tests: an open page may keep a core busy.
     """
     webdriver = pytest.importorskip(
         "selenium.webdriver", reason="NO SELENIUM: pip install selenium"

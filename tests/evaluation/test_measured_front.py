@@ -97,6 +97,14 @@ def test_a_profiles_own_settings_are_its_name(name: str) -> None:
     assert (chosen.segmenter, chosen.target) == (candidate.segmenter, candidate.target)
 
 
+def test_a_network_at_one_scale_is_no_profile_of_two() -> None:
+    accurate = PROFILES["accurate"]
+    candidate = Candidate(accurate["segmenter"], "int8", accurate["target"])
+    assert candidate_flags(candidate, {accurate["segmenter"]: "int8"}) == [
+        *("--segmenter", accurate["segmenter"], "--target", f"{accurate['target']:g}"),
+    ]
+
+
 def test_other_settings_are_flags() -> None:
     automatic: dict[str, Precision] = {HEAVY: "int8", LIGHT: "bf16"}
     assert candidate_flags(Candidate(LIGHT, "bf16", 61.5), automatic) == [

@@ -132,24 +132,15 @@ def _on_sources(
         SourceEvaluator,
         by_split,
     )
-    from vssn.streaming.assemble import build_estimator
-    from vssn.streaming.rules import VSSN_RULES
+    from vssn.streaming.assemble import Plan, build_adaptive
     from vssn.streaming.schedule import TargetSchedule
     from vssn.streaming.segmenter import AdaptiveSegmenter
 
     propagation = config.propagation
 
     def make(target: float, blend: float) -> AdaptiveSegmenter:
-        schedule = TargetSchedule(build_estimator(networks, propagation), target)
-        return AdaptiveSegmenter(
-            networks.segmentation,
-            networks.flow,
-            schedule,
-            VSSN_RULES,
-            propagation.propagate,
-            blend,
-            networks.companion,
-        )
+        make_schedule = partial(TargetSchedule, target=target)
+        return build_adaptive(networks, Plan(propagation, make_schedule, blend=blend))
 
     evaluator = SourceEvaluator(
         partial(make, blend=config.blend),

@@ -35,7 +35,7 @@ def _fades(side: int) -> tuple[Float32Array, Float32Array]:
     length = part_length(side)
     shared = 2 * length - side
     falling = 1 - (np.arange(shared, dtype=np.float32) + np.float32(0.5)) / max(shared, 1)
-    first = np.concatenate([np.ones(length - shared, np.float32), falling.astype(np.float32)])
+    first = np.concatenate([np.ones(length - shared, np.float32), falling])
     return first, first[::-1]
 
 

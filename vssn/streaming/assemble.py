@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 from vssn.checkpoints.confidence_fit import UNFITTED
 from vssn.runtime.load import Networks
@@ -41,22 +42,23 @@ class Plan:
 
 def build_segmenter(networks: Networks, plan: Plan) -> Segmenter:
     """Make the segmenter."""
-    propagate = plan.propagation.propagate
-    logger.info("flow: %s, propagate: %s", plan.propagation.flow.value, propagate.value)
-
-    def make() -> AdaptiveSegmenter:
-        schedule = plan.make_schedule(build_estimator(networks, plan.propagation))
-        return AdaptiveSegmenter(
-            networks.segmentation,
-            networks.flow,
-            schedule,
-            plan.rules,
-            propagate,
-            plan.blend,
-            networks.companion,
-        )
-
+    propagation = plan.propagation
+    logger.info("flow: %s, propagate: %s", propagation.flow.value, propagation.propagate.value)
+    make = partial(build_adaptive, networks, plan)
     return RegionSegmenter(make, plan.grid) if plan.grid else make()
+
+
+def build_adaptive(networks: Networks, plan: Plan) -> AdaptiveSegmenter:
+    """Make the segmenter of a whole frame, or of one region."""
+    return AdaptiveSegmenter(
+        networks.segmentation,
+        networks.flow,
+        plan.make_schedule(build_estimator(networks, plan.propagation)),
+        plan.rules,
+        plan.propagation.propagate,
+        plan.blend,
+        networks.companion,
+    )
 
 
 def build_estimator(networks: Networks, propagation: Propagation) -> ConfidenceEstimator:
